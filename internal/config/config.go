@@ -1,0 +1,114 @@
+// Package config reads edgeban.yaml into a Config, and names every problem of it
+// with its place and the way out. A Config is pure data: whatever reads it needs
+// to know neither YAML nor fail2ban.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Forever is the bantime that never ends, -1 in the file.
+const Forever = time.Duration(-1)
+
+// A Config is what one daemon runs.
+type Config struct {
+	Path    string // the file it came from; empty for none
+	State   string // the folder of the ledger
+	Socket  string // the unix socket of the commands
+	Listen  string // address of /healthz; empty for none
+	Targets []Target
+	Notify  []Notifier
+	Never   []string // addresses, networks and names that are never banned
+	Budget  Budget
+	Forget  time.Duration // how long ended bans are remembered
+	Jails   []Jail
+}
+
+// A Target is one place that holds bans. Exactly one kind is set.
+type Target struct {
+	Name     string
+	OPNsense *OPNsense
+	Feed     *Feed
+}
+
+// OPNsense is an alias of an OPNsense firewall.
+type OPNsense struct {
+	URL       string // https://192.168.123.1
+	Pin       string // "sha256:" and the hex of the certificate's SHA-256; empty to verify as usual
+	CA        string // file of PEM certificates to trust instead of the system's
+	Key       Secret
+	Secret    Secret
+	Alias     string
+	Exclusive bool          // everything in the alias is ours
+	States    bool          // kill the existing states of a newly banned IPv4 address
+	Timeout   time.Duration // of one call
+}
+
+// Feed serves the standing bans as text and JSON over HTTP.
+type Feed struct {
+	Listen string         // address and port
+	Token  Secret         // Bearer token; may be empty on loopback
+	Allow  []netip.Prefix // clients that need no token
+}
+
+// A Notifier is one way to tell people. Exactly one kind is set.
+type Notifier struct {
+	Name string
+	On   []string // ban, unban, inside, trouble
+	Ntfy *Ntfy
+}
+
+// Ntfy is a topic of an ntfy server.
+type Ntfy struct {
+	URL      string
+	Topic    string
+	Token    Secret
+	User     string
+	Password Secret
+	Priority int    // of outside bans, 1 to 5; 0 for the server's default
+	Click    string // URL that a tap opens; {ip} is replaced by the address; may be empty
+}
+
+// Budget bounds how much can be banned how fast.
+type Budget struct {
+	PerMinute int // new bans sent to a target in a minute
+	Entries   int // entries of ours in a target
+	IPv4      int // the widest IPv4 network that may be sent, as a prefix length
+	IPv6      int // the widest IPv6 network that may be sent, as a prefix length
+}
+
+// A Jail watches logs with a filter and bans who fails too often.
+type Jail struct {
+	Name        string
+	Filter      string   // a built-in filter, or the path of a filter file
+	LogPath     []string // globs; empty for a jail over the bans of the others
+	MaxRetry    int
+	FindTime    time.Duration
+	BanTime     time.Duration // Forever for no end
+	Increment   Increment
+	Count       Count
+	IgnoreIP    []string       // addresses, networks, names, and file:PATH of such
+	LogTimezone *time.Location // of stamps without a zone; nil for the local zone
+	IPv6Prefix  int            // how much of an outside IPv6 address is banned, 64 unless said
+	Targets     []string       // names; empty for all
+}
+
+// Increment is a growing bantime.
+type Increment struct {
+	Enabled      bool
+	Factor       float64       // of the doubling; 1 unless said
+	Multipliers  []int         // in place of the doubling
+	MaxTime      time.Duration // 0 for none
+	RandomTime   time.Duration // a random part up to it is added
+	OverallJails bool          // offences in other jails count too
+}
+
+// Count is how failures are counted.
+type Count string
+
+// The ways to count.
+const (
+	Window Count = "window" // maxretry failures within any findtime
+	Rate   Count = "rate"   // fail2ban's estimate of the rate
+)

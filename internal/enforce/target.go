@@ -1,0 +1,33 @@
+// Package enforce makes targets equal to the ledger, and proves that they are.
+//
+// A Target is a firewall or whatever else can hold bans; a Keeper compares one
+// with the standing bans, sends the difference and writes down what is held. It
+// never decides who is banned.
+package enforce
+
+import (
+	"context"
+	"net/netip"
+)
+
+// A Target holds bans. A Keeper calls it from one goroutine.
+type Target interface {
+	// Held returns every entry that the target holds, ours or not, masked.
+	// An error marked edgeban.Permanent needs a person; others pass.
+	Held(ctx context.Context) ([]netip.Prefix, error)
+
+	// Apply sends a difference. It is idempotent, and on an error it may have
+	// sent a part: the Keeper asks again what is held.
+	Apply(ctx context.Context, d Diff) error
+
+	// Fits reports whether the target can hold p as it is.
+	Fits(p netip.Prefix) bool
+}
+
+// A Diff is what separates a target from what it should hold.
+type Diff struct {
+	Want    []netip.Prefix // all that it should hold of ours, for targets that are set whole; sorted
+	Add     []netip.Prefix // in the order in which they matter
+	Remove  []netip.Prefix
+	Partial bool // the ledger may lack bans: nothing was taken out of Want, and an empty Want means nothing
+}

@@ -1,0 +1,126 @@
+package edgeban
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/netip"
+	"time"
+)
+
+var (
+	// ErrNotFound is returned for a ban or a snapshot that no ledger knows.
+	ErrNotFound = errors.New("not found")
+
+	// ErrFull is returned by Record when the ledger cannot write and has taken
+	// into memory what it may. The caller waits and tries the same batch again:
+	// the log is the queue.
+	ErrFull = errors.New("the ledger cannot write and its memory is full")
+)
+
+// A Batch is what one chunk gave: its matches, and the cursor after it.
+type Batch struct {
+	Source, Stream string
+	To             string // the cursor to save; empty to save none
+	End            bool   // the stream has ended: its cursor is forgotten
+	Read           time.Time
+	Matches        []Match // in the order of their lines
+}
+
+// A Ledger is the durable record of matches and bans: one sequence of events.
+//
+// Times come from the caller, never from the store. Every call may be repeated.
+// If the disk refuses, calls succeed in memory, the cursors stay unsaved, and
+// the store says so where it was told to. Package storetest holds every ledger
+// to all of it.
+type Ledger interface {
+	// Record appends the batch's matches and saves its cursor, all or nothing.
+	// A match whose ID is there already is left out; the same batch twice
+	// changes nothing. Success is told only once the matches survive a kill.
+	Record(ctx context.Context, b Batch) error
+
+	// Impose appends b and puts the notices into the outbox in the same step,
+	// and returns when both survive a loss of power. A ban with the key and the
+	// cause of one that is there changes nothing and tells nobody; a cause of 0
+	// is never a repetition.
+	Impose(ctx context.Context, b Ban, notices []Notice) error
+
+	// Lift ends all bans of l's key, or returns ErrNotFound if none stands at l.At.
+	Lift(ctx context.Context, l Lift) error
+
+	// Note writes down what targets hold. For each subject and target the fields
+	// of h replace those known. The notices enter the outbox in the same step.
+	Note(ctx context.Context, hs []Held, notices []Notice) error
+
+	// Standing returns, for each key, the ban that stands at t and ends last.
+	Standing(ctx context.Context, t time.Time) ([]Ban, error)
+
+	// Holdings returns what is known of a target's entries, released ones left out.
+	Holdings(ctx context.Context, target string) ([]Held, error)
+
+	// Watch yields the events after a Seq, then whatever is appended, in the one
+	// order, until ctx is done (then it just ends). Events that were pruned are
+	// left out.
+	Watch(ctx context.Context, after Seq) iter.Seq2[Event, error]
+
+	// Head returns the last Seq and the latest time that any event carries.
+	Head(ctx context.Context) (Seq, time.Time, error)
+
+	// Snapshot keeps the state of a jail's fold that has judged all events up to
+	// s.At, in place of an earlier one.
+	Snapshot(ctx context.Context, s Snapshot) error
+
+	// Restore returns a jail's last snapshot, or ErrNotFound.
+	Restore(ctx context.Context, jail string) (Snapshot, error)
+}
+
+// A Snapshot is a jail's fold at a place in the sequence.
+type Snapshot struct {
+	Jail  string
+	At    Seq
+	State []byte
+}
+
+// A Lease lets one node at a time do a named thing.
+type Lease interface {
+	// Hold calls f while this node holds name, again after each loss, and
+	// returns when ctx is done or f returns an error. f's context ends when the
+	// lease is lost.
+	Hold(ctx context.Context, name string, f func(context.Context) error) error
+}
+
+// Cursors remember how far each stream was read, on the node that reads it.
+// They are saved by Record, with what was read.
+type Cursors interface {
+	// Cursors returns the saved cursor of each stream of a source.
+	Cursors(ctx context.Context, source string) (map[string]string, error)
+}
+
+// An Archive answers what people ask about the past.
+type Archive interface {
+	// About returns what is known of every subject and address that lies in p or
+	// contains it, oldest first, at most limit matches (the last ones).
+	About(ctx context.Context, p netip.Prefix, limit int) (Record, error)
+}
+
+// A Record is what an Archive knows about an address.
+type Record struct {
+	Matches []Match
+	Bans    []Ban
+	Lifts   []Lift
+	Held    []Held
+}
+
+// Retention says what Prune may forget.
+type Retention struct {
+	Matches time.Duration // age of matches that no kept ban was decided by
+	Bans    time.Duration // age of the end of a ban
+	Size    int64         // bytes of the file: beyond it the oldest matches go first; 0 for no bound
+}
+
+// A Pruner bounds a ledger.
+type Pruner interface {
+	// Prune forgets what r allows at t, never a standing ban, a standing hold,
+	// or an event that a snapshot has not judged, and gives the space back.
+	Prune(ctx context.Context, t time.Time, r Retention) error
+}
