@@ -15,13 +15,14 @@ type Key struct {
 // and never changed: a longer one of the same key prolongs it.
 type Ban struct {
 	Key
-	Since    time.Time // the failure that decided it; it never gates the ban
-	Until    time.Time // zero means for ever
-	Failures int       // how many failures led to it; 0 for a ban by hand
-	Nth      int       // 1 for a first offence
-	Cause    Seq       // the event that decided it; 0 for a ban by hand
-	Node     string    // who decided
-	Reason   string    // words for people; may hold text from logs
+	Since    time.Time  // the failure that decided it; it never gates the ban
+	Until    time.Time  // zero means for ever
+	Addr     netip.Addr // whose failure decided it: what a target gets that takes no networks; may be zero
+	Failures int        // how many failures led to it; 0 for a ban by hand
+	Nth      int        // 1 for a first offence
+	Cause    Seq        // the event that decided it; 0 for a ban by hand
+	Node     string     // who decided
+	Reason   string     // words for people; may hold text from logs
 }
 
 // Standing reports whether b keeps its subject out at t, unless it was lifted.

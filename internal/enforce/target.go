@@ -10,7 +10,8 @@ import (
 	"net/netip"
 )
 
-// A Target holds bans. A Keeper calls it from one goroutine.
+// A Target holds bans. A Keeper asks what is held from one goroutine and may
+// apply differences from a few others meanwhile.
 type Target interface {
 	// Held returns every entry that the target holds, ours or not, masked.
 	// An error marked edgeban.Permanent needs a person; others pass.
@@ -24,9 +25,15 @@ type Target interface {
 	Fits(p netip.Prefix) bool
 }
 
+// A Whole target is set as a whole: it needs Diff.Want with every change.
+type Whole interface {
+	Target
+	Whole()
+}
+
 // A Diff is what separates a target from what it should hold.
 type Diff struct {
-	Want    []netip.Prefix // all that it should hold of ours, for targets that are set whole; sorted
+	Want    []netip.Prefix // all that a Whole target should hold; sorted
 	Add     []netip.Prefix // in the order in which they matter
 	Remove  []netip.Prefix
 	Partial bool // the ledger may lack bans: nothing was taken out of Want, and an empty Want means nothing

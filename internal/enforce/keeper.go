@@ -1,0 +1,181 @@
+package enforce
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/config"
+)
+
+// A Ledger is what a Keeper needs of an edgeban.Ledger and its Outbox.
+type Ledger interface {
+	Standing(ctx context.Context, t time.Time) ([]edgeban.Ban, error)
+	Holdings(ctx context.Context, target string) ([]edgeban.Held, error)
+	Head(ctx context.Context) (edgeban.Seq, time.Time, error)
+	Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.Notice) error
+	Post(ctx context.Context, notices []edgeban.Notice) error
+	Watch(ctx context.Context, after edgeban.Seq) iter.Seq2[edgeban.Event, error]
+}
+
+// Settings are what one Keeper keeps, and how.
+type Settings struct {
+	Name      string
+	Target    Target
+	Ledger    Ledger
+	Budget    config.Budget
+	Exclusive bool          // everything that the target holds is ours
+	Every     time.Duration // between two looks when nothing happens
+	Log       *slog.Logger
+
+	// Refuse says why a ban is never sent to this target, or returns "": it is
+	// the last gate, where no fault before it can matter.
+	Refuse func(edgeban.Ban) string
+
+	// Doubt says why nothing may be removed now, or returns "": the clock has
+	// jumped, or the ledger was lost.
+	Doubt func() string
+
+	// Partial reports whether the ledger may lack bans.
+	Partial func() bool
+
+	Now func() time.Time // the wall clock
+}
+
+// A Keeper keeps one target equal to the ledger.
+type Keeper struct {
+	Settings
+	budget *budget
+	kick   chan struct{}
+	slots  chan struct{} // bounds the sends of new bans
+
+	mu      sync.Mutex
+	listed  set                        // at the last look
+	flying  map[netip.Prefix]time.Time // what was sent a moment ago, and when
+	tries   map[netip.Prefix]int       // changes that no list has shown yet, and how often they were sent
+	status  Status
+	alarmed bool // people were told that bans wait for the budget
+	told    bool // people were told that the target is in trouble
+}
+
+// NewKeeper returns a keeper that has done nothing yet.
+func NewKeeper(s Settings) *Keeper {
+	return &Keeper{
+		Settings: s, budget: newBudget(s.Budget.PerMinute), kick: make(chan struct{}, 1),
+		slots: make(chan struct{}, 4), flying: map[netip.Prefix]time.Time{},
+	}
+}
+
+// Run keeps the target until ctx is done. It returns an error only if the ledger
+// fails.
+func (k *Keeper) Run(parent context.Context) error {
+	seq, _, err := k.Ledger.Head(parent)
+	if err != nil {
+		return fmt.Errorf("target %s: %w", k.Name, err)
+	}
+	g, ctx := errgroup.WithContext(parent)
+	g.Go(func() error { return k.follow(ctx, g, seq) })
+	g.Go(func() error { return k.loop(ctx) })
+	if err := g.Wait(); err != nil && parent.Err() == nil {
+		return fmt.Errorf("target %s: %w", k.Name, err)
+	}
+	return nil
+}
+
+// Kick asks for a look at once: after a reload, or when a person waits.
+func (k *Keeper) Kick() {
+	select {
+	case k.kick <- struct{}{}:
+	default:
+	}
+}
+
+// follow sends each new ban at once. Everything else waits for the next look.
+func (k *Keeper) follow(ctx context.Context, g *errgroup.Group, after edgeban.Seq) error {
+	_, whole := k.Target.(Whole)
+	for ev, err := range k.Ledger.Watch(ctx, after) {
+		if err != nil {
+			return fmt.Errorf("watch: %w", err)
+		}
+		switch fact := ev.Fact.(type) {
+		case edgeban.Ban:
+			if whole {
+				k.Kick()
+				continue
+			}
+			k.sendNew(ctx, g, fact)
+		case edgeban.Lift:
+			k.Kick()
+		}
+	}
+	return nil
+}
+
+// sendNew sends the entry of a new ban, unless it is there already or the target
+// is failing: then the next look sends it.
+func (k *Keeper) sendNew(ctx context.Context, g *errgroup.Group, b edgeban.Ban) {
+	e, ok := k.entry(b)
+	now := k.Now()
+	k.mu.Lock()
+	_, flying := k.flying[e]
+	skip := !ok || flying || k.status.Err != nil || k.status.Looked.IsZero() || k.listed.covers(e) || !b.Standing(now) || !k.budget.admit(e, now)
+	if !skip {
+		k.flying[e] = now
+	}
+	k.mu.Unlock()
+	if skip {
+		k.Kick()
+		return
+	}
+	select {
+	case k.slots <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	g.Go(func() error {
+		defer func() { <-k.slots }()
+		note := []edgeban.Held{{Subject: e, Target: k.Name, Sent: now}}
+		if err := k.Ledger.Note(ctx, note, nil); err != nil {
+			return fmt.Errorf("note: %w", err)
+		}
+		if err := k.Target.Apply(ctx, Diff{Add: []netip.Prefix{e}}); err != nil && ctx.Err() == nil {
+			k.Log.Warn("new ban not sent, will try again", "target", k.Name, "subject", e, "err", err)
+			k.mu.Lock()
+			delete(k.flying, e)
+			k.mu.Unlock()
+		}
+		k.Kick()
+		return nil
+	})
+}
+
+// entry returns what the target holds for a ban, and whether it may.
+func (k *Keeper) entry(b edgeban.Ban) (netip.Prefix, bool) {
+	e := b.Subject.Masked()
+	if !k.Target.Fits(e) && b.Addr.IsValid() {
+		e = netip.PrefixFrom(b.Addr, b.Addr.BitLen())
+	}
+	return e, k.refusal(b, e) == ""
+}
+
+// refusal says why a ban is never sent to the target, or returns "".
+func (k *Keeper) refusal(b edgeban.Ban, e netip.Prefix) string {
+	widest := k.Budget.IPv6
+	if e.Addr().Is4() {
+		widest = k.Budget.IPv4
+	}
+	switch {
+	case !k.Target.Fits(e):
+		return "the target takes single addresses only"
+	case e.Bits() < widest:
+		return fmt.Sprintf("wider than the budget allows (/%d)", widest)
+	}
+	return k.Refuse(b)
+}

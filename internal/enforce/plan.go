@@ -1,0 +1,210 @@
+package enforce
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/edgeban/edgeban"
+)
+
+// A plan is what one look at a target asks for. Making it is a pure function of
+// what stands, what is listed and what is known.
+type plan struct {
+	diff    Diff
+	notes   []edgeban.Held
+	notices []edgeban.Notice
+	missing []netip.Prefix // wanted and sent, and not listed
+	counts  Counts
+}
+
+// Counts sums up one look at a target.
+type Counts struct {
+	Wanted  int // entries that it should hold
+	Held    int // of these, listed
+	Missing int // of these, not listed: sent now
+	Waiting int // of these, beyond the budget: not sent yet
+	Refused int // bans that are never sent to it: protected, private, too wide
+	Foreign int // entries listed that are not ours
+	Kept    int // entries of ours that are not wanted and not removed, because the clock or the ledger is in doubt
+}
+
+// A view is what a plan is made from.
+type view struct {
+	target    string
+	now       time.Time
+	exclusive bool
+	remove    bool                    // whether anything may be removed now
+	wanted    map[netip.Prefix]wanted // what it should hold
+	refused   int                     // bans that it may not hold
+	listed    []netip.Prefix          // what it holds
+	known     map[netip.Prefix]edgeban.Held
+	inFlight  map[netip.Prefix]time.Time // sent a moment ago: the list may be older
+	admit     func(netip.Prefix) bool    // the budget, asked once for an entry never sent
+}
+
+// A wanted entry, and why.
+type wanted struct {
+	until time.Time // when the last ban ends; zero for never
+	since time.Time // when the newest ban began
+}
+
+func (v view) plan() plan {
+	var p plan
+	listed := newSet(v.listed)
+	p.counts.Wanted, p.counts.Refused = len(v.wanted), v.refused
+	for e := range v.wanted {
+		v.planWanted(&p, listed, e)
+	}
+	v.planListed(&p)
+	v.planGone(&p, listed)
+	p.counts.Missing = len(p.missing)
+	v.sortAdds(p.diff.Add)
+	slices.SortFunc(p.diff.Remove, netip.Prefix.Compare)
+	slices.SortFunc(p.diff.Want, netip.Prefix.Compare)
+	return p
+}
+
+// planWanted looks at an entry that should be held.
+func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
+	h, known := v.known[e]
+	if listed.covers(e) {
+		p.counts.Held++
+		p.diff.Want = append(p.diff.Want, e)
+		switch {
+		case !known && v.exclusive && listed.has(e):
+			p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.target, Sent: v.now, Held: v.now})
+		case !known: // it, or a network around it, was there before us
+			p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.target, Held: v.now, Foreign: true})
+		case h.Held.IsZero():
+			h.Held = v.now
+			p.notes = append(p.notes, h)
+		}
+		return
+	}
+	switch {
+	case h.Sent.IsZero() && !v.admit(e):
+		p.counts.Waiting++
+		return
+	case h.Sent.IsZero():
+		p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.target, Sent: v.now})
+	case !h.Held.IsZero(): // the target has lost it: it is not held until it is listed again
+		h.Held = time.Time{}
+		p.notes = append(p.notes, h)
+	}
+	p.diff.Want = append(p.diff.Want, e)
+	p.missing = append(p.missing, e)
+	if _, flying := v.inFlight[e]; !flying {
+		p.diff.Add = append(p.diff.Add, e)
+	}
+}
+
+// planListed looks for entries that should not be held, and are ours.
+func (v view) planListed(p *plan) {
+	for _, e := range v.listed {
+		if _, ok := v.wanted[e]; ok {
+			continue
+		}
+		switch h, known := v.known[e]; {
+		case !v.exclusive && !(known && h.Ours()):
+			p.counts.Foreign++
+		case v.remove:
+			p.diff.Remove = append(p.diff.Remove, e)
+		default:
+			p.counts.Kept++
+			p.diff.Want = append(p.diff.Want, e)
+		}
+	}
+}
+
+// planGone looks for entries that are neither wanted nor held any more.
+func (v view) planGone(p *plan, listed set) {
+	for e, h := range v.known {
+		if _, ok := v.wanted[e]; ok {
+			continue
+		}
+		_, flying := v.inFlight[e]
+		if !h.Foreign && (listed.has(e) || flying || !v.remove) {
+			continue
+		}
+		h.Released = v.now
+		p.notes = append(p.notes, h)
+		if !h.Foreign {
+			p.notices = append(p.notices, edgeban.Notice{Kind: edgeban.NoticeUnban, Time: v.now, Subject: e, Target: v.target})
+		}
+	}
+	slices.SortFunc(p.notices, func(a, b edgeban.Notice) int { return a.Subject.Compare(b.Subject) })
+}
+
+// sortAdds puts first what was never sent, the newest first, then what stands
+// longest.
+func (v view) sortAdds(add []netip.Prefix) {
+	end := func(w wanted) int64 {
+		if w.until.IsZero() {
+			return 1<<63 - 1
+		}
+		return w.until.UnixNano()
+	}
+	slices.SortFunc(add, func(a, b netip.Prefix) int {
+		x, y := v.wanted[a], v.wanted[b]
+		newA, newB := v.known[a].Sent.IsZero(), v.known[b].Sent.IsZero()
+		if newA != newB {
+			if newA {
+				return -1
+			}
+			return 1
+		}
+		if newA {
+			return cmp.Or(y.since.Compare(x.since), a.Compare(b))
+		}
+		return cmp.Or(cmp.Compare(end(y), end(x)), a.Compare(b))
+	})
+}
+
+// A set answers whether a prefix is in it, or inside one that is.
+type set struct {
+	entries map[netip.Prefix]struct{}
+	bits4   []int // the lengths that occur
+	bits6   []int
+}
+
+func newSet(ps []netip.Prefix) set {
+	s := set{entries: make(map[netip.Prefix]struct{}, len(ps))}
+	var seen4, seen6 [129]bool
+	for _, p := range ps {
+		s.entries[p] = struct{}{}
+		if p.Addr().Is4() {
+			seen4[p.Bits()] = true
+		} else {
+			seen6[p.Bits()] = true
+		}
+	}
+	for b := range 129 {
+		if seen4[b] {
+			s.bits4 = append(s.bits4, b)
+		}
+		if seen6[b] {
+			s.bits6 = append(s.bits6, b)
+		}
+	}
+	return s
+}
+
+func (s set) has(p netip.Prefix) bool { _, ok := s.entries[p]; return ok }
+
+func (s set) covers(p netip.Prefix) bool {
+	lengths := s.bits6
+	if p.Addr().Is4() {
+		lengths = s.bits4
+	}
+	for _, b := range lengths {
+		if b > p.Bits() {
+			return false
+		}
+		if wider, err := p.Addr().Prefix(b); err == nil && s.has(wider) {
+			return true
+		}
+	}
+	return false
+}

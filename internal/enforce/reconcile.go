@@ -1,0 +1,197 @@
+package enforce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"github.com/edgeban/edgeban"
+)
+
+const (
+	settle   = 300 * time.Millisecond // between a change and the look that proves it
+	flight   = 2 * time.Second        // how long a list may be older than an add
+	patience = 2 * time.Minute        // how long a passing failure lasts before people are told
+	proofs   = 4                      // how often a change is sent before its absence is a fault
+)
+
+// loop looks at the target: at the start, when kicked, a moment after each
+// change, when the next ban ends, and every so often whether or not.
+func (k *Keeper) loop(ctx context.Context) error {
+	for fails := 0; ; {
+		next, err := k.look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case isLedger(err):
+			return err
+		case err != nil:
+			fails++
+			k.failed(ctx, err)
+			next = backoff(err, fails)
+		default:
+			fails = 0
+			k.recovered(ctx)
+		}
+		if !k.wait(ctx, next, err == nil) {
+			return nil
+		}
+	}
+}
+
+var errUnproven = errors.New("it accepts changes but does not show them: is its table full, or the alias not applied?")
+
+// wait sleeps for d, or until kicked if that may wake it. It reports false when
+// ctx is done.
+func (k *Keeper) wait(ctx context.Context, d time.Duration, kicks bool) bool {
+	var kick chan struct{}
+	if kicks {
+		kick = k.kick
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	case <-kick:
+	}
+	if _, whole := k.Target.(Whole); whole {
+		return ctx.Err() == nil
+	}
+	// Let a burst gather, so that one list proves many adds.
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(min(settle, d)):
+		return true
+	}
+}
+
+// backoff grows from a second to most of a minute, so that a target that comes
+// back is equal within one round; what a person must mend is asked every few
+// minutes only.
+func backoff(err error, fails int) time.Duration {
+	d := time.Second << min(fails-1, 5)
+	if edgeban.IsPermanent(err) {
+		d = time.Minute << min(fails-1, 2)
+	}
+	return d*3/4 + rand.N(d/2)
+}
+
+// look compares the target with the ledger once and sends the difference. It
+// returns when to look next.
+func (k *Keeper) look(ctx context.Context) (next time.Duration, err error) {
+	listed, err := k.Target.Held(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("held: %w", err)
+	}
+	v, next, err := k.view(ctx, listed)
+	if err != nil {
+		return 0, ledgerError{err}
+	}
+	p := v.plan()
+	if len(p.notes) > 0 {
+		if err := k.Ledger.Note(ctx, p.notes, p.notices); err != nil {
+			return 0, ledgerError{fmt.Errorf("note: %w", err)}
+		}
+	}
+	unproven := k.looked(v, p)
+	k.overBudget(ctx, v.now, p.counts.Waiting)
+	_, whole := k.Target.(Whole)
+	if len(p.diff.Add)+len(p.diff.Remove) > 0 || whole {
+		p.diff.Partial = k.Partial()
+		if err := k.Target.Apply(ctx, p.diff); err != nil {
+			return 0, fmt.Errorf("apply: %w", err)
+		}
+	}
+	switch {
+	case whole:
+		return next, nil
+	case unproven >= proofs:
+		return 0, errUnproven
+	case len(p.missing)+len(p.diff.Remove) > 0:
+		return min(next, settle<<unproven), nil
+	case p.counts.Waiting > 0:
+		return min(next, 5*time.Second), nil
+	}
+	return next, nil
+}
+
+// view gathers what a plan is made from, and when the next ban ends.
+func (k *Keeper) view(ctx context.Context, listed []netip.Prefix) (view, time.Duration, error) {
+	now := k.Now()
+	bans, err := k.Ledger.Standing(ctx, now)
+	if err != nil {
+		return view{}, 0, fmt.Errorf("standing: %w", err)
+	}
+	holdings, err := k.Ledger.Holdings(ctx, k.Name)
+	if err != nil {
+		return view{}, 0, fmt.Errorf("holdings: %w", err)
+	}
+	v := view{
+		target: k.Name, now: now, exclusive: k.Exclusive, remove: k.Doubt() == "",
+		wanted: map[netip.Prefix]wanted{}, listed: listed, known: make(map[netip.Prefix]edgeban.Held, len(holdings)),
+		inFlight: map[netip.Prefix]time.Time{},
+	}
+	for _, h := range holdings {
+		v.known[h.Subject] = h
+	}
+	next := k.Every
+	for _, b := range bans {
+		e, ok := k.entry(b)
+		if !ok {
+			v.refused++
+			continue
+		}
+		v.want(e, b)
+		if !b.Until.IsZero() {
+			next = min(next, max(b.Until.Sub(now), time.Second))
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for e, at := range k.flying {
+		if now.Sub(at) < flight && now.Sub(at) >= 0 {
+			v.inFlight[e] = at
+		} else {
+			delete(k.flying, e)
+		}
+	}
+	room := k.Budget.Entries - len(v.known)
+	v.admit = func(e netip.Prefix) bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if room <= 0 || !k.budget.admit(e, now) {
+			return false
+		}
+		room--
+		return true
+	}
+	return v, next, nil
+}
+
+func (v view) want(e netip.Prefix, b edgeban.Ban) {
+	w, ok := v.wanted[e]
+	if !ok || (!w.until.IsZero() && (b.Until.IsZero() || b.Until.After(w.until))) {
+		w.until = b.Until
+	}
+	if b.Since.After(w.since) {
+		w.since = b.Since
+	}
+	v.wanted[e] = w
+}
+
+// ledgerError marks an error that is not the target's.
+type ledgerError struct{ error }
+
+func (e ledgerError) Unwrap() error { return e.error }
+
+func isLedger(err error) bool {
+	_, ok := errors.AsType[ledgerError](err)
+	return ok
+}

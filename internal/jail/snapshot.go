@@ -1,0 +1,127 @@
+package jail
+
+import (
+	"bytes"
+	"encoding/gob"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// state is a jail's snapshot. Its fields may grow; Version changes when they
+// change their meaning.
+type state struct {
+	Version int
+	Rules   string // what the counts were counted by
+	Counts  []countState
+	Records []recordState
+	Lifted  map[key]int64
+}
+
+type countState struct {
+	Key         key
+	Total       int
+	First, Last int64
+	At          []int64
+	N           []int
+}
+
+type recordState struct {
+	Jail     string
+	Key      key
+	Until    int64
+	Cause    uint64
+	Offence  bool
+	Offences []int64
+}
+
+const stateVersion = 1
+
+// rules names the settings that decide who has failed too often. Counts that
+// other settings made are kept, but what they led to is not judged again.
+func (j *Jail) rules() string {
+	return fmt.Sprint(j.c.MaxRetry, j.c.FindTime, j.c.Count, j.over)
+}
+
+// Snapshot returns the jail's state. What cannot matter at t, the time of the
+// last event, is forgotten; at the zero time nothing is.
+func (j *Jail) Snapshot(t time.Time) ([]byte, error) {
+	if !t.IsZero() {
+		j.expire(t.UnixNano())
+	}
+	s := state{Version: stateVersion, Rules: j.rules(), Lifted: j.lifted}
+	for k, c := range j.counts {
+		cs := countState{Key: k, Total: c.total, First: c.first, Last: c.last}
+		for _, st := range c.stamps {
+			cs.At, cs.N = append(cs.At, st.at), append(cs.N, st.n)
+		}
+		s.Counts = append(s.Counts, cs)
+	}
+	for k, rs := range j.records {
+		for _, r := range rs {
+			s.Records = append(s.Records, recordState{r.jail, k, r.until, r.cause, r.offence, r.offences})
+		}
+	}
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(s); err != nil {
+		return nil, fmt.Errorf("jail %s: snapshot: %w", j.c.Name, err)
+	}
+	return b.Bytes(), nil
+}
+
+// Restore puts the jail into the state of a snapshot. It reports whether the
+// snapshot was made by the rules of now: if not, what came after it must be taken
+// in by Warm, because changed rules apply from now on.
+func (j *Jail) Restore(b []byte) (same bool, err error) {
+	var s state
+	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&s); err != nil {
+		return false, fmt.Errorf("jail %s: restore: %w", j.c.Name, err)
+	}
+	if s.Version != stateVersion {
+		return false, fmt.Errorf("jail %s: restore: the snapshot has version %d, this edgeban knows %d", j.c.Name, s.Version, stateVersion)
+	}
+	fresh := New(j.c, j.forget)
+	for _, cs := range s.Counts {
+		if len(cs.At) != len(cs.N) {
+			return false, fmt.Errorf("jail %s: restore: damaged snapshot", j.c.Name)
+		}
+		c := &count{total: cs.Total, first: cs.First, last: cs.Last}
+		for i := range cs.At {
+			c.stamps = append(c.stamps, stamp{cs.At[i], cs.N[i]})
+		}
+		fresh.counts[cs.Key] = c
+	}
+	for _, rs := range s.Records {
+		fresh.records[rs.Key] = append(fresh.records[rs.Key], &record{rs.Jail, rs.Until, rs.Cause, rs.Offence, rs.Offences})
+	}
+	for k, at := range s.Lifted {
+		fresh.lifted[k] = at
+	}
+	fresh.max = j.max
+	*j = *fresh
+	return s.Rules == j.rules(), nil
+}
+
+// expire forgets what cannot matter to any event from t on.
+func (j *Jail) expire(t int64) {
+	const slack = int64(24 * time.Hour) // lines may be read late
+	for k, c := range j.counts {
+		if c.last < t-int64(j.c.FindTime)-slack {
+			delete(j.counts, k)
+		}
+	}
+	for k, rs := range j.records {
+		kept := slices.DeleteFunc(rs, func(r *record) bool {
+			return r.until != math.MaxInt64 && r.until < t-slack && r.since(t-int64(j.forget)-slack) == 0
+		})
+		if j.records[k] = kept; len(kept) == 0 {
+			delete(j.records, k)
+		}
+	}
+	for k, at := range j.lifted {
+		if at < t-int64(j.c.FindTime)-slack {
+			delete(j.lifted, k)
+		}
+	}
+}
