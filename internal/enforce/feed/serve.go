@@ -1,0 +1,230 @@
+package feed
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	retryAfter = 10              // seconds, when there is no list yet
+	shutdown   = 5 * time.Second // for answers under way at the end
+	quiet      = time.Minute     // between two lines about refused clients
+	sending    = 2 * time.Minute // one whole answer
+	maxHeader  = 8 << 10         // bytes
+	realm      = `realm="edgeban"`
+)
+
+// Serve answers on ln until ctx is done, and closes it then.
+func (f *Feed) Serve(ctx context.Context, ln net.Listener) error {
+	srv := &http.Server{
+		Handler:           f.Handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      sending,
+		IdleTimeout:       30 * time.Second,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(f.log.Handler(), slog.LevelDebug),
+	}
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdown)
+		defer cancel()
+		if srv.Shutdown(last) != nil {
+			_ = srv.Close()
+		}
+	})
+	f.log.Info("feed is served", "listen", ln.Addr().String())
+	err := srv.Serve(limit(ln))
+	if !stop() { // ctx is done
+		<-closed
+		return nil
+	}
+	_ = srv.Close()
+	return fmt.Errorf("feed: serve: %w", err)
+}
+
+// Handler answers requests for the list.
+func (f *Feed) Handler() http.Handler { return http.HandlerFunc(f.answer) }
+
+func (f *Feed) answer(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-cache")
+	if status := f.admit(r); status != http.StatusOK {
+		f.refused.say(f.log, r.RemoteAddr, status)
+		if status == http.StatusUnauthorized {
+			w.Header().Add("WWW-Authenticate", "Bearer "+realm)
+			w.Header().Add("WWW-Authenticate", "Basic "+realm)
+		}
+		http.Error(w, http.StatusText(status), status)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "the list can only be read", http.StatusMethodNotAllowed)
+		return
+	}
+	isJSON := r.URL.Path == "/bans.json"
+	if p := r.URL.Path; !isJSON && p != "/" && p != "/bans" && p != "/bans.txt" {
+		http.Error(w, "there are /bans.txt and /bans.json", http.StatusNotFound)
+		return
+	}
+	page := f.current()
+	if page == nil {
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+		http.Error(w, "the list is not known yet", http.StatusServiceUnavailable)
+		return
+	}
+	if isJSON {
+		page.json.send(w, r, page.updated)
+		return
+	}
+	page.text.send(w, r, page.updated)
+}
+
+// send sends b, or that it has not changed.
+func (b body) send(w http.ResponseWriter, r *http.Request, updated time.Time) {
+	h := w.Header()
+	h.Set("Content-Type", b.kind)
+	h.Add("Vary", "Accept-Encoding")
+	data, tag := b.plain, b.tag
+	if takesGzip(r.Header.Values("Accept-Encoding")) {
+		data, tag = b.zipped(), b.tag+"-gzip"
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("ETag", `"`+tag+`"`)
+	// A second may see several lists, so that its date names none of them while
+	// it lasts; the tag always does.
+	dated := time.Since(updated) >= time.Second
+	if dated {
+		h.Set("Last-Modified", updated.Format(http.TimeFormat))
+	}
+	if unchanged(r, tag, dated, updated) {
+		h.Del("Content-Type")
+		h.Del("Content-Encoding")
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Length", strconv.Itoa(len(data)))
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(data) // the client's loss
+	}
+}
+
+// unchanged reports whether the client has this very list already. A date must
+// be the same, not merely later: clocks step back.
+func unchanged(r *http.Request, tag string, dated bool, updated time.Time) bool {
+	tags := r.Header.Values("If-None-Match")
+	if len(tags) == 0 {
+		since, err := http.ParseTime(r.Header.Get("If-Modified-Since"))
+		return err == nil && dated && updated.Equal(since)
+	}
+	for _, t := range strings.Split(strings.Join(tags, ","), ",") {
+		if t = strings.TrimPrefix(strings.TrimSpace(t), "W/"); t == `"`+tag+`"` || t == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+// takesGzip reads Accept-Encoding.
+func takesGzip(values []string) bool {
+	for _, part := range strings.Split(strings.Join(values, ","), ",") {
+		coding, params, _ := strings.Cut(part, ";")
+		if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			continue
+		}
+		q, ok := strings.CutPrefix(strings.TrimSpace(params), "q=")
+		weight, err := strconv.ParseFloat(q, 64)
+		return !ok || err == nil && weight > 0
+	}
+	return false
+}
+
+// admit returns 200 if the client may read the list, else what to answer.
+func (f *Feed) admit(r *http.Request) int {
+	client, err := netip.ParseAddrPort(r.RemoteAddr)
+	addr := client.Addr().Unmap().WithZone("")
+	for _, p := range f.config.Allow {
+		if err == nil && p.Contains(addr) {
+			return http.StatusOK
+		}
+	}
+	switch {
+	case !f.config.Token.Empty():
+		if f.hasToken(r) {
+			return http.StatusOK
+		}
+		return http.StatusUnauthorized
+	case len(f.config.Allow) == 0 && err == nil && addr.IsLoopback():
+		return http.StatusOK
+	}
+	return http.StatusForbidden
+}
+
+// hasToken looks for the token wherever a firewall can put it.
+func (f *Feed) hasToken(r *http.Request) bool {
+	var given []string
+	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		given = append(given, strings.TrimSpace(token))
+	}
+	if _, password, ok := r.BasicAuth(); ok {
+		given = append(given, password)
+	}
+	if token := r.URL.Query().Get("token"); token != "" {
+		given = append(given, token)
+	}
+	want := sha256.Sum256([]byte(f.config.Token.Reveal()))
+	for _, g := range given {
+		got := sha256.Sum256([]byte(g))
+		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// refusals says which clients are refused: the commonest reason for an empty
+// alias is a wrong token. It does so seldom, because anybody may knock.
+type refusals struct {
+	mu    sync.Mutex
+	said  time.Time
+	since int
+}
+
+func (r *refusals) say(log *slog.Logger, client string, status int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.since++
+	if !r.said.IsZero() && time.Since(r.said) < quiet {
+		return
+	}
+	log.Warn("feed refused a client", "client", client, "status", status, "times", r.since)
+	r.said, r.since = time.Now(), 0
+}
+
+var errNoListen = errors.New("nothing to listen on; write listen: with an address and a port")
+
+// listen opens the port, or says which way out there is.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	if address == "" {
+		return nil, errNoListen
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s, give the feed another address or port in listen: %w", address, err)
+	}
+	return ln, nil
+}
