@@ -135,12 +135,12 @@ func (v value) mapping(fields []field) {
 		v.wrong("is %s; write its settings as keys: %s", v.kind(), strings.Join(known, ", "))
 		return
 	}
-	first := map[string]*yaml.Node{}
+	first, owner := map[string]*yaml.Node{}, v.hollow(known)
 	for k, val := range v.pairs() {
 		at, seen := first[k.Value]
 		switch {
 		case !slices.Contains(known, k.Value):
-			v.unknown(k, val, known)
+			v.unknown(k, val, known, owner)
 		case seen:
 			v.r.wrong(k, join(v.path, k.Value), fmt.Sprintf("is here a second time, after line %d; keep one", at.Line))
 		default:
@@ -170,6 +170,9 @@ func (v value) pairs() func(yield func(k, val *yaml.Node) bool) {
 		}
 		for pair := range slices.Chunk(v.node.Content, 2) {
 			k := pair[0]
+			if len(v.r.problems) >= told {
+				return
+			}
 			if k.Tag == "!!merge" {
 				v.r.wrong(k, v.path, "<< is not understood; write the keys out")
 				continue
@@ -205,8 +208,9 @@ func (v value) get(key string) (value, bool) {
 // into the place of a key, as in {topic: a, tk_xyz}.
 var plainKey = regexp.MustCompile(`^[A-Za-z][A-Za-z_.-]{0,30}$`)
 
-// unknown says that nothing is called k, and what is meant.
-func (v value) unknown(k, val *yaml.Node, known []string) {
+// unknown says that nothing is called k, and what is meant. The owner may be
+// whose setting it is.
+func (v value) unknown(k, val *yaml.Node, known []string, owner string) {
 	name := k.Value
 	if i := strings.IndexAny(name, ":="); i > 0 && slices.Contains(known, name[:i]) {
 		v.r.wrong(k, join(v.path, name[:i]), `has no space after the colon; write "`+name[:i]+`: " and the value`)
@@ -220,7 +224,7 @@ func (v value) unknown(k, val *yaml.Node, known []string) {
 	if plainKey.MatchString(name) && !isNull(val) {
 		text += " " + quote(name)
 	}
-	if owner := v.hollow(known); owner != "" {
+	if owner != "" {
 		text += "; indent it further if it belongs to " + owner
 	}
 	v.r.wrong(k, v.path, text+"; known here: "+strings.Join(known, ", "))

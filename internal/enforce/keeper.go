@@ -53,22 +53,24 @@ type Settings struct {
 type Keeper struct {
 	Settings
 	budget *budget
-	kick   chan struct{}
+	kick   chan struct{} // something happened
+	wake   chan struct{} // a person waits
 	slots  chan struct{} // bounds the sends of new bans
 
 	mu      sync.Mutex
 	listed  set                        // at the last look
-	flying  map[netip.Prefix]time.Time // what was sent a moment ago, and when
+	flying  map[netip.Prefix]time.Time // what was sent a moment ago, and when that was answered; zero if it was not yet
 	tries   map[netip.Prefix]int       // changes that no list has shown yet, and how often they were sent
+	room    int                        // entries that the budget still allows
 	status  Status
-	alarmed bool // people were told that bans wait for the budget
-	told    bool // people were told that the target is in trouble
+	told    bool      // people were told that the target is in trouble
+	alarmed time.Time // when people were told that bans wait for the budget
 }
 
 // NewKeeper returns a keeper that has done nothing yet.
 func NewKeeper(s Settings) *Keeper {
 	return &Keeper{
-		Settings: s, budget: newBudget(s.Budget.PerMinute), kick: make(chan struct{}, 1),
+		Settings: s, budget: newBudget(s.Budget.PerMinute), kick: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 		slots: make(chan struct{}, 4), flying: map[netip.Prefix]time.Time{},
 	}
 }
@@ -89,10 +91,12 @@ func (k *Keeper) Run(parent context.Context) error {
 	return nil
 }
 
-// Kick asks for a look at once: after a reload, or when a person waits.
-func (k *Keeper) Kick() {
+// Wake asks for a look now, even while the target fails: a person waits.
+func (k *Keeper) Wake() { signal(k.wake) }
+
+func signal(c chan struct{}) {
 	select {
-	case k.kick <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -107,12 +111,12 @@ func (k *Keeper) follow(ctx context.Context, g *errgroup.Group, after edgeban.Se
 		switch fact := ev.Fact.(type) {
 		case edgeban.Ban:
 			if whole {
-				k.Kick()
+				signal(k.kick)
 				continue
 			}
 			k.sendNew(ctx, g, fact)
 		case edgeban.Lift:
-			k.Kick()
+			signal(k.kick)
 		}
 	}
 	return nil
@@ -125,13 +129,13 @@ func (k *Keeper) sendNew(ctx context.Context, g *errgroup.Group, b edgeban.Ban) 
 	now := k.Now()
 	k.mu.Lock()
 	_, flying := k.flying[e]
-	skip := !ok || flying || k.status.Err != nil || k.status.Looked.IsZero() || k.listed.covers(e) || !b.Standing(now) || !k.budget.admit(e, now)
+	skip := !ok || flying || k.status.Err != nil || k.status.Looked.IsZero() || k.listed.covers(e) || !b.Standing(now) || !k.admit(e, now)
 	if !skip {
-		k.flying[e] = now
+		k.flying[e] = time.Time{}
 	}
 	k.mu.Unlock()
 	if skip {
-		k.Kick()
+		signal(k.kick)
 		return
 	}
 	select {
@@ -145,13 +149,17 @@ func (k *Keeper) sendNew(ctx context.Context, g *errgroup.Group, b edgeban.Ban) 
 		if err := k.Ledger.Note(ctx, note, nil); err != nil {
 			return fmt.Errorf("note: %w", err)
 		}
-		if err := k.Target.Apply(ctx, Diff{Add: []netip.Prefix{e}}); err != nil && ctx.Err() == nil {
-			k.Log.Warn("new ban not sent, will try again", "target", k.Name, "subject", e, "err", err)
-			k.mu.Lock()
+		err := k.Target.Apply(ctx, Diff{Add: []netip.Prefix{e}})
+		k.mu.Lock()
+		k.flying[e] = k.Now()
+		if err != nil {
 			delete(k.flying, e)
-			k.mu.Unlock()
 		}
-		k.Kick()
+		k.mu.Unlock()
+		if err != nil && ctx.Err() == nil {
+			k.Log.Warn("new ban not sent, will try again", "target", k.Name, "subject", e, "err", err)
+		}
+		signal(k.kick)
 		return nil
 	})
 }

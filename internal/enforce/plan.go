@@ -35,14 +35,16 @@ type view struct {
 	target    string
 	now       time.Time
 	exclusive bool
-	remove    bool                    // whether anything may be removed now
+	doubt     string                  // why nothing may be removed now, or empty
 	wanted    map[netip.Prefix]wanted // what it should hold
-	refused   int                     // bans that it may not hold
+	barred    map[netip.Prefix]bool   // what stands, and it may not hold
 	listed    []netip.Prefix          // what it holds
 	known     map[netip.Prefix]edgeban.Held
-	inFlight  map[netip.Prefix]time.Time // sent a moment ago: the list may be older
-	admit     func(netip.Prefix) bool    // the budget, asked once for an entry never sent
+	inFlight  map[netip.Prefix]bool   // sent a moment ago: the list may be older
+	admit     func(netip.Prefix) bool // the budget, asked once for an entry never sent
 }
+
+func (v view) remove() bool { return v.doubt == "" }
 
 // A wanted entry, and why.
 type wanted struct {
@@ -52,12 +54,17 @@ type wanted struct {
 
 func (v view) plan() plan {
 	var p plan
-	listed := newSet(v.listed)
-	p.counts.Wanted, p.counts.Refused = len(v.wanted), v.refused
-	for e := range v.wanted {
-		v.planWanted(&p, listed, e)
-	}
+	p.counts.Wanted, p.counts.Refused = len(v.wanted), len(v.barred)
 	v.planListed(&p)
+	listed := newSet(v.listed)
+	staying := listed
+	if len(p.diff.Remove) > 0 { // what is about to go covers nothing
+		going := newSet(p.diff.Remove)
+		staying = newSet(slices.DeleteFunc(slices.Clone(v.listed), going.has))
+	}
+	for e := range v.wanted {
+		v.planWanted(&p, staying, e)
+	}
 	v.planGone(&p, listed)
 	p.counts.Missing = len(p.missing)
 	v.sortAdds(p.diff.Add)
@@ -95,7 +102,7 @@ func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
 	}
 	p.diff.Want = append(p.diff.Want, e)
 	p.missing = append(p.missing, e)
-	if _, flying := v.inFlight[e]; !flying {
+	if !v.inFlight[e] {
 		p.diff.Add = append(p.diff.Add, e)
 	}
 }
@@ -109,7 +116,7 @@ func (v view) planListed(p *plan) {
 		switch h, known := v.known[e]; {
 		case !v.exclusive && !(known && h.Ours()):
 			p.counts.Foreign++
-		case v.remove:
+		case v.remove() || v.barred[e]: // what became protected goes even when in doubt
 			p.diff.Remove = append(p.diff.Remove, e)
 		default:
 			p.counts.Kept++
@@ -124,8 +131,7 @@ func (v view) planGone(p *plan, listed set) {
 		if _, ok := v.wanted[e]; ok {
 			continue
 		}
-		_, flying := v.inFlight[e]
-		if !h.Foreign && (listed.has(e) || flying || !v.remove) {
+		if !h.Foreign && (listed.has(e) || v.inFlight[e] || !v.remove()) {
 			continue
 		}
 		h.Released = v.now

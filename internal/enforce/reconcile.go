@@ -13,7 +13,7 @@ import (
 
 const (
 	settle   = 300 * time.Millisecond // between a change and the look that proves it
-	flight   = 2 * time.Second        // how long a list may be older than an add
+	flight   = 2 * time.Second        // how long a list may be older than an add that was answered
 	patience = 2 * time.Minute        // how long a passing failure lasts before people are told
 	proofs   = 4                      // how often a change is sent before its absence is a fault
 )
@@ -44,8 +44,8 @@ func (k *Keeper) loop(ctx context.Context) error {
 
 var errUnproven = errors.New("it accepts changes but does not show them: is its table full, or the alias not applied?")
 
-// wait sleeps for d, or until kicked if that may wake it. It reports false when
-// ctx is done.
+// wait sleeps for d, or until a person waits, or until kicked if that may wake
+// it. It reports false when ctx is done.
 func (k *Keeper) wait(ctx context.Context, d time.Duration, kicks bool) bool {
 	var kick chan struct{}
 	if kicks {
@@ -57,6 +57,8 @@ func (k *Keeper) wait(ctx context.Context, d time.Duration, kicks bool) bool {
 	case <-ctx.Done():
 		return false
 	case <-t.C:
+		return true
+	case <-k.wake:
 		return true
 	case <-kick:
 	}
@@ -94,13 +96,12 @@ func (k *Keeper) look(ctx context.Context) (next time.Duration, err error) {
 	if err != nil {
 		return 0, ledgerError{err}
 	}
-	p := v.plan()
+	p, unproven := k.decide(v)
 	if len(p.notes) > 0 {
 		if err := k.Ledger.Note(ctx, p.notes, p.notices); err != nil {
 			return 0, ledgerError{fmt.Errorf("note: %w", err)}
 		}
 	}
-	unproven := k.looked(v, p)
 	k.overBudget(ctx, v.now, p.counts.Waiting)
 	_, whole := k.Target.(Whole)
 	if len(p.diff.Add)+len(p.diff.Remove) > 0 || whole {
@@ -110,9 +111,7 @@ func (k *Keeper) look(ctx context.Context) (next time.Duration, err error) {
 		}
 	}
 	switch {
-	case whole:
-		return next, nil
-	case unproven >= proofs:
+	case unproven >= proofs && !whole:
 		return 0, errUnproven
 	case len(p.missing)+len(p.diff.Remove) > 0:
 		return min(next, settle<<unproven), nil
@@ -134,9 +133,9 @@ func (k *Keeper) view(ctx context.Context, listed []netip.Prefix) (view, time.Du
 		return view{}, 0, fmt.Errorf("holdings: %w", err)
 	}
 	v := view{
-		target: k.Name, now: now, exclusive: k.Exclusive, remove: k.Doubt() == "",
-		wanted: map[netip.Prefix]wanted{}, listed: listed, known: make(map[netip.Prefix]edgeban.Held, len(holdings)),
-		inFlight: map[netip.Prefix]time.Time{},
+		target: k.Name, now: now, exclusive: k.Exclusive, doubt: k.Doubt(), listed: listed,
+		wanted: map[netip.Prefix]wanted{}, barred: map[netip.Prefix]bool{},
+		known: make(map[netip.Prefix]edgeban.Held, len(holdings)), inFlight: map[netip.Prefix]bool{},
 	}
 	for _, h := range holdings {
 		v.known[h.Subject] = h
@@ -145,32 +144,13 @@ func (k *Keeper) view(ctx context.Context, listed []netip.Prefix) (view, time.Du
 	for _, b := range bans {
 		e, ok := k.entry(b)
 		if !ok {
-			v.refused++
+			v.barred[e] = true
 			continue
 		}
 		v.want(e, b)
 		if !b.Until.IsZero() {
 			next = min(next, max(b.Until.Sub(now), time.Second))
 		}
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for e, at := range k.flying {
-		if now.Sub(at) < flight && now.Sub(at) >= 0 {
-			v.inFlight[e] = at
-		} else {
-			delete(k.flying, e)
-		}
-	}
-	room := k.Budget.Entries - len(v.known)
-	v.admit = func(e netip.Prefix) bool {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if room <= 0 || !k.budget.admit(e, now) {
-			return false
-		}
-		room--
-		return true
 	}
 	return v, next, nil
 }

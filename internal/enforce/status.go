@@ -26,13 +26,24 @@ func (k *Keeper) Status() Status {
 	return k.status
 }
 
-// looked writes a look down. It returns how often the change has been sent that
-// was sent most often without any list showing it.
-func (k *Keeper) looked(v view, p plan) (unproven int) {
+// decide makes the plan and writes the look down, in one step, so that no new ban
+// is sent twice meanwhile. It returns how often the change has been sent that was
+// sent most often without any list showing it.
+func (k *Keeper) decide(v view) (p plan, unproven int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	for e, answered := range k.flying {
+		if answered.IsZero() || (v.now.Sub(answered) < flight && v.now.Sub(answered) >= 0) {
+			v.inFlight[e] = true
+		} else {
+			delete(k.flying, e)
+		}
+	}
+	k.room = k.Budget.Entries - len(v.known)
+	v.admit = func(e netip.Prefix) bool { return k.admit(e, v.now) }
+	p = v.plan()
 	k.listed = newSet(v.listed)
-	k.status.Counts, k.status.Looked, k.status.Doubt = p.counts, v.now, k.Doubt()
+	k.status.Counts, k.status.Looked, k.status.Doubt = p.counts, v.now, v.doubt
 	tries := map[netip.Prefix]int{}
 	for _, e := range p.missing {
 		tries[e] = k.tries[e]
@@ -48,15 +59,25 @@ func (k *Keeper) looked(v view, p plan) (unproven int) {
 	for _, n := range tries {
 		unproven = max(unproven, n)
 	}
-	return unproven
+	return p, unproven
 }
 
-// overBudget raises the alarm once when new bans have to wait, and again only
-// after none did.
+// admit asks the budget for a new entry. The caller holds the lock.
+func (k *Keeper) admit(e netip.Prefix, now time.Time) bool {
+	if k.room <= 0 || !k.budget.admit(e, now) {
+		return false
+	}
+	k.room--
+	return true
+}
+
+// overBudget raises the alarm when new bans have to wait, once an hour at most.
 func (k *Keeper) overBudget(ctx context.Context, now time.Time, waiting int) {
 	k.mu.Lock()
-	tell := waiting > 0 && !k.alarmed
-	k.alarmed = waiting > 0
+	tell := waiting > 0 && now.Sub(k.alarmed).Abs() > time.Hour
+	if tell {
+		k.alarmed = now
+	}
 	k.mu.Unlock()
 	if tell {
 		k.Log.Warn("bans wait for the budget", "target", k.Name, "waiting", waiting)

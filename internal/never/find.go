@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -45,6 +46,15 @@ type Finder struct {
 // the host.
 func NewIgnore(ignoreip []string, log *slog.Logger) *Finder {
 	return &Finder{Never: ignoreip, Log: log, jail: true}
+}
+
+// Remember takes over what the Finder of an earlier configuration has learned of
+// names and files, so that a reload while the resolver is away forgets nothing.
+// It is called before the first look.
+func (f *Finder) Remember(earlier *Finder) {
+	earlier.mu.Lock()
+	defer earlier.mu.Unlock()
+	f.names, f.files, f.own = maps.Clone(earlier.names), maps.Clone(earlier.files), maps.Clone(earlier.own)
 }
 
 // Find takes one look. It reads the system's files and waits for the resolver,

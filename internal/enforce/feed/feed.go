@@ -73,7 +73,7 @@ func (f *Feed) Held(context.Context) ([]netip.Prefix, error) {
 
 // Apply serves d.Want from now on, and writes a copy of it. A copy that cannot be
 // written is said and tried again; the list is served all the same. As long as
-// the ledger may lack bans, nothing is taken from the list, and no list is begun:
+// the ledger may lack bans, only d.Remove is taken from the list, and no list is begun:
 // it would take from the firewall what it holds.
 func (f *Feed) Apply(_ context.Context, d enforce.Diff) error {
 	f.mu.Lock()
@@ -86,7 +86,8 @@ func (f *Feed) Apply(_ context.Context, d enforce.Diff) error {
 	case d.Partial && old == nil:
 		return errors.New("the ledger was lost and so was the last copy of the list: the feed answers 503, so that firewalls keep what they hold; run edgeban adopt to begin anew")
 	case d.Partial:
-		want = f.canonical(append(want, old.prefixes...))
+		kept := slices.DeleteFunc(slices.Clone(old.prefixes), func(p netip.Prefix) bool { return slices.Contains(d.Remove, p) })
+		want = f.canonical(append(want, kept...))
 	}
 	if old == nil || !slices.Equal(old.prefixes, want) {
 		f.page.Store(newPage(want, time.Now()))

@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/daemon"
+	"github.com/edgeban/edgeban/internal/filter"
+	"github.com/edgeban/edgeban/internal/never"
+)
+
+func replay(ctx context.Context, e *env, args []string) error {
+	var zone string
+	rest, err := e.parse("replay", args, func(fs *flag.FlagSet) {
+		fs.BoolVar(&e.json, "json", false, "print JSON, one ban a line")
+		fs.StringVar(&zone, "zone", "", "the time zone of stamps without one, as in Europe/Berlin")
+	})
+	if err != nil {
+		return err
+	}
+	if len(rest) < 2 {
+		return usagef("write edgeban replay JAIL FILE..., as in edgeban replay sshd /var/log/auth.log; - is the standard input")
+	}
+	r, err := e.prepare(ctx, rest[0])
+	if err != nil {
+		return err
+	}
+	if zone != "" {
+		if r.Jail.LogTimezone, err = time.LoadLocation(zone); err != nil {
+			return usageError{err}
+		}
+	}
+	if err := r.Open(); err != nil {
+		return err
+	}
+	began, bans, size := time.Now(), 0, int64(0)
+	for _, path := range rest[1:] {
+		n, b, err := e.replayFile(ctx, r, path)
+		if err != nil {
+			return err
+		}
+		bans, size = bans+b, size+n
+	}
+	return e.summary(r, bans, size, time.Since(began))
+}
+
+// prepare finds the jail in the configuration, or makes one of a built-in filter.
+func (e *env) prepare(ctx context.Context, name string) (*daemon.Replay, error) {
+	c, err := e.load()
+	if err != nil {
+		return nil, err
+	}
+	r := &daemon.Replay{Forget: c.Forget, Now: time.Now()}
+	i := slices.IndexFunc(c.Jails, func(j config.Jail) bool { return j.Name == name })
+	switch {
+	case i >= 0:
+		r.Jail = c.Jails[i]
+	case slices.Contains(filter.Builtin(), name):
+		r.Jail = config.NewJail(name)
+		r.Jail.LogPath = []string{config.Stdin}
+	default:
+		return nil, usagef("there is neither a jail nor a built-in filter called %s", clean(name, 40))
+	}
+	if len(r.Jail.LogPath) == 0 {
+		return nil, usagef("jail %s reads no log but the bans of the others", clean(name, 40))
+	}
+	r.Never = (&never.Finder{Never: c.Never, Hosts: c.Hosts()}).Find(ctx)
+	r.Ignore = never.NewIgnore(r.Jail.IgnoreIP, nil).Find(ctx)
+	return r, nil
+}
+
+func (e *env) replayFile(ctx context.Context, r *daemon.Replay, path string) (size int64, bans int, err error) {
+	in := e.stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer f.Close()
+		in = f
+	}
+	count := &counter{r: in}
+	for v, err := range r.File(ctx, count) {
+		if err != nil {
+			return count.n, bans, fmt.Errorf("%s: %w", path, err)
+		}
+		bans++
+		if err := e.verdict(v); err != nil {
+			return count.n, bans, err
+		}
+	}
+	return count.n, bans, ctx.Err()
+}
+
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// replayed is a verdict as JSON.
+type replayed struct {
+	Subject  string    `json:"subject"`
+	Jail     string    `json:"jail"`
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until,omitzero"`
+	Failures int       `json:"failures"`
+	Nth      int       `json:"nth"`
+	Reason   string    `json:"reason"`
+	Lines    []string  `json:"lines"`
+}
+
+func (e *env) verdict(v daemon.Verdict) error {
+	b := v.Ban
+	if e.json {
+		out := replayed{subject(b.Subject), b.Jail, b.Since, b.Until, b.Failures, b.Nth, b.Reason, []string{}}
+		for _, m := range v.Lines {
+			out.Lines = append(out.Lines, m.Text)
+		}
+		return e.line(out)
+	}
+	until := "for ever"
+	if !b.Until.IsZero() {
+		until = "until " + b.Until.Local().Format("Jan _2 15:04:05")
+	}
+	fmt.Fprintf(e.stdout, "%s  %s banned %s: %s", b.Since.Local().Format("2006 Jan _2 15:04:05"), subject(b.Subject), until, clean(b.Reason, 200))
+	if b.Nth > 1 {
+		fmt.Fprintf(e.stdout, ", offence %d", b.Nth)
+	}
+	fmt.Fprintln(e.stdout)
+	for _, m := range v.Lines {
+		fmt.Fprintf(e.stdout, "    %s\n", clean(m.Text, 160))
+	}
+	return nil
+}
+
+func (e *env) summary(r *daemon.Replay, bans int, size int64, took time.Duration) error {
+	s := r.Stats()
+	if e.json {
+		return nil
+	}
+	fmt.Fprintf(e.stdout, "%d lines, %d failures, %d ignored, %s; %.1f MB in %s\n", s.Lines, s.Failures, s.Ignored, count(bans, "ban"),
+		float64(size)/1e6, took.Round(time.Millisecond))
+	if s.Undated > 0 {
+		fmt.Fprintf(e.stdout, "%d failing lines had no date that edgeban knows, and were left out\n", s.Undated)
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/edgeban/edgeban/internal/config"
+)
+
+// clean makes text from a log fit for a terminal: on one line, nothing that moves
+// the cursor or turns the reading direction, at most limit characters.
+func clean(s string, limit int) string {
+	var b strings.Builder
+	n := 0
+	for i, r := range s {
+		if n++; n > limit {
+			b.WriteString("…")
+			break
+		}
+		switch {
+		case r == utf8.RuneError:
+			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {
+				fmt.Fprintf(&b, `\x%02x`, s[i])
+				continue
+			}
+			b.WriteRune(r)
+		case r == '\t':
+			b.WriteByte(' ')
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// subject shows an address without its mask, and a network with it.
+func subject(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
+
+// clock shows a moment in local time, with the day where it is not today's.
+func clock(t, now time.Time) string {
+	t, now = t.Local(), now.Local()
+	switch {
+	case t.IsZero():
+		return "-"
+	case t.YearDay() == now.YearDay() && t.Year() == now.Year():
+		return t.Format("15:04:05")
+	case t.Year() == now.Year():
+		return t.Format("Jan _2 15:04")
+	}
+	return t.Format("2006-01-02")
+}
+
+// span shows a duration in at most two units.
+func span(d time.Duration) string {
+	switch d = d.Abs(); {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		d = d.Round(time.Second)
+	case d < 24*time.Hour:
+		d = d.Round(time.Minute)
+	default:
+		d = d.Round(time.Hour)
+	}
+	return config.FormatDuration(d)
+}
+
+// left shows how much longer a ban stands.
+func left(until, now time.Time) string {
+	if until.IsZero() {
+		return "for ever"
+	}
+	if !until.After(now) {
+		return "over"
+	}
+	return span(until.Sub(now))
+}
+
+// count shows a number with its noun.
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}

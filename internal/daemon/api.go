@@ -1,0 +1,249 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/never"
+	"github.com/edgeban/edgeban/internal/web"
+)
+
+// The jails of bans that no log led to.
+const (
+	manual  = "manual"  // edgeban ban
+	adopted = "adopted" // edgeban adopt
+)
+
+// api answers the commands. It asks whichever generation runs at the time.
+type api struct{ d *daemon }
+
+var _ web.Backend = api{}
+
+// Bans implements web.Backend.
+func (a api) Bans(ctx context.Context) ([]web.Ban, error) {
+	g := a.d.current.Load()
+	bans, err := g.store.Standing(ctx, g.Now())
+	if err != nil {
+		return nil, err
+	}
+	holds, err := g.holds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]web.Ban, 0, len(bans))
+	for _, b := range bans {
+		out = append(out, g.describe(b, holds))
+	}
+	slices.SortFunc(out, func(x, y web.Ban) int {
+		return cmp.Or(y.Since.Compare(x.Since), x.Subject.Compare(y.Subject), cmp.Compare(x.Jail, y.Jail))
+	})
+	return out, nil
+}
+
+// holds returns what every target is known to hold, by subject.
+func (g *generation) holds(ctx context.Context) (map[netip.Prefix][]web.Hold, error) {
+	out := map[netip.Prefix][]web.Hold{}
+	for _, t := range g.c.Targets {
+		hs, err := g.store.Holdings(ctx, t.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range hs {
+			out[h.Subject] = append(out[h.Subject], hold(h))
+		}
+	}
+	return out, nil
+}
+
+func hold(h edgeban.Held) web.Hold {
+	return web.Hold{Target: h.Target, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign}
+}
+
+func (g *generation) describe(b edgeban.Ban, holds map[netip.Prefix][]web.Hold) web.Ban {
+	w := web.Ban{
+		Subject: b.Subject, Jail: b.Jail, Since: b.Since, Until: b.Until,
+		Failures: b.Failures, Nth: b.Nth, Reason: b.Reason,
+	}
+	w.Held = append(w.Held, holds[b.Subject]...)
+	if len(w.Held) == 0 && b.Addr.IsValid() { // a target that takes single addresses only
+		w.Held = append(w.Held, holds[netip.PrefixFrom(b.Addr, b.Addr.BitLen())]...)
+	}
+	for _, t := range g.c.Targets {
+		if w.Refused = g.refuse(t.Name, b); w.Refused == "" {
+			break
+		}
+	}
+	if len(g.c.Targets) == 0 {
+		w.Refused = "no target is configured"
+	}
+	return w
+}
+
+// Ban implements web.Backend.
+func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
+	g := a.d.current.Load()
+	if !r.Subject.IsValid() {
+		return web.BanResult{}, &web.BadRequest{Text: "no address is given"}
+	}
+	list := g.never.Load()
+	if why, ok := list.Protects(r.Subject); ok {
+		return web.BanResult{}, &web.BadRequest{Text: fmt.Sprintf("%s is not banned: it is protected: %s", r.Subject, why)}
+	}
+	widest := g.c.Budget.IPv6
+	if r.Subject.Addr().Is4() {
+		widest = g.c.Budget.IPv4
+	}
+	if r.Subject.Bits() < widest {
+		return web.BanResult{}, &web.BadRequest{Text: fmt.Sprintf("%s is wider than the budget allows (/%d); set budget: in the configuration", r.Subject, widest)}
+	}
+	now := g.Now()
+	b := edgeban.Ban{
+		Key: edgeban.Key{Jail: manual, Subject: r.Subject}, Since: now, Nth: 1,
+		Node: "", Reason: cmp.Or(r.Reason, "by hand"),
+	}
+	if r.Subject.IsSingleIP() {
+		b.Addr = r.Subject.Addr()
+	}
+	if r.For >= 0 {
+		b.Until = now.Add(r.For)
+	}
+	n := edgeban.Notice{Kind: edgeban.NoticeBan, Time: now, Jail: b.Jail, Subject: b.Subject, Until: b.Until, Nth: 1, Text: b.Reason}
+	if never.PrivatePrefix(b.Subject) {
+		n.Kind = edgeban.NoticeInside
+	}
+	if err := g.store.Impose(ctx, b, []edgeban.Notice{n}); err != nil {
+		return web.BanResult{}, err
+	}
+	g.Log.Info("ban by hand", "subject", b.Subject, "until", b.Until)
+	return web.BanResult{Ban: g.describe(b, nil)}, nil
+}
+
+// Unban implements web.Backend: it lifts whatever contains p or lies in it, in
+// all jails.
+func (a api) Unban(ctx context.Context, p netip.Prefix) (web.UnbanResult, error) {
+	g := a.d.current.Load()
+	now := g.Now()
+	bans, err := g.store.Standing(ctx, now)
+	if err != nil {
+		return web.UnbanResult{}, err
+	}
+	res := web.UnbanResult{Lifted: []web.Ban{}}
+	for _, b := range bans {
+		if !b.Subject.Overlaps(p) {
+			continue
+		}
+		err := g.store.Lift(ctx, edgeban.Lift{Key: b.Key, At: now, By: "edgeban unban"})
+		if errors.Is(err, edgeban.ErrNotFound) { // it ended meanwhile
+			continue
+		}
+		if err != nil {
+			return res, err
+		}
+		g.Log.Info("unban by hand", "jail", b.Jail, "subject", b.Subject)
+		res.Lifted = append(res.Lifted, g.describe(b, nil))
+	}
+	return res, nil
+}
+
+// Why implements web.Backend.
+func (a api) Why(ctx context.Context, p netip.Prefix) (web.Why, error) {
+	g := a.d.current.Load()
+	const lines = 50
+	rec, err := g.store.About(ctx, p, lines)
+	if err != nil {
+		return web.Why{}, err
+	}
+	w := web.Why{Prefix: p, Bans: []web.Ban{}, Lines: []web.Line{}, Lifts: []web.Lifted{}, Holds: []web.Hold{}}
+	w.Protected, _ = g.never.Load().Protects(p)
+	for _, b := range rec.Bans {
+		w.Bans = append(w.Bans, g.describe(b, nil))
+	}
+	for _, m := range rec.Matches {
+		w.Lines = append(w.Lines, web.Line{
+			Time: m.Time, Jail: m.Jail, Kind: m.Kind.String(), Addr: m.Addr, Count: m.Count,
+			User: m.User, Text: m.Text, Ignored: m.Ignored,
+		})
+	}
+	for _, l := range rec.Lifts {
+		w.Lifts = append(w.Lifts, web.Lifted{Jail: l.Jail, At: l.At, By: l.By})
+	}
+	for _, h := range rec.Held {
+		w.Holds = append(w.Holds, hold(h))
+	}
+	return w, nil
+}
+
+// Adopt implements web.Backend: what the targets hold and nobody knows becomes
+// ours, as bans that end when the longest ban of a lost ledger would have.
+func (a api) Adopt(ctx context.Context) (web.AdoptResult, error) {
+	g := a.d.current.Load()
+	res := web.AdoptResult{Adopted: map[string]int{}}
+	_, res.Found = g.store.Lost()
+	for _, name := range slices.Sorted(maps.Keys(g.targets)) {
+		n, err := g.adopt(ctx, name)
+		if err != nil {
+			return res, fmt.Errorf("target %s: %w", name, err)
+		}
+		res.Adopted[name] = n
+	}
+	if err := g.store.Found(ctx); err != nil {
+		return res, err
+	}
+	for _, k := range g.keepers {
+		k.Wake()
+	}
+	return res, nil
+}
+
+func (g *generation) adopt(ctx context.Context, target string) (int, error) {
+	listed, err := g.targets[target].Held(ctx)
+	if err != nil {
+		return 0, err
+	}
+	known, err := g.store.Holdings(ctx, target)
+	if err != nil {
+		return 0, err
+	}
+	ours := map[netip.Prefix]bool{}
+	for _, h := range known {
+		ours[h.Subject] = h.Ours()
+	}
+	now, n := g.Now(), 0
+	for _, e := range listed {
+		b := edgeban.Ban{
+			Key: edgeban.Key{Jail: adopted, Subject: e}, Since: now, Until: now.Add(min(g.longest(), 7*24*time.Hour)),
+			Nth: 1, Reason: "found in " + target,
+		}
+		if e.IsSingleIP() {
+			b.Addr = e.Addr()
+		}
+		if ours[e] || g.refuse(target, b) != "" {
+			continue
+		}
+		if err := g.store.Impose(ctx, b, nil); err != nil {
+			return n, err
+		}
+		h := edgeban.Held{Subject: e, Target: target, Sent: now, Held: now}
+		if err := g.store.Note(ctx, []edgeban.Held{h}, nil); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// kindOf names the kind of a target for people.
+func kindOf(c config.Target, t any) string {
+	if k, ok := t.(interface{ Kind() string }); ok && c.OPNsense != nil {
+		return "opnsense alias, " + k.Kind()
+	}
+	return "feed"
+}

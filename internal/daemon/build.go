@@ -1,0 +1,215 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/enforce"
+	"github.com/edgeban/edgeban/internal/enforce/feed"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/filter"
+	"github.com/edgeban/edgeban/internal/never"
+	"github.com/edgeban/edgeban/internal/notify"
+	"github.com/edgeban/edgeban/internal/source"
+)
+
+// A generation is what one configuration runs. It is built whole before the one
+// before it ends, so that a bad configuration never stops a good one.
+type generation struct {
+	*daemon
+	c          config.Config
+	finder     *never.Finder
+	never      atomic.Pointer[never.List]
+	watchers   []*watcher // the jails that read logs
+	judges     []*judge
+	targets    map[string]enforce.Target
+	keepers    []*enforce.Keeper
+	deliveries []*notify.Delivery
+	feeds      []*feed.Feed
+	files      *source.File
+	stdin      *source.Stdin
+
+	mu       sync.Mutex
+	troubles map[string]string // present ones, by what they are about
+}
+
+// build makes a generation, and starts nothing.
+func (d *daemon) build(c config.Config) (*generation, error) {
+	g := &generation{
+		daemon: d, c: c, targets: map[string]enforce.Target{}, troubles: map[string]string{},
+		finder: &never.Finder{Never: c.Never, Hosts: c.Hosts(), Log: d.Log},
+	}
+	for _, t := range c.Targets {
+		if err := g.addTarget(t); err != nil {
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		}
+	}
+	for _, j := range c.Jails {
+		if err := g.addJail(j); err != nil {
+			return nil, fmt.Errorf("jail %s: %w", j.Name, err)
+		}
+	}
+	for _, n := range c.Notify {
+		g.addNotifier(n)
+	}
+	g.addSources()
+	return g, nil
+}
+
+// addTarget knows every kind of target.
+func (g *generation) addTarget(c config.Target) error {
+	s := enforce.Settings{
+		Name: c.Name, Ledger: g.store, Budget: g.c.Budget, Every: g.Look, Log: g.Log, Now: g.Now,
+		Refuse: func(b edgeban.Ban) string { return g.refuse(c.Name, b) }, Doubt: g.doubt, Partial: g.partial,
+	}
+	switch {
+	case c.OPNsense != nil:
+		a, err := g.alias(*c.OPNsense)
+		if err != nil {
+			return err
+		}
+		s.Target, s.Exclusive = a, c.OPNsense.Exclusive
+	case c.Feed != nil:
+		f := feed.New(*c.Feed, g.c.State, g.Log)
+		g.feeds = append(g.feeds, f)
+		s.Target, s.Exclusive = f, true
+	default:
+		return fmt.Errorf("no kind is set")
+	}
+	g.targets[c.Name] = s.Target
+	g.keepers = append(g.keepers, enforce.NewKeeper(s))
+	return nil
+}
+
+func (g *generation) alias(c config.OPNsense) (a *opnsense.Alias, err error) {
+	if g.Transport != nil {
+		a, err = opnsense.NewWithTransport(c, g.Transport)
+	} else {
+		a, err = opnsense.New(c)
+	}
+	if err == nil {
+		a.Log = g.Log
+	}
+	return a, err
+}
+
+// addNotifier knows every kind of notifier.
+func (g *generation) addNotifier(c config.Notifier) {
+	n := notify.NewNtfy(*c.Ntfy, g.Transport)
+	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Log: g.Log}))
+}
+
+func (g *generation) addJail(c config.Jail) error {
+	g.judges = append(g.judges, &judge{
+		c: c, ledger: g.store, lease: g.store, log: g.Log, now: g.Now, forget: g.c.Forget,
+		sure: func() bool { return g.clock.Doubt() == "" },
+	})
+	if len(c.LogPath) == 0 { // over the bans of the others
+		return nil
+	}
+	f, err := filter.Load(c.Filter)
+	if err != nil {
+		return err
+	}
+	w := &watcher{c: c, filter: f, fits: func(p netip.Prefix) bool { return g.fits(c, p) }, scanners: map[string]*filter.Scanner{}}
+	w.finder = never.NewIgnore(c.IgnoreIP, g.Log)
+	g.watchers = append(g.watchers, w)
+	return nil
+}
+
+// addSources knows every kind of source. All logs are one source: two jails that
+// read the same file read it once.
+func (g *generation) addSources() {
+	var globs []string
+	for _, j := range g.c.Jails {
+		for _, p := range j.LogPath {
+			if p == config.Stdin {
+				g.stdin = source.NewStdin(g.Stdin)
+			} else if !slices.Contains(globs, p) {
+				globs = append(globs, p)
+			}
+		}
+	}
+	if len(globs) > 0 {
+		g.files = source.NewFile(source.FileConfig{Name: "file", Globs: globs, Log: g.Log})
+	}
+}
+
+// run runs the generation until ctx is done or the ledger fails.
+func (g *generation) run(ctx context.Context) error {
+	g.protect(ctx)
+	eg, ctx := errgroup.WithContext(ctx)
+	const look = 5 * time.Minute
+	eg.Go(func() error { return g.finder.Run(ctx, look, func(l *never.List) { g.never.Store(l) }) })
+	for _, w := range g.watchers {
+		eg.Go(func() error { return w.finder.Run(ctx, look, func(l *never.List) { w.ignore.Store(l) }) })
+	}
+	for _, f := range g.feeds {
+		eg.Go(func() error {
+			l, err := g.daemon.feeds.listen(f.Addr())
+			if err != nil {
+				return fmt.Errorf("feed: %w", err)
+			}
+			return f.Serve(ctx, l)
+		})
+	}
+	for _, k := range g.keepers {
+		eg.Go(func() error { return g.store.Hold(ctx, "target/"+k.Name, k.Run) })
+	}
+	for _, j := range g.judges {
+		eg.Go(func() error { return j.run(ctx) })
+	}
+	for _, n := range g.deliveries {
+		eg.Go(func() error { return n.Run(ctx) })
+	}
+	if g.files != nil {
+		eg.Go(func() error { return g.read(ctx, "file", g.files) })
+	}
+	if g.stdin != nil {
+		eg.Go(func() error { return g.read(ctx, "stdin", g.stdin) })
+	}
+	return eg.Wait()
+}
+
+// protect finds what is never banned before anything is read.
+func (g *generation) protect(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { g.never.Store(g.finder.Find(ctx)) })
+	for _, w := range g.watchers {
+		wg.Go(func() { w.ignore.Store(w.finder.Find(ctx)) })
+	}
+	wg.Wait()
+}
+
+// remember takes over what the generation before has learned.
+func (g *generation) remember(earlier *generation) {
+	g.finder.Remember(earlier.finder)
+	for _, w := range g.watchers {
+		for _, old := range earlier.watchers {
+			if old.c.Name == w.c.Name {
+				w.finder.Remember(old.finder)
+			}
+		}
+	}
+}
+
+func (g *generation) read(ctx context.Context, name string, s source.Source) error {
+	r := &reader{name: name, source: s, jails: g.watchers, ledger: g.store, never: &g.never}
+	cursors, err := g.store.Cursors(ctx, name)
+	if err != nil {
+		return fmt.Errorf("source %s: %w", name, err)
+	}
+	return r.run(ctx, cursors, func(stream string, err error) {
+		g.Log.Error("not read", "source", name, "stream", stream, "err", err)
+		g.trouble(ctx, stream, err.Error())
+	})
+}

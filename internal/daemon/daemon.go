@@ -1,0 +1,200 @@
+// Package daemon puts the parts together and runs them. It is the only package
+// that knows them all, and the only one that starts goroutines for them.
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/store/sqlite"
+	"github.com/edgeban/edgeban/internal/web"
+)
+
+// Options are what a daemon is started with.
+type Options struct {
+	Config  config.Config
+	Log     *slog.Logger
+	Version string
+	Stdin   io.Reader
+
+	// Reload asks for the configuration to be read again, which Load does.
+	Reload <-chan os.Signal
+	Load   func() (config.Config, error)
+
+	// Transport carries the calls to firewalls and notifiers; nil for the network.
+	Transport http.RoundTripper
+
+	// Look is the time between two looks at a target when nothing happens; 50 s
+	// if 0, so that a rebooted firewall is equal again within a minute.
+	Look time.Duration
+
+	// Now is the wall clock; nil for the system's.
+	Now func() time.Time
+}
+
+// A daemon outlives its generations: what is here survives a reload.
+type daemon struct {
+	Options
+	store   *sqlite.Store
+	clock   *clock
+	started time.Time
+	feeds   listeners
+	current atomic.Pointer[generation]
+}
+
+// Run runs the daemon until ctx is done, and returns nil then. What was decided
+// is durable at any moment: stopping is not different from being killed.
+func Run(ctx context.Context, o Options) error {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Look == 0 {
+		o.Look = 50 * time.Second
+	}
+	d := &daemon{Options: o, started: o.Now()}
+	store, err := openStore(o)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	d.store = store
+	_, newest, err := store.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	d.clock = newClock(o.Now, newest)
+	gen, err := d.build(o.Config)
+	if err != nil {
+		return err
+	}
+	d.current.Store(gen)
+	defer d.feeds.close()
+
+	g, ctx := errgroup.WithContext(ctx)
+	if err := d.serve(ctx, g); err != nil {
+		return err
+	}
+	g.Go(func() error { return d.housekeep(ctx) })
+	g.Go(func() error { return d.generations(ctx, gen) })
+	return g.Wait()
+}
+
+func openStore(o Options) (*sqlite.Store, error) {
+	if err := os.MkdirAll(o.Config.State, 0o700); err != nil {
+		return nil, fmt.Errorf("state: %w; mount a volume there that uid %d may write, or set state: to such a folder", err, os.Getuid())
+	}
+	store, err := sqlite.Open(filepath.Join(o.Config.State, "ledger.db"), sqlite.Options{Log: o.Log, Now: o.Now()})
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	return store, nil
+}
+
+// generations runs one generation after the other: a reload ends the present one
+// and starts the next from the same ledger. A configuration that cannot be built
+// is refused, and the present one goes on.
+func (d *daemon) generations(ctx context.Context, gen *generation) error {
+	for {
+		ran := make(chan error, 1)
+		gctx, stop := context.WithCancel(ctx)
+		go func() { ran <- gen.run(gctx) }()
+		notifySystemd("READY=1\nSTATUS=" + gen.summary())
+		next, err := d.await(ctx, ran)
+		notifySystemd(map[bool]string{true: "RELOADING=1", false: "STOPPING=1"}[next != nil])
+		stop()
+		if next == nil {
+			return err
+		}
+		if err := <-ran; err != nil {
+			return err
+		}
+		gen = next
+		d.current.Store(gen)
+		d.Log.Info("reloaded", "config", gen.c.Path, "jails", len(gen.c.Jails), "targets", len(gen.c.Targets))
+	}
+}
+
+// await waits for the end of the present generation, or for the next one.
+func (d *daemon) await(ctx context.Context, ran <-chan error) (*generation, error) {
+	for {
+		select {
+		case err := <-ran:
+			return nil, err
+		case <-ctx.Done():
+			return nil, <-ran
+		case <-d.Reload:
+			next, err := d.reload()
+			if err == nil {
+				return next, nil
+			}
+			d.Log.Error("reload refused, the present configuration goes on", "err", err)
+			d.current.Load().trouble(ctx, "reload", "The new configuration was refused, the old one goes on: "+err.Error())
+		}
+	}
+}
+
+func (d *daemon) reload() (*generation, error) {
+	c, err := d.Load()
+	if err != nil {
+		return nil, err
+	}
+	if c.State != d.Config.State || c.Socket != d.Config.Socket || c.Listen != d.Config.Listen {
+		d.Log.Warn("state, socket and listen change at the next start only", "config", c.Path)
+	}
+	g, err := d.build(c)
+	if err == nil {
+		g.remember(d.current.Load())
+	}
+	return g, err
+}
+
+// serve opens the socket of the commands and the health endpoint.
+func (d *daemon) serve(ctx context.Context, g *errgroup.Group) error {
+	backend := api{d}
+	if d.Config.Socket != "" {
+		l, err := listenUnix(d.Config.Socket)
+		if err != nil {
+			return err
+		}
+		g.Go(func() error { return web.Serve(ctx, l, web.Handler(backend, d.Log)) })
+	}
+	if d.Config.Listen != "" {
+		l, err := net.Listen("tcp", d.Config.Listen)
+		if err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+		g.Go(func() error { return web.Serve(ctx, l, web.Health(backend)) })
+	}
+	return nil
+}
+
+// listenUnix opens a socket that only its owner may use. The ledger's lock says
+// that no other daemon uses the file that is there.
+func listenUnix(path string) (net.Listener, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("socket: %w", err)
+	}
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("socket: %w; set socket: to a path that uid %d may create", err, os.Getuid())
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("socket: %w", err)
+	}
+	return l, nil
+}

@@ -1,0 +1,178 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/never"
+)
+
+// refuse is the last gate before a target: it says why a ban is never sent to
+// it, or returns "". It does not rely on anything that was decided before.
+func (g *generation) refuse(target string, b edgeban.Ban) string {
+	if never.PrivatePrefix(b.Subject) {
+		return "a private address: its packets do not cross the edge"
+	}
+	if why, ok := g.never.Load().Protects(b.Subject); ok {
+		return "protected: " + why
+	}
+	if !g.sends(b.Jail, target) {
+		return "the jail's targets: do not name it"
+	}
+	return ""
+}
+
+// sends reports whether the bans of a jail go to a target. Bans of jails that
+// are not configured any more, and those by hand, go everywhere.
+func (g *generation) sends(jail, target string) bool {
+	i := slices.IndexFunc(g.c.Jails, func(j config.Jail) bool { return j.Name == jail })
+	return i < 0 || len(g.c.Jails[i].Targets) == 0 || slices.Contains(g.c.Jails[i].Targets, target)
+}
+
+// fits reports whether every target of a jail can hold p.
+func (g *generation) fits(c config.Jail, p netip.Prefix) bool {
+	for name, t := range g.targets {
+		if g.sends(c.Name, name) && !t.Fits(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// doubt says why nothing may be removed from any target now, or returns "".
+func (g *generation) doubt() string {
+	if d := g.clock.Doubt(); d != "" {
+		return d
+	}
+	if since, lost := g.store.Lost(); lost && g.Now().Before(since.Add(g.longest())) {
+		return "the ledger was lost: run edgeban adopt to take over what the targets hold"
+	}
+	return ""
+}
+
+// partial reports whether the ledger may lack bans that stand.
+func (g *generation) partial() bool {
+	since, lost := g.store.Lost()
+	return lost && g.Now().Before(since.Add(g.longest()))
+}
+
+// longest returns how long a ban of a lost ledger may still stand.
+func (g *generation) longest() time.Duration {
+	const century = 100 * 365 * 24 * time.Hour
+	d := time.Hour
+	for _, j := range g.c.Jails {
+		if j.BanTime == config.Forever {
+			return century
+		}
+		d = max(d, j.BanTime, j.Increment.MaxTime+j.Increment.RandomTime)
+		if j.Increment.Enabled && j.Increment.MaxTime == 0 {
+			return century
+		}
+	}
+	return d
+}
+
+// trouble writes down something that a person must mend, and tells it once as
+// long as its words stay the same.
+func (g *generation) trouble(ctx context.Context, about, text string) {
+	g.mu.Lock()
+	known := g.troubles[about] == text
+	g.troubles[about] = text
+	g.mu.Unlock()
+	if known {
+		return
+	}
+	n := []edgeban.Notice{{Kind: edgeban.NoticeTrouble, Time: g.Now(), Text: text}}
+	if err := g.store.Post(ctx, n); err != nil && ctx.Err() == nil {
+		g.Log.Error("notice not kept", "err", err)
+	}
+}
+
+// mended forgets a trouble.
+func (g *generation) mended(about string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.troubles, about)
+}
+
+// housekeep looks after what no event announces: the ledger's size and health,
+// logs in another time zone, and logs that cannot be read.
+func (d *daemon) housekeep(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	var pruned time.Time
+	for {
+		g := d.current.Load()
+		g.inspect(ctx)
+		if now := d.Now(); now.Sub(pruned).Abs() >= time.Hour && d.clock.Doubt() == "" {
+			pruned = now
+			if err := d.store.Prune(ctx, now, g.retention()); err != nil && ctx.Err() == nil {
+				d.Log.Warn("ledger not pruned", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// maxLedger is the size beyond which the oldest lines are forgotten early.
+const maxLedger = 512 << 20
+
+func (g *generation) retention() edgeban.Retention {
+	r := edgeban.Retention{Matches: 7 * 24 * time.Hour, Bans: g.c.Forget, Size: maxLedger}
+	for _, j := range g.c.Jails {
+		r.Matches = max(r.Matches, 2*j.FindTime)
+	}
+	return r
+}
+
+func (g *generation) inspect(ctx context.Context) {
+	g.check(ctx, "ledger", g.ledgerTrouble())
+	g.check(ctx, "clock", g.clock.Doubt())
+	for _, w := range g.watchers {
+		text := ""
+		if s := w.counters.skew.Load(); s != nil {
+			text = fmt.Sprintf("jail %s: %s", w.c.Name, *s)
+		}
+		g.check(ctx, "skew "+w.c.Name, text)
+	}
+	if g.files == nil {
+		return
+	}
+	for _, s := range g.files.Status() {
+		if s.Err == "" {
+			g.mended(s.Stream)
+		}
+	}
+}
+
+func (g *generation) check(ctx context.Context, about, text string) {
+	if text == "" {
+		g.mended(about)
+	} else {
+		g.trouble(ctx, about, text)
+	}
+}
+
+func (g *generation) ledgerTrouble() string {
+	if err := g.store.Trouble(); err != nil {
+		return "The ledger cannot be written, bans go on from memory: " + err.Error()
+	}
+	if _, lost := g.store.Lost(); lost {
+		return "The ledger was damaged and set aside. Nothing is removed from any target until edgeban adopt takes over what they hold."
+	}
+	return ""
+}
+
+// summary is one line for the service manager.
+func (g *generation) summary() string {
+	return fmt.Sprintf("%d jails, %d targets, %d notifiers", len(g.c.Jails), len(g.c.Targets), len(g.c.Notify))
+}

@@ -1,0 +1,201 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/jail"
+	"github.com/edgeban/edgeban/internal/never"
+)
+
+// snapshotEvery is how often a jail that has judged something is written down.
+const snapshotEvery = 10 * time.Second
+
+// A judge runs the fold of one jail over the ledger, and imposes what it decides.
+type judge struct {
+	c      config.Jail
+	ledger edgeban.Ledger
+	lease  edgeban.Lease
+	log    *slog.Logger
+	now    func() time.Time
+	sure   func() bool // the clock is to be believed
+	forget time.Duration
+
+	mu       sync.Mutex
+	fold     *jail.Jail
+	at       edgeban.Seq // judged up to here
+	newest   time.Time   // the latest time among what was judged
+	dirty    bool
+	counting int
+}
+
+// run judges while this node holds the jail's lease.
+func (j *judge) run(ctx context.Context) error {
+	return j.lease.Hold(ctx, "jail/"+j.c.Name, func(ctx context.Context) error {
+		until, err := j.restore(ctx)
+		if err != nil {
+			return fmt.Errorf("jail %s: %w", j.c.Name, err)
+		}
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return j.follow(ctx, until) })
+		g.Go(func() error { return j.keep(ctx) })
+		if err := g.Wait(); err != nil {
+			return fmt.Errorf("jail %s: %w", j.c.Name, err)
+		}
+		return nil
+	})
+}
+
+// restore brings the fold to where it was. It returns the Seq up to which events
+// are taken in without judging: those that were there before this jail, and those
+// that other rules have judged.
+func (j *judge) restore(ctx context.Context) (edgeban.Seq, error) {
+	head, _, err := j.ledger.Head(ctx)
+	if err != nil {
+		return 0, err
+	}
+	j.fold, j.at = jail.New(j.c, j.forget), 0
+	s, err := j.ledger.Restore(ctx, j.c.Name)
+	switch {
+	case errors.Is(err, edgeban.ErrNotFound):
+		if head == 0 { // from here on a kill must not look like a first start
+			return 0, j.save(ctx)
+		}
+		return head, nil
+	case err != nil:
+		return 0, err
+	}
+	same, err := j.fold.Restore(s.State)
+	if err != nil {
+		j.log.Error("snapshot not read, counting again from the ledger", "jail", j.c.Name, "err", err)
+		j.fold = jail.New(j.c, j.forget)
+		return head, nil
+	}
+	j.at = s.At
+	if !same {
+		return head, nil
+	}
+	return s.At, nil
+}
+
+// follow folds the events, in silence up to warm.
+func (j *judge) follow(ctx context.Context, warm edgeban.Seq) error {
+	for ev, err := range j.ledger.Watch(ctx, j.at) {
+		if err != nil {
+			return fmt.Errorf("watch: %w", err)
+		}
+		b, decided := j.take(ev, ev.Seq <= warm)
+		if !decided {
+			continue
+		}
+		m := cause(ev.Fact)
+		b.Addr = m.Addr
+		if err := j.ledger.Impose(context.WithoutCancel(ctx), b, j.notices(b, m)); err != nil {
+			return fmt.Errorf("impose: %w", err)
+		}
+		j.log.Info("ban", "jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "until", b.Until)
+	}
+	return nil
+}
+
+func (j *judge) take(ev edgeban.Event, silent bool) (edgeban.Ban, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.at, j.dirty = ev.Seq, true
+	if t := timeOf(ev.Fact); t.After(j.newest) {
+		j.newest = t
+	}
+	defer func() { j.counting = j.fold.Len() }()
+	if silent {
+		j.fold.Warm(ev)
+		return edgeban.Ban{}, false
+	}
+	return j.fold.Observe(ev)
+}
+
+// cause returns the words that a decision goes back to.
+func cause(f edgeban.Fact) edgeban.Match {
+	switch f := f.(type) {
+	case edgeban.Match:
+		return f
+	case edgeban.Ban:
+		return edgeban.Match{Addr: f.Addr, Text: f.Jail + ": " + f.Reason}
+	}
+	return edgeban.Match{}
+}
+
+func timeOf(f edgeban.Fact) time.Time {
+	switch f := f.(type) {
+	case edgeban.Match:
+		return f.Time
+	case edgeban.Ban:
+		return f.Since
+	case edgeban.Lift:
+		return f.At
+	}
+	return time.Time{}
+}
+
+// notices returns what is to be told of a ban: nothing if it is over already,
+// because its lines were read late.
+func (j *judge) notices(b edgeban.Ban, m edgeban.Match) []edgeban.Notice {
+	if !b.Standing(j.now()) {
+		return nil
+	}
+	n := edgeban.Notice{
+		Kind: edgeban.NoticeBan, Time: b.Since, Jail: b.Jail, Subject: b.Subject, Until: b.Until,
+		Failures: b.Failures, Nth: b.Nth, User: m.User, Text: m.Text,
+	}
+	if never.PrivatePrefix(b.Subject) {
+		n.Kind = edgeban.NoticeInside
+	}
+	return []edgeban.Notice{n}
+}
+
+// keep writes the fold down every so often, and once more at the end.
+func (j *judge) keep(ctx context.Context) error {
+	pause := snapshotEvery
+	for {
+		select {
+		case <-ctx.Done():
+			return j.save(context.WithoutCancel(ctx))
+		case <-time.After(pause):
+		}
+		began := time.Now()
+		if err := j.save(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		pause = max(snapshotEvery, 100*time.Since(began)) // a crowded jail must not spend its time on this
+	}
+}
+
+func (j *judge) save(ctx context.Context) error {
+	j.mu.Lock()
+	if !j.dirty && j.at > 0 {
+		j.mu.Unlock()
+		return nil
+	}
+	newest := j.newest
+	if !j.sure() {
+		newest = time.Time{} // a wrong time must not make the fold forget
+	}
+	state, err := j.fold.Snapshot(newest)
+	s := edgeban.Snapshot{Jail: j.c.Name, At: j.at, State: state}
+	j.dirty = false
+	j.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if err := j.ledger.Snapshot(ctx, s); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	return nil
+}

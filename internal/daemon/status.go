@@ -1,0 +1,100 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+
+	"github.com/edgeban/edgeban/internal/web"
+)
+
+// Status implements web.Backend.
+func (a api) Status(ctx context.Context) (web.Status, error) {
+	g := a.d.current.Load()
+	st := web.Status{
+		Version: g.Version, Started: g.started, Now: g.Now(), Troubles: []string{},
+		Jails: []web.Jail{}, Targets: []web.Target{}, Notifiers: []web.Notifier{}, Streams: []web.Stream{},
+	}
+	bans, err := g.store.Standing(ctx, st.Now)
+	if err != nil {
+		return st, err
+	}
+	banned := map[string]int{}
+	for _, b := range bans {
+		banned[b.Jail]++
+	}
+	for _, j := range g.judges {
+		st.Jails = append(st.Jails, g.jailStatus(j, banned[j.c.Name]))
+	}
+	for i, k := range g.keepers {
+		c := g.c.Targets[i]
+		s := k.Status()
+		t := web.Target{
+			Name: c.Name, Kind: kindOf(c, g.targets[c.Name]), Wanted: s.Wanted, Held: s.Counts.Held, Missing: s.Missing,
+			Waiting: s.Waiting, Refused: s.Refused, Foreign: s.Foreign, Kept: s.Kept, Looked: s.Looked, Since: s.Since, Doubt: s.Doubt,
+		}
+		if s.Err != nil {
+			t.Error = s.Err.Error()
+		}
+		st.Targets = append(st.Targets, t)
+	}
+	for _, d := range g.deliveries {
+		s := d.Status()
+		st.Notifiers = append(st.Notifiers, web.Notifier{Name: s.Name, Last: s.Told, Error: s.Err})
+	}
+	st.Streams = g.streams()
+	st.Troubles = g.listTroubles(st)
+	st.Healthy = len(st.Troubles) == 0
+	return st, nil
+}
+
+func (g *generation) jailStatus(j *judge, banned int) web.Jail {
+	w := web.Jail{Name: j.c.Name, Filter: j.c.Filter, Banned: banned}
+	j.mu.Lock()
+	w.Counting = j.counting
+	j.mu.Unlock()
+	i := slices.IndexFunc(g.watchers, func(x *watcher) bool { return x.c.Name == j.c.Name })
+	if i < 0 {
+		return w
+	}
+	c := &g.watchers[i].counters
+	w.Lines, w.Failures, w.Successes = c.lines.Load(), c.failures.Load(), c.successes.Load()
+	w.Ignored, w.Undated = c.ignored.Load(), c.undated.Load()
+	if s := c.skew.Load(); s != nil {
+		w.Skew = *s
+	}
+	return w
+}
+
+func (g *generation) streams() []web.Stream {
+	out := []web.Stream{}
+	if g.files == nil {
+		return out
+	}
+	for _, s := range g.files.Status() {
+		w := web.Stream{Origin: s.Origin, Size: s.Size, Offset: s.Offset, Skipped: int64(s.Long), Read: s.Read, Live: s.Live, Error: s.Err}
+		out = append(out, w)
+	}
+	return out
+}
+
+// listTroubles returns what a person must mend, one sentence each.
+func (g *generation) listTroubles(st web.Status) []string {
+	out := []string{}
+	g.mu.Lock()
+	for _, text := range g.troubles {
+		out = append(out, text)
+	}
+	g.mu.Unlock()
+	for _, t := range st.Targets {
+		if t.Error != "" {
+			out = append(out, "target "+t.Name+": "+t.Error)
+		}
+	}
+	for _, n := range st.Notifiers {
+		if n.Error != "" {
+			out = append(out, "notify "+n.Name+": "+n.Error)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

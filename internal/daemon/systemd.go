@@ -1,0 +1,24 @@
+package daemon
+
+import (
+	"net"
+	"os"
+	"strings"
+)
+
+// notifySystemd tells the service manager a state, where there is one: sd_notify(3).
+func notifySystemd(state string) {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return
+	}
+	if strings.HasPrefix(path, "@") {
+		path = "\x00" + path[1:]
+	}
+	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return // whoever started us does not listen; nothing depends on it
+	}
+	defer c.Close()
+	_, _ = c.Write([]byte(state))
+}

@@ -1,0 +1,347 @@
+// Package opnsense holds bans in an alias of an OPNsense firewall, over its REST
+// API. It names no other alias than the one it was given and sends nothing but
+// canonical addresses: the key that it holds may do much more.
+//
+// What the firewall answers to an add means that it was accepted, not that it
+// was done. Only the list proves what is held.
+package opnsense
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/enforce"
+)
+
+// workers is how many calls are made at once. The firewall makes them wait for
+// each other anyway, and a person may be saving something in its GUI.
+const workers = 4
+
+// An Alias is one alias of one firewall.
+type Alias struct {
+	Log *slog.Logger // told once what a person may want to know; set before the first call, nil for silence
+
+	name   string
+	states bool
+	api    *client
+
+	mu         sync.Mutex // guards what follows: Kind and Notes are for other goroutines
+	kind       string     // of the alias; empty while unknown
+	asked      time.Time  // when the kind was asked for
+	hidden     bool       // the key may not read the kind
+	networks   bool       // a network was accepted once, so this is no host alias
+	muted      bool       // the key may not kill states
+	unreadable int        // entries of the last list that are no addresses
+
+	listed   map[netip.Prefix]bool // the last list, with what was sent since
+	listedAt time.Time
+	gone     map[netip.Prefix]time.Time // when we removed what a refresh may bring back
+	killed   time.Time                  // when states were last killed; used by Apply only
+}
+
+var _ enforce.Target = (*Alias)(nil)
+
+// The product's rule for names; it also keeps a name from being another path.
+var aliasName = regexp.MustCompile(`^(_?[A-Za-z][A-Za-z0-9_]*)$`)
+
+// New returns the alias that c describes. It asks the firewall nothing.
+func New(c config.OPNsense) (*Alias, error) {
+	t, err := newTransport(c)
+	if err != nil {
+		return nil, fmt.Errorf("opnsense: %w", err)
+	}
+	return NewWithTransport(c, t)
+}
+
+// NewWithTransport is New over another transport, which takes the place of c's
+// pin and CA.
+func NewWithTransport(c config.OPNsense, rt http.RoundTripper) (*Alias, error) {
+	if c.Timeout <= 0 {
+		c.Timeout = 30 * time.Second
+	}
+	api, err := newClient(c, rt)
+	if err != nil {
+		return nil, fmt.Errorf("opnsense: %w", err)
+	}
+	if !aliasName.MatchString(c.Alias) || len(c.Alias) > 31 {
+		return nil, fmt.Errorf("opnsense: alias %q: write the name of an alias: a letter, then letters, digits and _, 31 at most", c.Alias)
+	}
+	return &Alias{
+		Log: slog.New(slog.DiscardHandler), name: c.Alias, states: c.States, api: api,
+		listed: map[netip.Prefix]bool{}, gone: map[netip.Prefix]time.Time{},
+	}, nil
+}
+
+// Fits reports whether the alias can hold p as it is. An alias of type Host(s)
+// holds single addresses only; that becomes known when the firewall says so, by
+// its answer to a question or by refusing the first network.
+func (a *Alias) Fits(p netip.Prefix) bool { return a.misfit(p) == nil }
+
+// unfit is why a prefix is not sent. It says nothing about the others.
+type unfit string
+
+func (u unfit) Error() string { return string(u) }
+
+const hostsOnly = unfit("an alias of type Host(s) holds no networks; make it External (advanced), or ban single addresses")
+
+func (a *Alias) misfit(p netip.Prefix) error {
+	switch {
+	case !p.IsValid() || p != p.Masked() || p.Addr().Is4In6():
+		return unfit("not a canonical network")
+	case p.Bits() == 0:
+		return unfit("everything is never banned")
+	case strings.HasPrefix(p.String(), ":"):
+		// A network alias makes ::/32 of an address that starts with a colon, and
+		// the firewall spells ::192.0.2.1 unlike we do. Nobody attacks from there.
+		return unfit("not an address of the Internet")
+	case !p.IsSingleIP() && a.Kind() == Host:
+		return hostsOnly
+	}
+	return nil
+}
+
+// Held lists the alias. Entries that are no addresses, such as negations, are
+// counted (see Notes) and left out; so are IPv4-mapped ones, which never match
+// any IPv4 packet.
+func (a *Alias) Held(ctx context.Context) ([]netip.Prefix, error) {
+	if err := a.learn(ctx); err != nil {
+		return nil, err
+	}
+	held, err := a.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(held) == 0 {
+		return nil, a.exists(ctx)
+	}
+	return a.heal(ctx, held)
+}
+
+func (a *Alias) list(ctx context.Context) ([]netip.Prefix, error) {
+	var answer struct {
+		Total *int
+		Rows  []struct{ IP string }
+	}
+	ask := map[string]int{"current": 1, "rowCount": -1}
+	if err := a.api.post(ctx, "firewall/alias_util/list/"+a.name, ask, &answer); err != nil {
+		return nil, err
+	}
+	if answer.Total == nil {
+		return nil, edgeban.Permanent(fmt.Errorf("%s: the list of alias %s has no total: what is at this url is not an OPNsense API", a.api.base, a.name))
+	}
+	if *answer.Total != len(answer.Rows) {
+		return nil, fmt.Errorf("%s: alias %s has %d entries, and %d were listed", a.api.base, a.name, *answer.Total, len(answer.Rows))
+	}
+	listed := make(map[netip.Prefix]bool, len(answer.Rows))
+	held := make([]netip.Prefix, 0, len(answer.Rows))
+	for _, row := range answer.Rows {
+		if p, ok := parse(row.IP); ok && !listed[p] {
+			listed[p] = true
+			held = append(held, p)
+		}
+	}
+	slices.SortFunc(held, netip.Prefix.Compare)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.listed, a.listedAt = listed, time.Now()
+	a.unreadable = len(answer.Rows) - len(held)
+	return held, nil
+}
+
+func parse(text string) (netip.Prefix, bool) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), addr.Zone() == "" && !addr.Is4In6()
+	}
+	p, err := netip.ParsePrefix(text)
+	return p.Masked(), err == nil && !p.Addr().Is4In6()
+}
+
+// spell writes p as the firewall does: it deletes by comparing the text.
+func spell(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
+
+// exists tells an empty alias from none: the firewall lists both alike.
+func (a *Alias) exists(ctx context.Context) error {
+	var tables []string
+	if err := a.api.get(ctx, "firewall/alias_util/aliases", &tables); err != nil {
+		return err
+	}
+	if slices.Contains(tables, a.name) {
+		return nil
+	}
+	return a.missing()
+}
+
+func (a *Alias) missing() error {
+	return edgeban.Permanent(fmt.Errorf("%s: there is no alias %s in force; in Firewall > Aliases make one of that name, type External (advanced), press Apply, and block what comes from it by a rule", a.api.base, a.name))
+}
+
+// Apply sends the additions of d in their order, then its removals, and kills
+// the states of new addresses. It stops early when nothing more can succeed.
+func (a *Alias) Apply(ctx context.Context, d enforce.Diff) error {
+	if len(d.Add)+len(d.Remove) == 0 {
+		return nil
+	}
+	if err := a.learn(ctx); err != nil {
+		return err
+	}
+	adds, err := a.unlisted(ctx, d.Add)
+	if err != nil {
+		return err
+	}
+	added, addErr := each(ctx, "adds", adds, a.add)
+	if final(addErr) {
+		return addErr
+	}
+	_, removeErr := each(ctx, "removals", d.Remove, a.remove)
+	if final(removeErr) {
+		return join(addErr, removeErr)
+	}
+	if a.states && len(adds) <= maxKills {
+		a.kill(ctx, added)
+	}
+	return join(addErr, removeErr)
+}
+
+func join(a, b error) error {
+	if a == nil || b == nil {
+		return errors.Join(a, b)
+	}
+	return fmt.Errorf("%w; %w", a, b)
+}
+
+// fresh is how old a list may be that an add relies on.
+const fresh = 5 * time.Second
+
+// unlisted leaves out what the alias has. An alias with content in config.xml
+// takes its first entry a second time, and gives up only one when told to
+// delete it; whether this is such an alias is not always known.
+func (a *Alias) unlisted(ctx context.Context, ps []netip.Prefix) ([]netip.Prefix, error) {
+	if len(ps) == 0 || a.Kind() == External {
+		return ps, nil
+	}
+	a.mu.Lock()
+	old := time.Since(a.listedAt) > fresh
+	a.mu.Unlock()
+	if old {
+		if _, err := a.list(ctx); err != nil {
+			return nil, err
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []netip.Prefix
+	for _, p := range ps {
+		if !a.listed[p] {
+			out = append(out, p)
+		}
+		delete(a.gone, p)
+	}
+	return out, nil
+}
+
+func (a *Alias) add(ctx context.Context, p netip.Prefix) error {
+	if err := a.misfit(p); err != nil {
+		return fmt.Errorf("%s was not sent: %w", p, err)
+	}
+	err := a.sendAdd(ctx, p)
+	if refusedWith(err) == http.StatusInternalServerError && !p.IsSingleIP() {
+		err = a.suspect(ctx, p, err)
+	}
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.listed[p] = true
+	a.networks = a.networks || !p.IsSingleIP()
+	return nil
+}
+
+func (a *Alias) sendAdd(ctx context.Context, p netip.Prefix) error {
+	var answer struct {
+		Status string
+		Msg    string `json:"status_msg"`
+	}
+	if err := a.api.post(ctx, "firewall/alias_util/add/"+a.name, map[string]string{"address": spell(p)}, &answer); err != nil {
+		return err
+	}
+	switch {
+	case answer.Status == "done":
+		return nil
+	case answer.Status == "failed" && strings.HasPrefix(answer.Msg, "nonexistent alias"):
+		return a.missing()
+	case answer.Status == "failed" && answer.Msg == "":
+		return edgeban.Permanent(fmt.Errorf("%s: add to alias %s: the call did not arrive whole; a proxy between here and the firewall changes it", a.api.base, a.name))
+	}
+	return fmt.Errorf("%s: add %s to alias %s: %s %s", a.api.base, p, a.name, a.api.clean(answer.Status), a.api.clean(answer.Msg))
+}
+
+// remove deletes p. The answer says "done" whatever happened.
+func (a *Alias) remove(ctx context.Context, p netip.Prefix) error {
+	if !p.IsValid() || p.Addr().Is4In6() {
+		return fmt.Errorf("%s was not deleted: %w", p, unfit("not a canonical network"))
+	}
+	times := 1
+	if a.Kind() != External {
+		times = 2 // there may be two copies of it; with one, the second call changes nothing
+	}
+	for range times {
+		var answer struct{ Status string }
+		if err := a.api.post(ctx, "firewall/alias_util/delete/"+a.name, map[string]string{"address": spell(p.Masked())}, &answer); err != nil {
+			return err
+		}
+		if answer.Status != "done" {
+			return fmt.Errorf("%s: delete %s from alias %s: %s", a.api.base, p, a.name, a.api.clean(answer.Status))
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.listed, p.Masked())
+	if times > 1 {
+		a.gone[p.Masked()] = time.Now()
+	}
+	return nil
+}
+
+// lingers is how long after a removal a copy left in config.xml may be seen to
+// come back: the firewall refills its tables each minute, and each minute we
+// look. Later, or after an add of ours, it is somebody else's entry.
+const lingers = 150 * time.Second
+
+// heal removes again what we removed and a refresh brought back, and returns
+// the rest of what is held.
+func (a *Alias) heal(ctx context.Context, held []netip.Prefix) ([]netip.Prefix, error) {
+	a.mu.Lock()
+	var back []netip.Prefix
+	for p, removed := range a.gone {
+		switch {
+		case time.Since(removed) > lingers:
+			delete(a.gone, p)
+		case a.listed[p]:
+			back = append(back, p)
+		}
+	}
+	a.mu.Unlock()
+	for _, p := range back {
+		if err := a.remove(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(held, func(p netip.Prefix) bool { return slices.Contains(back, p) }), nil
+}

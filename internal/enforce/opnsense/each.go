@@ -1,0 +1,67 @@
+package opnsense
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// enough is how many calls may fail, each for itself, before the rest are left.
+const enough = 10
+
+// each calls f for every prefix, some at once and roughly in their order, and
+// returns those that went well. Until one has, they go one by one, and after a
+// final error no more are begun: a wrong key costs the firewall 2 s a call.
+func each(ctx context.Context, what string, ps []netip.Prefix, f func(context.Context, netip.Prefix) error) ([]netip.Prefix, error) {
+	var t tally
+	var g errgroup.Group
+	g.SetLimit(workers)
+	for _, p := range ps {
+		begun, stop := t.soFar()
+		if stop {
+			break
+		}
+		if !begun {
+			t.note(p, f(ctx, p))
+			continue
+		}
+		g.Go(func() error { t.note(p, f(ctx, p)); return nil })
+	}
+	_ = g.Wait() // the errors are in the tally
+	if t.err != nil {
+		t.err = fmt.Errorf("%d of %d %s not done: %w", len(ps)-len(t.done), len(ps), what, t.err)
+	}
+	return t.done, t.err
+}
+
+type tally struct {
+	mu     sync.Mutex
+	done   []netip.Prefix
+	failed int   // how many calls failed
+	err    error // the first, or the first final one
+}
+
+func (t *tally) note(p netip.Prefix, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil {
+		t.done = append(t.done, p)
+		return
+	}
+	if _, isUnfit := errors.AsType[unfit](err); !isUnfit {
+		t.failed++
+	}
+	if t.err == nil || final(err) && !final(t.err) {
+		t.err = err
+	}
+}
+
+func (t *tally) soFar() (begun, stop bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.done) > 0, t.failed >= enough || final(t.err)
+}

@@ -1,0 +1,91 @@
+package filter
+
+import (
+	"bytes"
+	"time"
+
+	edgeban "github.com/edgeban/edgeban"
+)
+
+// near is how far the stamp of a live line may lie from the clock, and how long
+// a stamp holds for lines without one.
+const near = time.Minute
+
+// far is how many lines are looked at for a stamp.
+const far = 100
+
+// when returns the stamp of a line, and when it counts as having happened. ok is
+// false if nothing says it.
+func (s *Scanner) when(c *edgeban.Chunk, at place, stamp time.Time) (own, t time.Time, ok bool) {
+	if at.n < len(c.Times) && !c.Times[at.n].IsZero() {
+		stamp = c.Times[at.n]
+	}
+	if !stamp.IsZero() {
+		return stamp, clamp(c, stamp), true
+	}
+	if !s.filter.undated {
+		if stamp, ok = s.stampBefore(c, at.start); !ok {
+			stamp, ok = s.last, !s.last.IsZero()
+		}
+	}
+	switch {
+	case !c.Live:
+		return stamp, clamp(c, stamp), ok
+	case ok && c.Read.Sub(stamp).Abs() < near:
+		return stamp, clamp(c, stamp), true
+	}
+	return c.Read, c.Read, true
+}
+
+// clamp keeps a stamp from lying after the reading, and a live line's from lying
+// far off: its clock, or the zone that it is read in, is wrong.
+func clamp(c *edgeban.Chunk, t time.Time) time.Time {
+	if t.After(c.Read) || c.Live && c.Read.Sub(t) > near {
+		return c.Read
+	}
+	return t
+}
+
+// stampBefore returns the stamp of the last line before from that has one.
+func (s *Scanner) stampBefore(c *edgeban.Chunk, from int) (time.Time, bool) {
+	end := from
+	for range far {
+		if end == 0 {
+			break
+		}
+		if c.Text[end-1] == '\n' {
+			end--
+		}
+		start := bytes.LastIndexByte(c.Text[:end], '\n') + 1
+		if t, ok := s.stampOf(c, place{start: start, end: end, n: -1}); ok {
+			return t, true
+		}
+		end = start
+	}
+	return time.Time{}, false
+}
+
+// firstStamp returns the stamp of the first line of the chunk that has one.
+func (s *Scanner) firstStamp(c *edgeban.Chunk) (time.Time, bool) {
+	start := 0
+	for n := range far {
+		size := bytes.IndexByte(c.Text[start:], '\n')
+		if size < 0 {
+			break
+		}
+		if n < len(c.Times) && !c.Times[n].IsZero() {
+			return c.Times[n], true
+		}
+		if t, ok := s.stampOf(c, place{start: start, end: start + size, n: n}); ok {
+			return t, true
+		}
+		start += size + 1
+	}
+	return time.Time{}, false
+}
+
+// stampOf reads the stamp of any program's line.
+func (s *Scanner) stampOf(c *edgeban.Chunk, at place) (time.Time, bool) {
+	d, _ := s.undress(c, at)
+	return d.stamp, !d.stamp.IsZero()
+}

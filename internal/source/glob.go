@@ -1,0 +1,111 @@
+package source
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+func hasMeta(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+
+// expand returns the paths that a pattern matches now, as filepath.Glob does, but
+// a folder that may not be read is an error: silence would look like no logs.
+func expand(pattern string) ([]string, error) {
+	if !hasMeta(pattern) {
+		if _, err := os.Lstat(pattern); err != nil {
+			return nil, notMissing(err)
+		}
+		return []string{pattern}, nil
+	}
+	dir, last := filepath.Split(pattern)
+	folders, err := []string{""}, error(nil)
+	if dir != "" {
+		folders, err = expand(trimSlash(dir))
+	}
+	var paths []string
+	for _, folder := range folders {
+		found, e := within(folder, last)
+		paths = append(paths, found...)
+		err = errors.Join(err, e)
+	}
+	return paths, err
+}
+
+// within returns the paths in a folder whose name matches last.
+func within(folder, last string) ([]string, error) {
+	if !hasMeta(last) {
+		path := filepath.Join(folder, last)
+		if _, err := os.Lstat(path); err != nil {
+			return nil, notMissing(err)
+		}
+		return []string{path}, nil
+	}
+	name := folder
+	if name == "" {
+		name = "."
+	}
+	entries, err := os.ReadDir(name)
+	var paths []string
+	for _, e := range entries {
+		if ok, _ := filepath.Match(last, e.Name()); ok {
+			paths = append(paths, filepath.Join(folder, e.Name()))
+		}
+	}
+	return paths, notMissing(err)
+}
+
+func trimSlash(dir string) string {
+	if t := strings.TrimRight(dir, "/"); t != "" {
+		return t
+	}
+	return "/"
+}
+
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// notMissing returns err, but nil if it says that there is nothing yet.
+func notMissing(err error) error {
+	if isMissing(err) {
+		return nil
+	}
+	return err
+}
+
+// foldersOf returns the folders in which something can happen that changes what
+// a pattern matches: those of its files, and those where folders may appear.
+func foldersOf(pattern string) []string {
+	var folders []string
+	for d := filepath.Dir(pattern); ; d = filepath.Dir(d) {
+		found, _ := expand(d) // what cannot be read is reported where files are looked for
+		folders = append(folders, found...)
+		if len(found) > 0 && !hasMeta(d) || d == filepath.Dir(d) {
+			return folders
+		}
+	}
+}
+
+// reaches reports whether path, or a folder with that name, can be on the way to
+// what the pattern matches.
+func reaches(pattern, path string) bool {
+	p, q := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(q) > len(p) {
+		return false
+	}
+	for i := range q {
+		if ok, _ := filepath.Match(p[i], q[i]); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// matches reports whether path is what the pattern names.
+func matches(pattern, path string) bool {
+	ok, err := filepath.Match(pattern, path)
+	return err == nil && ok || pattern == path
+}

@@ -1,0 +1,127 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/edgeban/edgeban"
+)
+
+// About implements edgeban.Archive. Of what a target holds it returns the last
+// that is known, and every stay before that has ended.
+func (s *Store) About(ctx context.Context, p netip.Prefix, limit int) (edgeban.Record, error) {
+	if p = p.Masked(); !p.IsValid() {
+		return edgeban.Record{}, errors.New("about: it needs an address or a network")
+	}
+	s.mu.Lock()
+	saved, tail := s.saved, s.tail
+	s.mu.Unlock()
+
+	events, err := s.archived(ctx, p, saved, limit)
+	if err != nil {
+		return edgeban.Record{}, fmt.Errorf("about %s: %w", p, err)
+	}
+	for _, e := range tail { // what the disk has not taken yet
+		if e.Seq > saved && concerns(e.Fact, p) {
+			events = append(events, e)
+		}
+	}
+	var r edgeban.Record
+	for _, e := range events {
+		switch f := e.Fact.(type) {
+		case edgeban.Match:
+			r.Matches = append(r.Matches, f)
+		case edgeban.Ban:
+			r.Bans = append(r.Bans, f)
+		case edgeban.Lift:
+			r.Lifts = append(r.Lifts, f)
+		case edgeban.Held:
+			r.Held = append(r.Held, f)
+		}
+	}
+	r.Matches = r.Matches[max(0, len(r.Matches)-max(0, limit)):]
+	r.Held = stays(r.Held)
+	return r, nil
+}
+
+// archived returns what the disk knows of p, each kind oldest first.
+func (s *Store) archived(ctx context.Context, p netip.Prefix, saved edgeban.Seq, limit int) ([]edgeban.Event, error) {
+	overlaps, args := overlap(p)
+	args = append(args, saved)
+	where := ` where ` + overlaps + ` and seq <= ? order by seq`
+	matches, err := list(ctx, s.r, scanMatch, `select `+matchCols+` from match`+where+` desc limit ?`, append(slices.Clone(args), max(0, limit))...)
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(matches)
+	bans, err := list(ctx, s.r, scanBan, `select `+banCols+` from ban`+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	lifts, err := list(ctx, s.r, scanLift, `select `+liftCols+` from lift`+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	held, err := list(ctx, s.r, scanHeld, `select `+heldCols+` from held`+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(matches, bans, lifts, held), nil
+}
+
+// overlap returns the condition that a subject lies in p or contains it.
+func overlap(p netip.Prefix) (string, []any) {
+	args := []any{key(p.Addr(), 0), key(lastOf(p), anyBits)}
+	for bits := range p.Bits() {
+		wider, _ := p.Addr().Prefix(bits)
+		args = append(args, subject(wider, netip.Addr{}))
+	}
+	marks := strings.TrimSuffix(strings.Repeat("?,", p.Bits()), ",")
+	return `(subject between ? and ? or subject in (` + marks + `))`, args
+}
+
+// lastOf returns the last address of p.
+func lastOf(p netip.Prefix) netip.Addr {
+	b := p.Addr().AsSlice()
+	for i := p.Bits(); i < 8*len(b); i++ {
+		b[i/8] |= 1 << (7 - i%8)
+	}
+	a, _ := netip.AddrFromSlice(b)
+	return a
+}
+
+// concerns reports what overlap asks of the disk.
+func concerns(f edgeban.Fact, p netip.Prefix) bool {
+	switch f := f.(type) {
+	case edgeban.Match:
+		return f.Subject.Overlaps(p) || !f.Subject.IsValid() && p.Contains(f.Addr)
+	case edgeban.Ban:
+		return f.Subject.Overlaps(p)
+	case edgeban.Lift:
+		return f.Subject.Overlaps(p)
+	case edgeban.Held:
+		return f.Subject.Overlaps(p)
+	}
+	return false
+}
+
+// stays leaves out the notes that a later one of the same stay replaces.
+func stays(notes []edgeban.Held) []edgeban.Held {
+	type entry struct {
+		target  string
+		subject netip.Prefix
+	}
+	newer := map[entry]bool{}
+	var out []edgeban.Held
+	for _, h := range slices.Backward(notes) {
+		if !seen(newer, entry{h.Target, h.Subject}) || !h.Released.IsZero() {
+			out = append(out, h)
+		}
+	}
+	slices.Reverse(out)
+	return out
+}

@@ -1,0 +1,155 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/edgeban/edgeban"
+)
+
+// imposed is a ban as it is remembered.
+type imposed struct {
+	edgeban.Ban
+	seq    edgeban.Seq
+	lifted bool
+}
+
+// Impose implements edgeban.Ledger.
+func (s *Store) Impose(ctx context.Context, b edgeban.Ban, notices []edgeban.Notice) error {
+	if !b.Subject.IsValid() {
+		return fmt.Errorf("impose: %s: a ban needs a subject", b.Jail)
+	}
+	b.Subject = b.Subject.Masked()
+	if b.Node == "" {
+		b.Node = s.o.Node
+	}
+	return s.change(ctx, afterBlackout, func(_ context.Context, c *change) error {
+		again := func(old imposed) bool { return b.Cause != 0 && old.Cause == b.Cause }
+		if slices.ContainsFunc(s.bans[b.Key], again) {
+			return nil
+		}
+		c.add(b)
+		c.tell(notices)
+		return nil
+	})
+}
+
+// Lift implements edgeban.Ledger.
+func (s *Store) Lift(ctx context.Context, l edgeban.Lift) error {
+	l.Subject = l.Subject.Masked()
+	return s.change(ctx, afterBlackout, func(_ context.Context, c *change) error {
+		if _, ok := last(s.bans[l.Key], l.At); !ok {
+			return fmt.Errorf("lift %s in %s: %w", l.Subject, l.Jail, edgeban.ErrNotFound)
+		}
+		c.add(l)
+		return nil
+	})
+}
+
+// lift marks every ban of k that is there.
+func (s *Store) lift(k edgeban.Key) {
+	for i := range s.bans[k] {
+		s.bans[k][i].lifted = true
+	}
+}
+
+// last returns, of the bans of one key, the one that stands at t and ends last.
+func last(bans []imposed, t time.Time) (best imposed, ok bool) {
+	for _, b := range bans {
+		if !b.lifted && b.Standing(t) && (!ok || b.Outlasts(best.Ban)) {
+			best, ok = b, true
+		}
+	}
+	return best, ok
+}
+
+// Standing implements edgeban.Ledger. The oldest ban comes first.
+func (s *Store) Standing(ctx context.Context, t time.Time) ([]edgeban.Ban, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	type place struct {
+		seq edgeban.Seq
+		ban *edgeban.Ban
+	}
+	s.mu.Lock()
+	places := make([]place, 0, len(s.bans))
+	bans := make([]edgeban.Ban, 0, len(s.bans))
+	for _, all := range s.bans {
+		if b, ok := last(all, t); ok {
+			bans = append(bans, b.Ban)
+			places = append(places, place{b.seq, &bans[len(bans)-1]})
+		}
+	}
+	s.mu.Unlock()
+	slices.SortFunc(places, func(a, b place) int { return cmp.Compare(a.seq, b.seq) })
+	out := make([]edgeban.Ban, len(places))
+	for i, p := range places {
+		out[i] = *p.ban
+	}
+	return out, nil
+}
+
+// forgetBan drops a ban that was pruned.
+func (s *Store) forgetBan(k edgeban.Key, seq edgeban.Seq) {
+	left := slices.DeleteFunc(s.bans[k], func(b imposed) bool { return b.seq == seq })
+	if len(left) == 0 {
+		delete(s.bans, k)
+		return
+	}
+	s.bans[k] = left
+}
+
+func (s *Store) loadBans(ctx context.Context) error {
+	events, err := list(ctx, s.conn, scanBan, `select `+banCols+` from ban order by seq`)
+	if err != nil {
+		return err
+	}
+	lifted, err := list(ctx, s.conn, scanSeq, `select seq from ban where lifted is not null`)
+	if err != nil {
+		return err
+	}
+	marks := make(map[edgeban.Seq]bool, len(lifted))
+	for _, seq := range lifted {
+		marks[seq] = true
+	}
+	for _, e := range events {
+		b := e.Fact.(edgeban.Ban)
+		s.bans[b.Key] = append(s.bans[b.Key], imposed{Ban: b, seq: e.Seq, lifted: marks[e.Seq]})
+	}
+	return nil
+}
+
+const evidence = 20 // how many matches are kept for each ban
+
+// pin keeps the matches that a ban was decided by for as long as the ban.
+func (s *Store) pin(ctx context.Context, seq edgeban.Seq, b edgeban.Ban) error {
+	until := b.Cause
+	if until == 0 {
+		until = seq
+	}
+	// Nearly always the matches name the very subject: those are found at once,
+	// however many there are.
+	r, err := s.exec(ctx, `insert or ignore into evidence (ban, match)
+		select ?, seq from match where subject = ? and +jail = ? and seq <= ? order by seq desc limit ?`,
+		seq, subject(b.Subject, netip.Addr{}), b.Jail, until, evidence)
+	if err != nil {
+		return err
+	}
+	n, err := r.RowsAffected()
+	if err != nil || n >= evidence {
+		return err
+	}
+	overlaps, args := overlap(b.Subject)
+	args = append([]any{seq}, args...)
+	first := b.Subject.Addr().AsSlice()
+	args = append(args, subject(b.Subject, netip.Addr{}), first, first, lastOf(b.Subject).AsSlice(), b.Jail, until, evidence-n)
+	_, err = s.exec(ctx, `insert or ignore into evidence (ban, match)
+		select ?, seq from match where `+overlaps+` and subject <> ? and length(addr) = length(?) and addr between ? and ?
+		and +jail = ? and seq <= ? order by seq desc limit ?`, args...)
+	return err
+}

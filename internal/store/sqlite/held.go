@@ -1,0 +1,92 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/edgeban/edgeban"
+)
+
+// A holding is what was said last of one subject at one target. Released ones
+// are remembered too, to know a repetition.
+type holding struct {
+	edgeban.Held
+	seq edgeban.Seq
+}
+
+// Note implements edgeban.Ledger. A note that says nothing new of any subject
+// is a repetition, and tells nobody.
+func (s *Store) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.Notice) error {
+	for _, h := range hs {
+		if !h.Subject.IsValid() {
+			return fmt.Errorf("note: %s: an entry needs a subject", h.Target)
+		}
+	}
+	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
+		fresh := map[string]map[netip.Prefix]edgeban.Held{}
+		for _, h := range hs {
+			h = normalFact(h).(edgeban.Held)
+			known, ok := fresh[h.Target][h.Subject]
+			if !ok {
+				known = s.held[h.Target][h.Subject].Held
+			}
+			if h == known {
+				continue
+			}
+			if fresh[h.Target] == nil {
+				fresh[h.Target] = map[netip.Prefix]edgeban.Held{}
+			}
+			fresh[h.Target][h.Subject] = h
+			c.add(h)
+		}
+		if len(c.events) > 0 || len(hs) == 0 {
+			c.tell(notices)
+		}
+		return nil
+	})
+}
+
+// hold remembers what was said of an entry last.
+func (s *Store) hold(seq edgeban.Seq, h edgeban.Held) {
+	if s.held[h.Target] == nil {
+		s.held[h.Target] = map[netip.Prefix]holding{}
+	}
+	s.held[h.Target][h.Subject] = holding{h, seq}
+}
+
+// Holdings implements edgeban.Ledger. They come in the order of their subjects.
+func (s *Store) Holdings(ctx context.Context, target string) ([]edgeban.Held, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	var out []edgeban.Held
+	for _, h := range s.held[target] {
+		if h.Released.IsZero() {
+			out = append(out, h.Held)
+		}
+	}
+	s.mu.Unlock()
+	slices.SortFunc(out, func(a, b edgeban.Held) int { return a.Subject.Compare(b.Subject) })
+	return out, nil
+}
+
+// forgetHeld drops a released entry that was pruned, unless it was noted since.
+func (s *Store) forgetHeld(target string, subject netip.Prefix, seq edgeban.Seq) {
+	if s.held[target][subject].seq == seq {
+		delete(s.held[target], subject)
+	}
+}
+
+func (s *Store) loadHeld(ctx context.Context) error {
+	events, err := list(ctx, s.conn, scanHeld, `select `+heldCols+` from held where seq in (select max(seq) from held group by subject, target)`)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		s.hold(e.Seq, e.Fact.(edgeban.Held))
+	}
+	return nil
+}

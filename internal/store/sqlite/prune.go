@@ -1,0 +1,253 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"net/netip"
+	"time"
+
+	"github.com/edgeban/edgeban"
+)
+
+const (
+	pruneRows  = 500                // rows that go in one transaction: writers wait for no more
+	prunePages = 500                // pages that go back in one transaction
+	noticeAge  = 7 * 24 * time.Hour // of what is still untold
+)
+
+// Prune implements edgeban.Pruner. A zero age or size is no bound. Notices go
+// when everybody has told them, or after a week.
+//
+// It goes in small steps, between which others write; ctx ends it between two.
+func (s *Store) Prune(ctx context.Context, t time.Time, r edgeban.Retention) error {
+	s.writing.Lock()
+	if !s.closed {
+		s.flush(true)
+	}
+	s.writing.Unlock()
+	p := pruning{s: s, t: normal(t), r: r}
+	p.judged = s.judged(p.before(r.Bans))
+	for _, f := range []func(context.Context) error{p.bans, p.lifts, p.replaced, p.released, p.notices, p.old, p.big, p.shrink} {
+		if err := f(ctx); err != nil {
+			return fmt.Errorf("ledger %s: prune: %w", s.path, err)
+		}
+	}
+	return nil
+}
+
+// judged returns the last event that every snapshot has judged. The snapshot of
+// a jail that has been gone for as long as bans are remembered does not count:
+// it would keep everything for ever.
+func (s *Store) judged(gone sql.NullInt64) edgeban.Seq {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	least := edgeban.Seq(math.MaxInt64)
+	for _, sn := range s.snapshots {
+		if gone.Valid && !sn.latest.IsZero() && sn.latest.UnixNano() < gone.Int64 {
+			continue
+		}
+		least = min(least, sn.At)
+	}
+	return least
+}
+
+type pruning struct {
+	s      *Store
+	t      time.Time
+	r      edgeban.Retention
+	judged edgeban.Seq
+}
+
+// before returns the time before which what has an age may go; nothing for no age.
+func (p pruning) before(age time.Duration) sql.NullInt64 {
+	if age <= 0 || p.t.IsZero() {
+		return sql.NullInt64{}
+	}
+	return sql.NullInt64{Int64: normal(p.t.Add(-age)).UnixNano(), Valid: true}
+}
+
+// A grave names a row that went.
+type grave struct {
+	seq     edgeban.Seq
+	name    string // of the jail or target
+	subject netip.Prefix
+	place   int64 // in the order in which they go, where there is one
+}
+
+func scanGrave(r *sql.Rows) (g grave, err error) {
+	err = r.Scan(&g.seq, &g.name, asPrefix{&g.subject}, &g.place)
+	return g, err
+}
+
+// steps deletes rows until none are left, some at a time.
+func (p pruning) steps(ctx context.Context, forget func(grave), query string, args ...any) error {
+	for {
+		graves, err := p.step(ctx, forget, query, args...)
+		if err != nil || len(graves) < pruneRows {
+			return err
+		}
+	}
+}
+
+// step deletes some rows and forgets them.
+func (p pruning) step(ctx context.Context, forget func(grave), query string, args ...any) (graves []grave, err error) {
+	s := p.s
+	err = s.alone(ctx, func(ctx context.Context) error {
+		err := s.transact(ctx, afterKill, func() (err error) {
+			graves, err = list(ctx, s.conn, scanGrave, query, args...)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		seqs := make(map[edgeban.Seq]bool, len(graves))
+		for _, g := range graves {
+			seqs[g.seq] = true
+			forget(g)
+		}
+		s.forgetEvents(seqs)
+		return nil
+	})
+	return graves, err
+}
+
+// alone runs f while nobody else writes.
+func (s *Store) alone(ctx context.Context, f func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.closed {
+		return s.errClosed()
+	}
+	return f(context.WithoutCancel(ctx))
+}
+
+// bans forgets the bans that ended long ago. One that was lifted ended then.
+func (p pruning) bans(ctx context.Context) error {
+	forget := func(g grave) { p.s.forgetBan(edgeban.Key{Jail: g.name, Subject: g.subject}, g.seq) }
+	return p.steps(ctx, forget, `delete from ban where seq in (select seq from ban where seq <= ?1
+		and min(coalesce(lifted, until), coalesce(until, lifted)) < ?2 limit ?3) returning seq, jail, subject, 0`,
+		p.judged, p.before(p.r.Bans), pruneRows)
+}
+
+func (p pruning) lifts(ctx context.Context) error {
+	return p.steps(ctx, func(grave) {}, `delete from lift where seq in (select seq from lift where seq <= ?1
+		and coalesce(at, 0) < ?2 limit ?3) returning seq, jail, subject, 0`, p.judged, p.before(p.r.Bans), pruneRows)
+}
+
+// replaced forgets the notes that a later one of the same stay replaced.
+func (p pruning) replaced(ctx context.Context) error {
+	return p.steps(ctx, func(grave) {}, `delete from held where seq in (select seq from held h where seq <= ?1 and released is null
+		and exists (select 1 from held n where n.subject = h.subject and n.target = h.target and n.seq > h.seq) limit ?2)
+		returning seq, target, subject, 0`, p.judged, pruneRows)
+}
+
+// released forgets the stays that ended long ago.
+func (p pruning) released(ctx context.Context) error {
+	forget := func(g grave) { p.s.forgetHeld(g.name, g.subject, g.seq) }
+	return p.steps(ctx, forget, `delete from held where seq in (select seq from held where seq <= ?1 and released < ?2 limit ?3)
+		returning seq, target, subject, 0`, p.judged, p.before(p.r.Bans), pruneRows)
+}
+
+// notices forgets what everybody has told, and what nobody will tell any more.
+func (p pruning) notices(ctx context.Context) error {
+	s, old := p.s, p.before(noticeAge)
+	return s.alone(ctx, func(ctx context.Context) error {
+		err := s.transact(ctx, afterKill, func() error {
+			_, err := s.exec(ctx, `delete from notice where id <= ? or time < ?`, s.everybody(), old)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.forgetNotices(old)
+		return nil
+	})
+}
+
+const unpinned = `not exists (select 1 from evidence where evidence.match = match.seq)`
+
+// old forgets the matches that are too old, but for the evidence of bans.
+func (p pruning) old(ctx context.Context) error {
+	from := int64(math.MinInt64)
+	for {
+		graves, err := p.step(ctx, func(grave) {}, `delete from match where seq in (select seq from match
+			where time >= ?1 and time < ?2 and seq <= ?3 and `+unpinned+` order by time limit ?4) returning seq, jail, subject, time`,
+			from, p.before(p.r.Matches), p.judged, pruneRows)
+		if err != nil || len(graves) < pruneRows {
+			return err
+		}
+		from = furthest(from, graves) // not from the start again, where the evidence gathers
+	}
+}
+
+// big forgets the oldest matches while there are too many.
+func (p pruning) big(ctx context.Context) error {
+	from := int64(0)
+	for p.r.Size > 0 {
+		used, _, err := p.s.size(ctx)
+		if err != nil || used <= p.r.Size {
+			return err
+		}
+		graves, err := p.step(ctx, func(grave) {}, `delete from match where seq in (select seq from match
+			where seq > ?1 and seq <= ?2 and `+unpinned+` order by seq limit ?3) returning seq, jail, subject, seq`,
+			from, p.judged, pruneRows)
+		if err != nil || len(graves) == 0 {
+			return err
+		}
+		from = furthest(from, graves)
+	}
+	return nil
+}
+
+func furthest(from int64, graves []grave) int64 {
+	for _, g := range graves {
+		from = max(from, g.place)
+	}
+	return from
+}
+
+// size returns how many bytes of the file are used, and how many pages are not.
+func (s *Store) size(ctx context.Context) (used, free int64, err error) {
+	var pages, bytes int64
+	err = s.alone(ctx, func(ctx context.Context) error {
+		return s.conn.QueryRowContext(ctx, `select page_count, freelist_count, page_size
+			from pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&pages, &free, &bytes)
+	})
+	return (pages - free) * bytes, free, err
+}
+
+// shrink gives back the space that is free.
+func (p pruning) shrink(ctx context.Context) error {
+	s := p.s
+	for {
+		_, free, err := s.size(ctx)
+		if err != nil {
+			return err
+		}
+		if free == 0 {
+			break
+		}
+		// SQLite frees a page for each row that is asked of it.
+		err = s.alone(ctx, func(ctx context.Context) error {
+			_, err := list(ctx, s.conn, func(*sql.Rows) (struct{}, error) { return struct{}{}, nil }, fmt.Sprintf(`pragma incremental_vacuum(%d)`, prunePages))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	// A reader at work keeps the log from being folded in; the next time will do.
+	return s.alone(ctx, func(ctx context.Context) error {
+		var busy, log, done int
+		return s.conn.QueryRowContext(ctx, `pragma wal_checkpoint(truncate)`).Scan(&busy, &log, &done)
+	})
+}

@@ -1,0 +1,77 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/edgeban/edgeban"
+)
+
+type snapshot struct {
+	edgeban.Snapshot
+	latest time.Time // of all events when it was taken: the age of a jail that is no more
+}
+
+func (s snapshot) stateless() snapshot {
+	s.State = nil
+	return s
+}
+
+// Snapshot implements edgeban.Ledger. One of an earlier place than that which
+// is kept changes nothing.
+func (s *Store) Snapshot(ctx context.Context, sn edgeban.Snapshot) error {
+	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
+		if old, ok := s.snapshots[sn.Jail]; ok && old.At > sn.At {
+			return nil
+		}
+		sn.State = slices.Clone(sn.State) // it may wait, and it is the caller's
+		c.snapshot = &snapshot{sn, s.head.latest}
+		return nil
+	})
+}
+
+// Restore implements edgeban.Ledger.
+func (s *Store) Restore(ctx context.Context, jail string) (edgeban.Snapshot, error) {
+	if err := ctx.Err(); err != nil {
+		return edgeban.Snapshot{}, err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.closed {
+		return edgeban.Snapshot{}, s.errClosed()
+	}
+	for _, c := range slices.Backward(s.queue) {
+		if c.snapshot != nil && c.snapshot.Jail == jail {
+			sn := c.snapshot.Snapshot
+			sn.State = slices.Clone(sn.State)
+			return sn, nil
+		}
+	}
+	sn := edgeban.Snapshot{Jail: jail}
+	err := s.r.QueryRowContext(ctx, `select at, state from snapshot where jail = ?`, jail).Scan(&sn.At, &sn.State)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return edgeban.Snapshot{}, fmt.Errorf("snapshot of %s: %w", jail, edgeban.ErrNotFound)
+	case err != nil:
+		return edgeban.Snapshot{}, fmt.Errorf("snapshot of %s: %w", jail, err)
+	}
+	return sn, nil
+}
+
+func (s *Store) loadSnapshots(ctx context.Context) error {
+	all, err := list(ctx, s.conn, func(r *sql.Rows) (sn snapshot, err error) {
+		err = r.Scan(&sn.Jail, &sn.At, asTime{&sn.latest})
+		return sn, err
+	}, `select jail, at, latest from snapshot`)
+	if err != nil {
+		return err
+	}
+	for _, sn := range all {
+		s.snapshots[sn.Jail] = sn
+	}
+	return nil
+}

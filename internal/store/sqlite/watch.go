@@ -1,0 +1,145 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/edgeban/edgeban"
+)
+
+const (
+	tailLen = 4096 // how many of the last events are kept in memory at least
+	pageLen = 1000 // how many places are read from the disk at once
+)
+
+// Watch implements edgeban.Ledger. A watcher that keeps up is served from
+// memory; one that is behind reads the disk, and an error of the disk ends it.
+func (s *Store) Watch(ctx context.Context, after edgeban.Seq) iter.Seq2[edgeban.Event, error] {
+	return func(yield func(edgeban.Event, error) bool) {
+		wake, done := s.subscribe()
+		defer done()
+		for ctx.Err() == nil {
+			events, through, err := s.next(ctx, after)
+			if err != nil {
+				if ctx.Err() == nil {
+					yield(edgeban.Event{}, err)
+				}
+				return
+			}
+			for _, e := range events {
+				if ctx.Err() != nil || !yield(e, nil) {
+					return
+				}
+			}
+			if through > after {
+				after = through
+				continue
+			}
+			select {
+			case <-ctx.Done():
+			case <-wake:
+			}
+		}
+	}
+}
+
+// subscribe returns a channel that gets a value after every change. The waiter
+// makes it, not the store: so a store that was opened outside of a bubble of
+// testing/synctest works inside of it.
+func (s *Store) subscribe() (wake <-chan struct{}, done func()) {
+	ch := make(chan struct{}, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wakes[ch] = struct{}{}
+	return ch, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.wakes, ch)
+	}
+}
+
+// next returns some events after a place, and the place up to which they are all.
+func (s *Store) next(ctx context.Context, after edgeban.Seq) ([]edgeban.Event, edgeban.Seq, error) {
+	s.mu.Lock()
+	covered, tail, head := s.covered, s.tail, s.head.seq
+	s.mu.Unlock()
+	if after < covered {
+		return s.page(ctx, after, covered)
+	}
+	i, found := slices.BinarySearchFunc(tail, after, func(e edgeban.Event, seq edgeban.Seq) int { return cmp.Compare(e.Seq, seq) })
+	if found {
+		i++
+	}
+	return tail[i:], max(after, head), nil
+}
+
+// page reads events after a place from the disk, up to another at most.
+func (s *Store) page(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Event, edgeban.Seq, error) {
+	// The next one may be far away: what was between is pruned.
+	var first sql.Null[edgeban.Seq]
+	err := s.r.QueryRowContext(ctx, `select min(seq) from (
+		select min(seq) seq from match where seq > ?1 union all select min(seq) from ban where seq > ?1 union all
+		select min(seq) from lift where seq > ?1 union all select min(seq) from held where seq > ?1)`, after).Scan(&first)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !first.Valid || first.V > upto {
+		return nil, upto, nil
+	}
+	upto = min(upto, first.V+pageLen-1)
+	var events []edgeban.Event
+	for _, kind := range []struct {
+		query string
+		scan  func(*sql.Rows) (edgeban.Event, error)
+	}{
+		{`select ` + matchCols + ` from match`, scanMatch},
+		{`select ` + banCols + ` from ban`, scanBan},
+		{`select ` + liftCols + ` from lift`, scanLift},
+		{`select ` + heldCols + ` from held`, scanHeld},
+	} {
+		some, err := list(ctx, s.r, kind.scan, kind.query+` where seq between ? and ?`, first.V, upto)
+		if err != nil {
+			return nil, 0, err
+		}
+		events = append(events, some...)
+	}
+	slices.SortFunc(events, func(a, b edgeban.Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	return events, upto, nil
+}
+
+// trim shortens the tail when it has doubled. What the disk has not taken stays.
+func (s *Store) trim() {
+	if len(s.tail) < 2*tailLen {
+		return
+	}
+	n := len(s.tail) - tailLen
+	for n > 0 && s.tail[n-1].Seq > s.saved {
+		n--
+	}
+	if n == 0 {
+		return
+	}
+	s.covered = s.tail[n-1].Seq
+	s.tail = slices.Clone(s.tail[n:]) // watchers may still be reading the old one
+}
+
+// forgetEvents drops events out of the tail.
+func (s *Store) forgetEvents(seqs map[edgeban.Seq]bool) {
+	gone := func(e edgeban.Event) bool { return seqs[e.Seq] }
+	if slices.ContainsFunc(s.tail, gone) {
+		s.tail = slices.DeleteFunc(slices.Clone(s.tail), gone)
+	}
+}
+
+// Head implements edgeban.Ledger.
+func (s *Store) Head(ctx context.Context) (edgeban.Seq, time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head.seq, s.head.latest, ctx.Err()
+}
+
+func scanSeq(r *sql.Rows) (seq edgeban.Seq, err error) { return seq, r.Scan(&seq) }

@@ -1,0 +1,312 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/edgeban/edgeban"
+)
+
+// A change is what one call does to the ledger: all of it is written, or none.
+type change struct {
+	events   []edgeban.Event
+	notices  []edgeban.Notice
+	cursor   *cursor
+	snapshot *snapshot
+	told     *told
+	after    head
+}
+
+func (c change) empty() bool {
+	return len(c.events) == 0 && len(c.notices) == 0 && c.cursor == nil && c.snapshot == nil && c.told == nil
+}
+
+func (c *change) add(f edgeban.Fact) { c.events = append(c.events, edgeban.Event{Fact: normalFact(f)}) }
+
+func (c *change) tell(notices []edgeban.Notice) {
+	for _, n := range notices {
+		n.Time, n.Until, n.Subject = normal(n.Time), normal(n.Until), n.Subject.Masked()
+		c.notices = append(c.notices, n)
+	}
+}
+
+// A durability is what a change survives once it is told to have succeeded.
+type durability bool
+
+const (
+	afterKill     durability = false // of this process
+	afterBlackout durability = true  // of the machine
+)
+
+// change builds a change from what the ledger holds, writes it, and makes it
+// known. If the disk refuses it waits in memory, behind those that wait already.
+// The caller's context ends a change only before it is begun: half of one never
+// happens, and a line in hand at the end is still written.
+func (s *Store) change(ctx context.Context, d durability, build func(context.Context, *change) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.closed {
+		return s.errClosed()
+	}
+	s.flush(false)
+	var c change
+	if err := build(ctx, &c); err != nil || c.empty() {
+		return err
+	}
+	s.number(&c)
+	if len(s.queue) == 0 {
+		err := s.write(ctx, d, c)
+		if err == nil {
+			s.apply(c, true)
+			s.mended()
+			return nil
+		}
+		s.refused(err)
+	}
+	if err := s.enqueue(c); err != nil {
+		return err
+	}
+	s.apply(c, false)
+	return nil
+}
+
+func (s *Store) errClosed() error { return fmt.Errorf("ledger %s: it is closed", s.path) }
+
+// number gives the events and the notices of a change their places.
+func (s *Store) number(c *change) {
+	c.after = s.head
+	for i := range c.events {
+		c.after.seq++
+		c.events[i].Seq = c.after.seq
+		if t := latest(c.events[i].Fact); t.After(c.after.latest) {
+			c.after.latest = t
+		}
+	}
+	for i := range c.notices {
+		c.after.notice++
+		c.notices[i].ID = c.after.notice
+	}
+}
+
+// latest returns the latest time that a fact says something happened at.
+func latest(f edgeban.Fact) time.Time {
+	switch f := f.(type) {
+	case edgeban.Match:
+		return f.Time
+	case edgeban.Ban:
+		return f.Since
+	case edgeban.Lift:
+		return f.At
+	case edgeban.Held:
+		t := f.Sent
+		for _, u := range []time.Time{f.Held, f.Released} {
+			if u.After(t) {
+				t = u
+			}
+		}
+		return t
+	}
+	return time.Time{}
+}
+
+// write puts changes on disk, all or none.
+func (s *Store) write(ctx context.Context, d durability, cs ...change) error {
+	return s.transact(ctx, d, func() error {
+		for _, c := range cs {
+			if err := s.writeOne(ctx, c); err != nil {
+				return err
+			}
+		}
+		h := cs[len(cs)-1].after
+		_, err := s.exec(ctx, `update head set seq = ?, notice = ?, latest = ?`, h.seq, h.notice, nanos(h.latest))
+		return err
+	})
+}
+
+func (s *Store) writeOne(ctx context.Context, c change) error {
+	for _, e := range c.events {
+		if err := s.put(ctx, e); err != nil {
+			return err
+		}
+	}
+	for _, n := range c.notices {
+		_, err := s.exec(ctx, `insert into notice (`+noticeCols+`) values (?,?,?,?,?,?,?,?,?,?,?) on conflict do nothing`,
+			n.ID, string(n.Kind), nanos(n.Time), n.Jail, noSubject(n.Subject), nanos(n.Until), n.Failures, n.Nth, n.User, n.Text, n.Target)
+		if err != nil {
+			return err
+		}
+	}
+	var err error
+	switch {
+	case c.cursor == nil:
+	case c.cursor.end:
+		_, err = s.exec(ctx, `delete from cursor where source = ? and stream = ?`, c.cursor.source, c.cursor.stream.stream)
+	default:
+		_, err = s.exec(ctx, `insert or replace into cursor (source, stream, pos) values (?,?,?)`, c.cursor.source, c.cursor.stream.stream, c.cursor.to)
+	}
+	if err == nil && c.snapshot != nil {
+		_, err = s.exec(ctx, `insert or replace into snapshot (jail, at, latest, state) values (?,?,?,?)`,
+			c.snapshot.Jail, c.snapshot.At, nanos(c.snapshot.latest), append([]byte{}, c.snapshot.State...))
+	}
+	if err == nil && c.told != nil {
+		_, err = s.exec(ctx, `insert or replace into told (notifier, through) values (?,?)`, c.told.notifier, c.told.through)
+	}
+	return err
+}
+
+// transact runs f in a transaction. One that survives a blackout is on the disk
+// itself when it returns, and so is all that was written before.
+func (s *Store) transact(ctx context.Context, d durability, f func() error) (err error) {
+	if d == afterBlackout {
+		// Not by exec: SQLite obeys this one when it is prepared, not when it is run.
+		if _, err := s.conn.ExecContext(ctx, `pragma synchronous = full`); err != nil {
+			return err
+		}
+		defer func() {
+			// A failure here makes later writes slower, never less safe.
+			_, _ = s.conn.ExecContext(ctx, `pragma synchronous = normal`)
+		}()
+	}
+	if _, err := s.exec(ctx, `begin immediate`); err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		_, _ = s.exec(ctx, `rollback`) // SQLite may have done so already
+		return err
+	}
+	if _, err := s.exec(ctx, `commit`); err != nil {
+		_, _ = s.exec(ctx, `rollback`)
+		return err
+	}
+	return nil
+}
+
+// prepare returns the statement for a query, which is one of a few.
+func (s *Store) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st, ok := s.prepared[query]; ok {
+		return st, nil
+	}
+	st, err := s.conn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	s.prepared[query] = st
+	return st, nil
+}
+
+func (s *Store) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	st, err := s.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.ExecContext(ctx, args...)
+}
+
+// apply makes a change known to everybody.
+func (s *Store) apply(c change, written bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range c.events {
+		switch f := e.Fact.(type) {
+		case edgeban.Ban:
+			s.bans[f.Key] = append(s.bans[f.Key], imposed{Ban: f, seq: e.Seq})
+		case edgeban.Lift:
+			s.lift(f.Key)
+		case edgeban.Held:
+			s.hold(e.Seq, f)
+		}
+	}
+	s.head = c.after
+	s.tail = append(s.tail, c.events...)
+	s.notices = append(s.notices, c.notices...)
+	if c.told != nil {
+		s.told[c.told.notifier] = c.told.through
+	}
+	if c.told != nil || len(c.notices) > 0 {
+		s.forgetTold()
+	}
+	if c.snapshot != nil {
+		s.snapshots[c.snapshot.Jail] = c.snapshot.stateless()
+	}
+	if written {
+		s.written(c)
+	}
+	s.trim()
+	for wake := range s.wakes {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// written notes that the disk has a change, and with it its cursor.
+func (s *Store) written(c change) {
+	s.saved = c.after.seq
+	switch {
+	case c.cursor == nil:
+	case c.cursor.end:
+		delete(s.cursors, c.cursor.stream)
+	default:
+		s.cursors[c.cursor.stream] = c.cursor.to
+	}
+}
+
+// refused notes that the disk did, and says so once.
+func (s *Store) refused(err error) {
+	s.tried = time.Now()
+	err = fmt.Errorf("ledger %s: %w: %s", s.path, err, wayOut(err))
+	s.mu.Lock()
+	first := s.trouble == nil
+	s.trouble = err
+	s.mu.Unlock()
+	if first {
+		s.log.Error("the ledger cannot be written: going on from memory, which a restart forgets", "path", s.path, "err", err)
+	}
+}
+
+// mended notes that the disk takes all again.
+func (s *Store) mended() {
+	s.mu.Lock()
+	was := s.trouble
+	s.trouble = nil
+	s.mu.Unlock()
+	if was == nil {
+		return
+	}
+	s.log.Info("the ledger is written again, and all that waited with it", "path", s.path)
+}
+
+func wayOut(err error) string {
+	switch code(err) {
+	case lib.SQLITE_FULL:
+		return "free space on its disk"
+	case lib.SQLITE_READONLY, lib.SQLITE_PERM, lib.SQLITE_CANTOPEN:
+		return "make it and its folder writable for this user"
+	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+		return "restart edgeban, which sets a damaged file aside"
+	}
+	return "look after its disk"
+}
+
+// Trouble returns why the disk does not take what is written, or nil. It tries
+// again, so asking now and then mends a ledger in which nothing else happens.
+func (s *Store) Trouble() error {
+	if s.writing.TryLock() { // else somebody is trying now
+		if !s.closed {
+			s.flush(false)
+		}
+		s.writing.Unlock()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trouble
+}
