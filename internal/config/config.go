@@ -14,15 +14,15 @@ const Forever = time.Duration(-1)
 // A Config is what one daemon runs.
 type Config struct {
 	Path    string // the file it came from; empty for none
-	State   string // the folder of the ledger
-	Socket  string // the unix socket of the commands
+	State   string // the folder of the ledger; empty where nobody said: DefaultState if it can be written
+	Socket  string // the unix socket of the commands; empty with State: SocketName in that folder
 	Listen  string // address of /healthz; empty for none
 	Targets []Target
 	Notify  []Notifier
-	Never   []string // addresses, networks and names that are never banned
+	Never   []string // addresses, networks and lower-case names that are never banned
 	Budget  Budget
 	Forget  time.Duration // how long ended bans are remembered
-	Jails   []Jail
+	Jails   []Jail        // nil where nobody said: they are to be found; empty for none
 }
 
 // A Target is one place that holds bans. Exactly one kind is set.
@@ -55,7 +55,7 @@ type Feed struct {
 // A Notifier is one way to tell people. Exactly one kind is set.
 type Notifier struct {
 	Name string
-	On   []string // ban, unban, inside, trouble
+	On   []string // kinds of edgeban.NoticeKind, each once
 	Ntfy *Ntfy
 }
 
@@ -82,7 +82,7 @@ type Budget struct {
 type Jail struct {
 	Name        string
 	Filter      string   // a built-in filter, or the path of a filter file
-	LogPath     []string // globs; empty for a jail over the bans of the others
+	LogPath     []string // globs, or Stdin; empty for a jail over the bans of the others (Recidive)
 	MaxRetry    int
 	FindTime    time.Duration
 	BanTime     time.Duration // Forever for no end
@@ -99,7 +99,7 @@ type Increment struct {
 	Enabled      bool
 	Factor       float64       // of the doubling; 1 unless said
 	Multipliers  []int         // in place of the doubling
-	MaxTime      time.Duration // 0 for none
+	MaxTime      time.Duration // 0 for none; never shorter than the bantime
 	RandomTime   time.Duration // a random part up to it is added
 	OverallJails bool          // offences in other jails count too
 }

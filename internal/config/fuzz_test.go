@@ -109,7 +109,7 @@ func within(t *testing.T, c Config) {
 		must(j.MaxRetry > 0 && j.FindTime >= time.Second && j.FindTime <= longest, "jail's window", j)
 		must(j.BanTime == Forever || j.BanTime >= time.Second && j.BanTime <= longest, "jail's bantime", j)
 		i := j.Increment
-		must(i.Factor > 0 && i.MaxTime >= 0 && i.MaxTime <= longest && (i.MaxTime == 0 || i.MaxTime >= j.BanTime) && i.RandomTime >= 0 && i.RandomTime <= longest, "jail's increment", i)
+		must(i.Factor > 0 && i.Factor <= 1000 && i.MaxTime >= 0 && i.MaxTime <= longest && (i.MaxTime == 0 || i.MaxTime >= j.BanTime) && i.RandomTime >= 0 && i.RandomTime <= longest, "jail's increment", i)
 		must(!slices.ContainsFunc(i.Multipliers, func(n int) bool { return n < 1 }), "multipliers", i)
 		must(j.Count == Window || j.Count == Rate, "count", j.Count)
 		must(j.IPv6Prefix >= max(32, b.IPv6) && j.IPv6Prefix <= 128, "ipv6", j)

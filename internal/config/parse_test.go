@@ -272,6 +272,20 @@ func TestSmallThingsThatAreRight(t *testing.T) {
 	}
 }
 
+func TestTheSocketLiesInTheStateUnlessSaid(t *testing.T) {
+	for doc, want := range map[string]string{
+		"state: /srv/e":                   "/srv/e/edgeban.sock",
+		"state: e":                        "/etc/edgeban/e/edgeban.sock",
+		"state: /srv/e\nsocket: /run/e.s": "/run/e.s",
+		"socket: e.s":                     "/etc/edgeban/e.s",
+	} {
+		c, err := Parse("/etc/edgeban/edgeban.yaml", []byte(doc), room())
+		if err != nil || c.Socket != want {
+			t.Errorf("%q: socket %q (%v), want %q", doc, c.Socket, err, want)
+		}
+	}
+}
+
 // A jail's bans may be no wider than what the budget lets be sent, said or not.
 func TestDefaultWidthFollowsTheBudget(t *testing.T) {
 	for doc, want := range map[string]int{

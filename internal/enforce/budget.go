@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// A budget bounds how many entries that were never sent before are sent in a
-// minute. What is beyond it waits; it is never lost.
+// A budget bounds how many bans a minute are new. What is beyond it waits; it is
+// never lost. Time counts when a ban is first seen, not when it can be sent: an
+// hour's bans may all be sent at once when the target comes back.
 type budget struct {
 	perMinute int
 	tokens    float64
 	last      time.Time
-	swept     time.Time
-	admitted  map[netip.Prefix]time.Time // so that asking twice costs once
+	admitted  map[netip.Prefix]bool // so that asking twice costs once
 }
 
 func newBudget(perMinute int) *budget {
-	return &budget{perMinute: perMinute, tokens: float64(perMinute), admitted: map[netip.Prefix]time.Time{}}
+	return &budget{perMinute: perMinute, tokens: float64(perMinute), admitted: map[netip.Prefix]bool{}}
 }
 
 // admit reports whether e may be sent at now. The caller holds the keeper's lock.
@@ -24,22 +24,23 @@ func (b *budget) admit(e netip.Prefix, now time.Time) bool {
 	if gone := now.Sub(b.last); gone > 0 {
 		b.tokens = min(float64(b.perMinute), b.tokens+gone.Minutes()*float64(b.perMinute))
 	}
-	if now.Sub(b.swept) > time.Hour {
-		b.swept = now
-		for p, at := range b.admitted {
-			if now.Sub(at) > time.Hour {
-				delete(b.admitted, p)
-			}
-		}
-	}
 	b.last = now
-	if _, ok := b.admitted[e]; ok {
+	if b.admitted[e] {
 		return true
 	}
 	if b.tokens < 1 {
 		return false
 	}
 	b.tokens--
-	b.admitted[e] = now
+	b.admitted[e] = true
 	return true
+}
+
+// forget drops the admission of what is not wanted any more.
+func (b *budget) forget(wanted map[netip.Prefix]wanted) {
+	for e := range b.admitted {
+		if _, ok := wanted[e]; !ok {
+			delete(b.admitted, e)
+		}
+	}
 }

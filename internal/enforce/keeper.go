@@ -71,7 +71,7 @@ type Keeper struct {
 func NewKeeper(s Settings) *Keeper {
 	return &Keeper{
 		Settings: s, budget: newBudget(s.Budget.PerMinute), kick: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		slots: make(chan struct{}, 4), flying: map[netip.Prefix]time.Time{},
+		slots: make(chan struct{}, 4), room: s.Budget.Entries, flying: map[netip.Prefix]time.Time{},
 	}
 }
 
@@ -129,7 +129,8 @@ func (k *Keeper) sendNew(ctx context.Context, g *errgroup.Group, b edgeban.Ban) 
 	now := k.Now()
 	k.mu.Lock()
 	_, flying := k.flying[e]
-	skip := !ok || flying || k.status.Err != nil || k.status.Looked.IsZero() || k.listed.covers(e) || !b.Standing(now) || !k.admit(e, now)
+	send := ok && !flying && !k.listed.covers(e) && b.Standing(now) && k.admit(e, now)
+	skip := !send || k.status.Err != nil || k.status.Looked.IsZero()
 	if !skip {
 		k.flying[e] = time.Time{}
 	}

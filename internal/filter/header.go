@@ -77,14 +77,13 @@ func (o *origin) header(line []byte, h *header, ref time.Time, loc *time.Locatio
 	if !ok {
 		return rest, last
 	}
-	step := o.take(program, pid, h, last)
-	if step == carrier && pid == nil && !stampNext(msg, ref, loc) {
-		step = last // a process's name, such as imap-login, and no container's
+	if !o.ours(program) && pid == nil && !stampNext(msg, ref, loc) {
+		return rest, last // a process's name, such as imap-login, and no container's
 	}
-	if step == last {
-		return rest, last
+	if step := o.take(program, pid, h, last); step != last {
+		return msg, step
 	}
-	return msg, step
+	return rest, last
 }
 
 func (h *header) note(t time.Time, zoned bool) {

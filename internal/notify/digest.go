@@ -87,7 +87,7 @@ func compose(ns []edgeban.Notice, priority int) message {
 	case len(bans) == 0:
 		m.priority = min(quietPrio, cmp.Or(priority, quietPrio))
 	}
-	for _, s := range slices.Concat(inside, bans, frees) {
+	for _, s := range slices.Concat(inside, troubles, bans, frees) {
 		if s.subject.IsValid() {
 			m.about = s.subject.Addr()
 			break
@@ -143,10 +143,11 @@ func (s *story) add(n edgeban.Notice) {
 	}
 }
 
-// compare orders stories by how bad they are: most failures, longest, most often.
+// compare orders stories of a kind by how bad they are: most failures, longest,
+// most often. Troubles stay in the order in which they came.
 func (s *story) compare(t *story) int {
-	if s.kind == edgeban.NoticeTrouble || t.kind == edgeban.NoticeTrouble {
-		return 0 // in the order in which they came
+	if s.kind != t.kind || s.kind == edgeban.NoticeTrouble {
+		return cmp.Compare(s.kind, t.kind)
 	}
 	length := 0
 	switch {

@@ -121,6 +121,29 @@ func TestNothingUrgentIsBuried(t *testing.T) {
 	}
 }
 
+// TestWorstIsFoundAmongOtherThings: notices of other kinds in between must not
+// change the order of the bans, nor that of the troubles.
+func TestWorstIsFoundAmongOtherThings(t *testing.T) {
+	var ns []edgeban.Notice
+	for i := range 60 {
+		n := edgeban.Notice{Kind: edgeban.NoticeTrouble, Time: noon, Text: fmt.Sprint("trouble ", i)}
+		if i%3 == 1 {
+			n = edgeban.Notice{Kind: edgeban.NoticeBan, Time: noon, Subject: prefix(fmt.Sprintf("203.0.113.%d", i)), Failures: (i * 31) % 60}
+		}
+		ns = append(ns, n)
+	}
+	stories := gather(ns)
+	bans, troubles := only(stories, edgeban.NoticeBan), only(stories, edgeban.NoticeTrouble)
+	if !slices.IsSortedFunc(bans, func(a, b *story) int { return b.failures - a.failures }) || len(bans) != 20 {
+		t.Errorf("%d bans, not worst first", len(bans))
+	}
+	for i, s := range troubles {
+		if want := fmt.Sprint("trouble ", i/2*3+i%2*2); s.text != want {
+			t.Errorf("trouble %d: got %q, want %q", i, s.text, want)
+		}
+	}
+}
+
 func TestHostileUserNames(t *testing.T) {
 	for _, test := range []struct{ in, want string }{
 		{"alice@example.com", "alice@example.com"},
@@ -193,10 +216,14 @@ func hostileNotices(n int) []edgeban.Notice {
 func TestMessagesFitAndCountTrulyAtEverySize(t *testing.T) {
 	longest := 0
 	for _, n := range []int{1, 2, 3, 5, 8, 9, 10, 11, 12, 13, 14, 15, 21, 22, 100, 1000, 10_000} {
-		for cutTo := range 12 { // shifts the border by a byte each
+		shifts := 12 // of the border by a byte each
+		if n > 100 {
+			shifts = 1
+		}
+		for shift := range shifts {
 			ns := hostileNotices(n)
 			for i := range ns {
-				ns[i].User = strings.Repeat("x", cutTo) + "é"
+				ns[i].User = strings.Repeat("x", shift) + "é"
 			}
 			m := compose(ns, 0)
 			longest = max(longest, len(m.body))

@@ -52,18 +52,16 @@ func around(f io.ReaderAt, offset int64) (head, last []byte, err error) {
 	return head, last, nil
 }
 
-// sameStart reports whether the shorter of two files could be the beginning of
-// the other: their heads agree, and the bytes before the shorter one's end.
-func sameStart(a, b *os.File) bool {
-	as, errA := a.Stat()
-	bs, errB := b.Stat()
-	if errA != nil || errB != nil || min(as.Size(), bs.Size()) == 0 {
+// beginsWith reports whether a file can begin with what another one holds: the
+// heads agree, and the bytes before the other one's end.
+func beginsWith(f, other *os.File) bool {
+	fi, err := other.Stat()
+	if err != nil || fi.Size() == 0 {
 		return false
 	}
-	end := min(as.Size(), bs.Size())
-	aHead, aLast, errA := around(a, end)
-	bHead, bLast, errB := around(b, end)
-	return errA == nil && errB == nil && bytes.Equal(aHead, bHead) && bytes.Equal(aLast, bLast)
+	head, last, errF := around(f, fi.Size())
+	otherHead, otherLast, errOther := around(other, fi.Size())
+	return errF == nil && errOther == nil && bytes.Equal(head, otherHead) && bytes.Equal(last, otherLast)
 }
 
 // A fileID tells files apart that exist at the same time; it may be given to

@@ -116,10 +116,7 @@ func (h *history) one() {
 // finish lets the writer end its line and the daemon read all there is.
 func (h *history) finish() {
 	h.ops = append(h.ops, "finish")
-	if h.half != "" {
-		h.put(len(h.half))
-		h.excuse()
-	}
+	h.reopen()
 	h.start()
 	h.look(1000, false)
 	h.quiet()

@@ -135,6 +135,7 @@ func (r *reader) place(t *tail, found []sight, now time.Time) {
 	}
 	if err := t.check(r.buf); errors.Is(err, errReplaced) || errors.Is(err, syscall.ESTALE) {
 		r.lose(t)
+		t.replaced = errors.Is(err, errReplaced)
 		return
 	}
 	leads := func(path string) bool {
@@ -275,15 +276,15 @@ func (r *reader) house(found []sight, now time.Time) {
 const forgetAfter = 7 * 24 * time.Hour
 
 // houseOne looks for the content of t in its folder. Sure says that it can be
-// nowhere else: all that could hold it was looked at, and another file is in its
-// place.
+// nowhere else: all that could hold it was looked at, and it was seen to be
+// replaced, or another file is in its place.
 func (r *reader) houseOne(t *tail, found []sight, now time.Time) (housed, sure bool) {
 	beside, err := r.siblings(filepath.Dir(t.origin))
 	if real, e := filepath.EvalSymlinks(t.origin); e == nil && !sameFolder(real, t.origin) {
 		beyond, _ := r.siblings(filepath.Dir(real))
 		beside = slices.Concat(beside, beyond)
 	}
-	sure = err == nil && now.Sub(t.at) > forgetAfter
+	sure = err == nil && (t.replaced || now.Sub(t.at) > forgetAfter)
 	ranks := map[string]int{}
 	candidates := slices.DeleteFunc(slices.Concat(beside, found), func(s sight) bool {
 		sure = sure || err == nil && s.path == t.origin
@@ -307,6 +308,11 @@ func (r *reader) houseOne(t *tail, found []sight, now time.Time) (housed, sure b
 			return true, true
 		}
 		f.Close() //nolint:errcheck // it was only read
+	}
+	for _, h := range r.tails { // a copy that has lost its name meanwhile
+		if t.offset > 0 && h.f != nil && h.offset == 0 && siblingOf(t.origin, h.path) && r.settleIn(t, h.f, h.path, now) {
+			return true, true
+		}
 	}
 	return false, sure
 }
@@ -341,13 +347,17 @@ func (r *reader) settleIn(t *tail, f *os.File, path string, now time.Time) bool 
 	if err != nil {
 		return false
 	}
-	if h := r.holder(idOf(fi)); h != nil {
-		r.end(h, now) // a copy that nothing was read of
+	if h := r.holder(idOf(fi)); h != nil { // a copy that nothing was read of
+		if h.f == f {
+			h.f = nil
+		}
+		r.end(h, now)
 	}
+	t.told = t.told && idOf(fi) == t.id
 	if t.attach(f, now) != nil {
 		return false
 	}
-	t.head, t.last, t.own = head, last, t.offset > 0
+	t.head, t.last, t.own, t.replaced = head, last, t.offset > 0, false
 	r.move(t, path)
 	if path == t.origin {
 		t.at, t.left = now, false

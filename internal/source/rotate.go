@@ -54,8 +54,8 @@ func siblingOf(origin, path string) bool {
 
 // fetchMissed adopts files that came to an origin and were rotated away from it
 // between two looks, or while the daemon was down: those beside it that were made
-// after the last look that found another file there. newest holds, by origin, the
-// stream that was there last.
+// after the last look that found another file there, and that file itself if it
+// holds other content now. newest holds, by origin, the stream that was there last.
 func (r *reader) fetchMissed(newest map[string]visit, now time.Time) {
 	for _, origin := range slices.Sorted(maps.Keys(newest)) {
 		t := newest[origin]
@@ -70,7 +70,7 @@ func (r *reader) fetchMissed(newest map[string]visit, now time.Time) {
 			// Of a file of which nothing was read yet nobody can say that it was
 			// truncated. A copy of what it held has its whole name in front.
 			if stays && !strings.HasPrefix(s.path, origin) || s.size == 0 || !siblingOf(origin, s.path) ||
-				r.holder(s.id) != nil || s.madeBefore(t.at.Add(-slack)) {
+				r.holder(s.id) != nil || s.id != t.id && s.madeBefore(t.at.Add(-slack)) {
 				continue
 			}
 			if missed := r.adopt(s, origin, now); missed != nil {
@@ -104,10 +104,10 @@ func (r *reader) isCopy(t *tail, now time.Time) bool {
 		t.size, t.moved = fi.Size(), now
 	}
 	for _, o := range r.tails {
-		if o == t || o.f == nil || !siblingOf(o.origin, t.path) {
+		if o.f == nil || !siblingOf(o.origin, t.path) || !o.own && o.away() { // the last: two copies do not wait for each other
 			continue
 		}
-		same := sameStart(o.f, t.f)
+		same := beginsWith(o.f, t.f)
 		if o.check(r.buf) != nil {
 			r.scanAt = now // it was truncated: whether t is its copy is found out there
 			return true

@@ -17,13 +17,14 @@ import (
 type tail struct {
 	gen, origin string
 
-	path string // where it was last seen
-	real string // the same without symbolic links
-	f    *os.File
-	id   fileID
-	at   time.Time // when it was last seen at its origin
-	gone bool      // no name leads to it any more
-	left bool      // it was asked already what came between it and the file that is at its origin now
+	path     string // where it was last seen
+	real     string // the same without symbolic links
+	f        *os.File
+	id       fileID
+	at       time.Time // when it was last seen at its origin
+	gone     bool      // no name leads to it any more
+	replaced bool      // its file was seen to hold other content
+	left     bool      // it was asked already what came between it and the file that is at its origin now
 
 	offset int64       // the start of the first line that was not yielded
 	scan   int64       // how far a line that is too long was read; 0 if there is none

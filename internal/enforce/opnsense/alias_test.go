@@ -170,11 +170,12 @@ func TestOneFailureDoesNotMakeAHostAlias(t *testing.T) {
 	if a.Kind() != Unknown {
 		t.Errorf("kind %s after one passing failure", a.Kind())
 	}
+	a = reach(t, f)
+	held(t, a, network...)
 	f.Fail(opnsensetest.ServerError, -1)
 	if err := a.Apply(t.Context(), enforce.Diff{Add: prefixes("192.0.2.0/24")}); err == nil {
 		t.Error("no error from a firewall that fails")
 	}
-	f.Heal()
 	if a.Kind() != Unknown || !a.Fits(network[0]) {
 		t.Errorf("kind %s after the whole firewall failed", a.Kind())
 	}
@@ -200,6 +201,34 @@ func TestHostAliasIsNeverGivenWhatItLists(t *testing.T) {
 			t.Errorf("config.xml was written %d times for 3 bans and their ends, want 6", got)
 		}
 	}
+}
+
+func TestWhatSomebodyElseAddedMeanwhileIsNotDoubled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := firewall(Host)
+		a := reach(t, f)
+		held(t, a)
+		f.Insert(alias, "203.0.113.20")
+		time.Sleep(time.Minute)
+		apply(t, a, prefixes("203.0.113.20", "203.0.113.21"), nil)
+		if got := f.Content(alias); !slices.Equal(got, []string{"203.0.113.20", "203.0.113.21"}) {
+			t.Errorf("config.xml lists %q", got)
+		}
+	})
+}
+
+func TestAChangedTypeIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := firewall(External, opnsensetest.AliasView)
+		a := reach(t, f)
+		held(t, a)
+		f.AddAlias(opnsensetest.Alias{Name: alias, Type: Host})
+		time.Sleep(2 * time.Hour)
+		held(t, a)
+		if a.Kind() != Host {
+			t.Errorf("kind %s two hours after it became host", a.Kind())
+		}
+	})
 }
 
 // What another tool doubled goes for good, even if it comes back at each refresh.
@@ -268,12 +297,12 @@ func TestMissingAliasIsNotAnEmptyOne(t *testing.T) {
 
 func TestEntriesThatAreNoAddressesBreakNothing(t *testing.T) {
 	f := firewall(External)
-	f.Insert(alias, "!203.0.113.200", "evil.example.org", "203.0.113.13-203.0.113.20", "::ffff:203.0.113.9", "fe80::1%em0",
+	f.Insert(alias, "!203.0.113.200", "evil.example.org", "203.0.113.13-203.0.113.20", "::ffff:203.0.113.9", "::ffff:203.0.113.0/120", "fe80::1%em0",
 		"203.0.113.5", "198.51.100.0/25", "2001:db8::7")
 	a := reach(t, f)
 	held(t, a, prefixes("198.51.100.0/25", "203.0.113.5", "2001:db8::7")...)
-	if notes := strings.Join(a.Notes(), "\n"); !strings.Contains(notes, "5 entries") {
-		t.Errorf("notes %q do not count 5 entries", notes)
+	if notes := strings.Join(a.Notes(), "\n"); !strings.Contains(notes, "6 entries") {
+		t.Errorf("notes %q do not count 6 entries", notes)
 	}
 }
 

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/edgeban/edgeban"
 )
 
-// imposed is a ban as it is remembered.
+// imposed is a ban as it is remembered. All but its mark never changes.
 type imposed struct {
 	edgeban.Ban
 	seq    edgeban.Seq
@@ -28,7 +29,7 @@ func (s *Store) Impose(ctx context.Context, b edgeban.Ban, notices []edgeban.Not
 		b.Node = s.o.Node
 	}
 	return s.change(ctx, afterBlackout, func(_ context.Context, c *change) error {
-		again := func(old imposed) bool { return b.Cause != 0 && old.Cause == b.Cause }
+		again := func(old *imposed) bool { return b.Cause != 0 && old.Cause == b.Cause }
 		if slices.ContainsFunc(s.bans[b.Key], again) {
 			return nil
 		}
@@ -58,7 +59,7 @@ func (s *Store) lift(k edgeban.Key) {
 }
 
 // last returns, of the bans of one key, the one that stands at t and ends last.
-func last(bans []imposed, t time.Time) (best imposed, ok bool) {
+func last(bans []*imposed, t time.Time) (best *imposed, ok bool) {
 	for _, b := range bans {
 		if !b.lifted && b.Standing(t) && (!ok || b.Outlasts(best.Ban)) {
 			best, ok = b, true
@@ -72,31 +73,25 @@ func (s *Store) Standing(ctx context.Context, t time.Time) ([]edgeban.Ban, error
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	type place struct {
-		seq edgeban.Seq
-		ban *edgeban.Ban
-	}
 	s.mu.Lock()
-	places := make([]place, 0, len(s.bans))
-	bans := make([]edgeban.Ban, 0, len(s.bans))
+	standing := make([]*imposed, 0, len(s.bans))
 	for _, all := range s.bans {
 		if b, ok := last(all, t); ok {
-			bans = append(bans, b.Ban)
-			places = append(places, place{b.seq, &bans[len(bans)-1]})
+			standing = append(standing, b)
 		}
 	}
 	s.mu.Unlock()
-	slices.SortFunc(places, func(a, b place) int { return cmp.Compare(a.seq, b.seq) })
-	out := make([]edgeban.Ban, len(places))
-	for i, p := range places {
-		out[i] = *p.ban
+	slices.SortFunc(standing, func(a, b *imposed) int { return cmp.Compare(a.seq, b.seq) })
+	bans := make([]edgeban.Ban, len(standing))
+	for i, b := range standing {
+		bans[i] = b.Ban
 	}
-	return out, nil
+	return bans, nil
 }
 
 // forgetBan drops a ban that was pruned.
 func (s *Store) forgetBan(k edgeban.Key, seq edgeban.Seq) {
-	left := slices.DeleteFunc(s.bans[k], func(b imposed) bool { return b.seq == seq })
+	left := slices.DeleteFunc(s.bans[k], func(b *imposed) bool { return b.seq == seq })
 	if len(left) == 0 {
 		delete(s.bans, k)
 		return
@@ -119,7 +114,7 @@ func (s *Store) loadBans(ctx context.Context) error {
 	}
 	for _, e := range events {
 		b := e.Fact.(edgeban.Ban)
-		s.bans[b.Key] = append(s.bans[b.Key], imposed{Ban: b, seq: e.Seq, lifted: marks[e.Seq]})
+		s.bans[b.Key] = append(s.bans[b.Key], &imposed{Ban: b, seq: e.Seq, lifted: marks[e.Seq]})
 	}
 	return nil
 }
@@ -135,8 +130,8 @@ func (s *Store) pin(ctx context.Context, seq edgeban.Seq, b edgeban.Ban) error {
 	// Nearly always the matches name the very subject: those are found at once,
 	// however many there are.
 	r, err := s.exec(ctx, `insert or ignore into evidence (ban, match)
-		select ?, seq from match where subject = ? and +jail = ? and seq <= ? order by seq desc limit ?`,
-		seq, subject(b.Subject, netip.Addr{}), b.Jail, until, evidence)
+		select ?, seq from match where subject = ? and +jail = ? and seq <= ? order by seq desc limit `+strconv.Itoa(evidence),
+		seq, subject(b.Subject, netip.Addr{}), b.Jail, until)
 	if err != nil {
 		return err
 	}
@@ -144,12 +139,13 @@ func (s *Store) pin(ctx context.Context, seq edgeban.Seq, b edgeban.Ban) error {
 	if err != nil || n >= evidence {
 		return err
 	}
+	// A bare limit would be planned anew, and at length, for each ban.
 	overlaps, args := overlap(b.Subject)
 	args = append([]any{seq}, args...)
 	first := b.Subject.Addr().AsSlice()
 	args = append(args, subject(b.Subject, netip.Addr{}), first, first, lastOf(b.Subject).AsSlice(), b.Jail, until, evidence-n)
 	_, err = s.exec(ctx, `insert or ignore into evidence (ban, match)
 		select ?, seq from match where `+overlaps+` and subject <> ? and length(addr) = length(?) and addr between ? and ?
-		and +jail = ? and seq <= ? order by seq desc limit ?`, args...)
+		and +jail = ? and seq <= ? order by seq desc limit ? + 0`, args...)
 	return err
 }

@@ -62,7 +62,7 @@ type Store struct {
 	saved     edgeban.Seq     // the last event on disk
 	tail      []edgeban.Event // the events after covered; its elements never change
 	covered   edgeban.Seq
-	bans      map[edgeban.Key][]imposed
+	bans      map[edgeban.Key][]*imposed
 	held      map[string]map[netip.Prefix]holding // by target
 	notices   []edgeban.Notice
 	told      map[string]edgeban.Seq
@@ -133,7 +133,7 @@ func (s *Store) begin() error {
 	s.prepared = map[string]*sql.Stmt{}
 	s.waiting = map[string]struct{}{}
 	s.squeeze = queueLen
-	s.bans = map[edgeban.Key][]imposed{}
+	s.bans = map[edgeban.Key][]*imposed{}
 	s.held = map[string]map[netip.Prefix]holding{}
 	s.told = map[string]edgeban.Seq{}
 	s.cursors = map[stream]string{}
@@ -157,6 +157,13 @@ func (s *Store) begin() error {
 // nobody: nobody else writes, and a wait inside of SQLite would sleep with a
 // lock held.
 func (s *Store) connect(ctx context.Context) (err error) {
+	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite would let everybody read it
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return err
+	}
 	name := "file:" + (&url.URL{Path: s.path}).EscapedPath()
 	s.db, err = sql.Open("sqlite", name+"?_pragma=busy_timeout(0)")
 	if err != nil {
