@@ -43,7 +43,8 @@ type Outbox interface {
 	// before starts at the end: the past is not told.
 	Pending(ctx context.Context, notifier string, limit int) ([]Notice, error)
 
-	// Told says that the notifier has told everything up to the ID.
+	// Told says that the notifier has told everything up to the ID. With 0 it only
+	// makes a notifier known.
 	Told(ctx context.Context, notifier string, through Seq) error
 }
 

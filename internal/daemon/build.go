@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -145,9 +146,14 @@ func (g *generation) addSources() {
 }
 
 // run runs the generation until ctx is done or the ledger fails.
-func (g *generation) run(ctx context.Context) error {
-	g.protect(ctx)
-	eg, ctx := errgroup.WithContext(ctx)
+func (g *generation) run(parent context.Context) error {
+	g.protect(parent)
+	for _, n := range g.deliveries { // known before anything is decided: a new one starts at the end
+		if err := g.store.Told(parent, n.Status().Name, 0); err != nil && parent.Err() == nil {
+			return fmt.Errorf("outbox: %w", err)
+		}
+	}
+	eg, ctx := errgroup.WithContext(parent)
 	const look = 5 * time.Minute
 	eg.Go(func() error { return g.finder.Run(ctx, look, func(l *never.List) { g.never.Store(l) }) })
 	for _, w := range g.watchers {
@@ -177,7 +183,10 @@ func (g *generation) run(ctx context.Context) error {
 	if g.stdin != nil {
 		eg.Go(func() error { return g.read(ctx, "stdin", g.stdin) })
 	}
-	return eg.Wait()
+	if err := eg.Wait(); err != nil && (parent.Err() == nil || !errors.Is(err, context.Canceled)) {
+		return err
+	}
+	return nil
 }
 
 // protect finds what is never banned before anything is read.

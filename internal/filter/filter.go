@@ -29,7 +29,7 @@ type Filter struct {
 	forms   date.Forms // looked for in the whole line where no header has a stamp
 	undated bool       // datepattern: none
 	rules   []rule     // what to ignore first, then failures, then successes
-	lits    []string   // each rule's mask names some of them by its bits
+	lits    [][]byte   // each rule's mask names some of them by its bits
 	always  bool       // some rule has no literal: every line must be looked at
 	samples []sample
 }
@@ -41,7 +41,7 @@ type rule struct {
 	counts  counting
 	program []string   // globs of the programs whose lines alone are meant; none for any
 	mask    uint64     // a line that matches holds one of these literals; 0 if none is known
-	also    [][]string // and one string of each of these sets
+	also    [][][]byte // and one string of each of these sets
 }
 
 // Counting is how a line stands for the failures of its session.
@@ -63,6 +63,7 @@ func Builtin() []string {
 	for _, f := range files {
 		names = append(names, strings.TrimSuffix(f.Name(), ".yaml"))
 	}
+	slices.Sort(names)
 	return names
 }
 
@@ -102,7 +103,14 @@ func (f *Filter) Scanner(o Options) *Scanner {
 // add takes in a rule and the literals that its pattern requires.
 func (f *Filter) add(r rule) {
 	if sets := r.pattern.Literals(); len(sets) > 0 {
-		r.mask, r.also = f.bits(sets[0]), sets[1:]
+		r.mask = f.bits(sets[0])
+		for _, set := range sets[1:] {
+			var also [][]byte
+			for _, lit := range set {
+				also = append(also, []byte(lit))
+			}
+			r.also = append(r.also, also)
+		}
 	}
 	f.always = f.always || r.mask == 0
 	f.rules = append(f.rules, r)
@@ -111,16 +119,26 @@ func (f *Filter) add(r rule) {
 // bits returns the mask of the literals, 0 if there is no room for them.
 func (f *Filter) bits(lits []string) (mask uint64) {
 	for _, lit := range lits {
-		at := slices.Index(f.lits, lit)
+		at := slices.IndexFunc(f.lits, func(b []byte) bool { return string(b) == lit })
 		if at < 0 {
 			if at = len(f.lits); at == 64 {
 				return 0
 			}
-			f.lits = append(f.lits, lit)
+			f.lits = append(f.lits, []byte(lit))
 		}
 		mask |= 1 << at
 	}
 	return mask
+}
+
+// may reports whether any rule's may does.
+func (f *Filter) may(line []byte, mask uint64) bool {
+	for i := range f.rules {
+		if f.rules[i].may(line, mask) {
+			return true
+		}
+	}
+	return false
 }
 
 // may reports whether a line that holds the literals of mask can match.
@@ -129,7 +147,7 @@ func (r *rule) may(line []byte, mask uint64) bool {
 		return false
 	}
 	for _, set := range r.also {
-		if !slices.ContainsFunc(set, func(lit string) bool { return bytes.Contains(line, []byte(lit)) }) {
+		if !slices.ContainsFunc(set, func(lit []byte) bool { return bytes.Contains(line, lit) }) {
 			return false
 		}
 	}

@@ -7,12 +7,12 @@ import "bytes"
 // never cut out.
 type gate struct {
 	text []byte
-	lits []string
+	lits [][]byte
 	next []int // where each literal is found next; len(text) for nowhere
 	all  bool  // every line passes
 }
 
-func (g *gate) reset(text []byte, lits []string, all bool) {
+func (g *gate) reset(text []byte, lits [][]byte, all bool) {
 	g.text, g.lits, g.all = text, lits, all
 	g.next = g.next[:0]
 	for _, lit := range lits {
@@ -20,8 +20,8 @@ func (g *gate) reset(text []byte, lits []string, all bool) {
 	}
 }
 
-func find(text []byte, lit string, from int) int {
-	if n := bytes.Index(text[from:], []byte(lit)); n >= 0 {
+func find(text []byte, lit []byte, from int) int {
+	if n := bytes.Index(text[from:], lit); n >= 0 {
 		return from + n
 	}
 	return len(text)

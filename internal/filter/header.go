@@ -68,7 +68,8 @@ func (o *origin) header(line []byte, h *header, ref time.Time, loc *time.Locatio
 	}
 	if s, ok := date.All.At(rest, ref, loc); ok {
 		h.note(s.Time, s.Zoned)
-		rest = bytes.TrimLeft(bytes.TrimPrefix(rest[s.End:], []byte("]")), " \t")
+		rest = bytes.TrimPrefix(bytes.TrimPrefix(rest[s.End:], []byte("]")), []byte(":"))
+		rest = bytes.TrimLeft(rest, " \t")
 	}
 	if len(o.programs) == 0 {
 		return rest, last

@@ -42,10 +42,11 @@ type reader struct {
 // errorf notes a mistake at byte off of the value n.
 func (r *reader) errorf(n *yaml.Node, off int, format string, args ...any) {
 	line, col := n.Line, n.Column
-	switch n.Style {
-	case yaml.SingleQuotedStyle:
+	switch {
+	case off == 0:
+	case n.Style == yaml.SingleQuotedStyle:
 		col += 1 + off + strings.Count(n.Value[:min(off, len(n.Value))], "'")
-	case 0:
+	case n.Style == 0:
 		col += off
 	}
 	r.errs = append(r.errs, fmt.Errorf("%s:%d:%d: %s", r.file, line, col, fmt.Sprintf(format, args...)))

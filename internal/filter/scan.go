@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"iter"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,7 +142,7 @@ func (s *Scanner) undress(c *edgeban.Chunk, at place) (d dressed, ok bool) {
 // line reads one line that may match.
 func (s *Scanner) line(c *edgeban.Chunk, at place, mask uint64) (m edgeban.Match, ok bool) {
 	raw := c.Text[at.start:at.end]
-	if !slices.ContainsFunc(s.filter.rules, func(r rule) bool { return r.may(raw, mask) }) {
+	if !s.filter.may(raw, mask) {
 		return m, false
 	}
 	d, ok := s.undress(c, at)

@@ -77,8 +77,8 @@ func (s *Scanner) count(r *rule, m edgeban.Match, stamp time.Time, pid []byte) i
 	key := s.sessions.key(m, text, pid)
 	v := s.sessions.load(key, stamp)
 	added := v.add(r, n)
-	if r.counts == total && added == n && s.before(stamp) {
-		added = 0
+	if r.counts == total && s.before(stamp) {
+		added = 0 // its own lines may have been counted before
 	}
 	v.at = stamp
 	s.sessions.store(key, v)

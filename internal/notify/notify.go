@@ -64,8 +64,8 @@ type Delivery struct {
 type Status struct {
 	Name      string
 	Told      time.Time // when a message was last taken; zero for never
-	Since     time.Time // since when every try has failed; zero if the last one did not
-	Err       string    // why the last try failed
+	Since     time.Time // since when the notifier cannot be reached or will not have us; zero if it does
+	Err       string    // what is wrong; empty for nothing
 	Permanent bool      // a person must act
 	Lost      int       // notices dropped since the last message that was taken
 }
@@ -132,6 +132,7 @@ func (d *Delivery) step(ctx context.Context) time.Duration {
 		if _, again := edgeban.RetryDelay(err); edgeban.IsPermanent(err) && !again {
 			return d.refuse(late, batch, err)
 		}
+		d.since(began)
 		return d.failed(err)
 	}
 	d.well(began)
@@ -166,10 +167,9 @@ func (d *Delivery) through(ctx context.Context, batch []edgeban.Notice) time.Dur
 
 // silent writes down a batch that holds nothing to tell.
 func (d *Delivery) silent(ctx context.Context, batch []edgeban.Notice) time.Duration {
-	again := batch[len(batch)-1].ID <= d.told
 	wait := d.through(ctx, batch)
-	if again && wait == 0 {
-		d.well(d.Status().Told) // it was told long since: only the outbox had failed
+	if now := d.Status(); wait == 0 && now.Since.IsZero() {
+		d.well(now.Told) // if anything was wrong, it was the outbox
 	}
 	return wait
 }
@@ -238,6 +238,15 @@ func (d *Delivery) well(told time.Time) {
 	d.status = Status{Name: d.name, Told: told, Lost: lost}
 }
 
+// since takes note that a try at t failed for a reason that keeps all others waiting.
+func (d *Delivery) since(t time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.status.Since.IsZero() {
+		d.status.Since = t
+	}
+}
+
 // failed takes note of err, says it once, and returns how long to wait.
 func (d *Delivery) failed(err error) time.Duration {
 	delay, asked := edgeban.RetryDelay(err)
@@ -245,9 +254,6 @@ func (d *Delivery) failed(err error) time.Duration {
 
 	d.mu.Lock()
 	d.status.Err, d.status.Permanent = err.Error(), permanent
-	if d.status.Since.IsZero() {
-		d.status.Since = time.Now()
-	}
 	d.mu.Unlock()
 
 	level := slog.LevelWarn

@@ -182,6 +182,30 @@ func TestOldNewsIsToldAfterASmallFault(t *testing.T) {
 	})
 }
 
+// TestOldNewsIsToldAfterAnOldFault: what went wrong days ago, and was not the
+// server's fault, must not make old news stale.
+func TestOldNewsIsToldAfterAnOldFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, users(), Options{On: []string{"ban"}})
+		defer w.end(t)
+		w.breakIt(true)
+		w.post(t, edgeban.Notice{Kind: edgeban.NoticeUnban})
+		time.Sleep(time.Hour)
+		w.breakIt(false)
+		time.Sleep(72 * time.Hour)
+		if s := w.delivery.Status(); s.Err != "" {
+			t.Errorf("status: %+v, want well", s)
+		}
+		old := ban(1)
+		old.Time = old.Time.Add(-48 * time.Hour)
+		w.post(t, old)
+		synctest.Wait()
+		if n := len(w.messages()); n != 1 {
+			t.Errorf("%d messages, want the old ban", n)
+		}
+	})
+}
+
 func TestOnlyTheKindsAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, users(), Options{On: []string{"unban", "trouble"}})

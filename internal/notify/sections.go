@@ -144,9 +144,13 @@ func andMore(n int) string {
 // section: together they are shorter than a message, because every word is cut.
 // What does not fit is counted.
 func layout(sections []section, limit int) string {
-	room := limit
+	size := func(line string) int { return len(line) + len("\n") }
+	room := limit + len("\n") // the last line has none
 	for _, s := range sections {
-		room -= len(s.head) + len("\n") + len(s.items[0]) + len("\n") + len(leftOut(len(s.items)))
+		if s.head != "" {
+			room -= size(s.head)
+		}
+		room -= size(s.items[0]) + size(leftOut(len(s.items)))
 	}
 	var lines []string
 	for _, s := range sections {
@@ -154,8 +158,8 @@ func layout(sections []section, limit int) string {
 			lines = append(lines, s.head)
 		}
 		n := 1
-		for n < min(len(s.items), maxItems) && len(s.items[n])+len("\n") <= room {
-			room -= len(s.items[n]) + len("\n")
+		for n < min(len(s.items), maxItems) && size(s.items[n]) <= room {
+			room -= size(s.items[n])
 			n++
 		}
 		lines = append(lines, s.items[:n]...)

@@ -98,6 +98,21 @@ func TestDigestNamesTheWorst(t *testing.T) {
 	}
 }
 
+func TestDigestOfALongTimeSaysSinceWhen(t *testing.T) {
+	for gap, want := range map[time.Duration]string{
+		time.Minute: "2 addresses banned; worst:",
+		time.Hour:   "2 addresses banned since Nov 22 12:30; worst:",
+	} {
+		m := compose([]edgeban.Notice{
+			{Kind: edgeban.NoticeBan, Time: noon.Add(gap), Subject: prefix("203.0.113.1")},
+			{Kind: edgeban.NoticeBan, Time: noon, Subject: prefix("203.0.113.2")},
+		}, 0)
+		if !strings.HasPrefix(m.body, want) {
+			t.Errorf("%v apart: got %q, want %q", gap, m.body, want)
+		}
+	}
+}
+
 // TestNothingUrgentIsBuried: an attacker from inside must not drown in a flood
 // from outside.
 func TestNothingUrgentIsBuried(t *testing.T) {
@@ -301,21 +316,41 @@ func bansTold(t *testing.T, body string) int {
 	return total
 }
 
-// TestBorderToTheByte: a body that just fits is not cut, one byte more is.
+// TestBorderToTheByte: what just fits is not cut, and with a byte less it is,
+// however many sections there are.
 func TestBorderToTheByte(t *testing.T) {
 	items := []string{"first", "sécond", "third"}
-	whole := strings.Join(items, "\n")
-	set := len(leftOut(3)) + 1 // set aside for the count
-	for _, head := range []string{"", "héad"} {
-		want := whole
-		if head != "" {
-			want = head + "\n" + whole
+	plain := section{items: items}
+	headed := section{head: "héad", items: items}
+	for name, sections := range map[string][]section{
+		"one": {plain}, "one with a head": {headed}, "two": {plain, plain}, "two with heads": {headed, headed}, "four": {plain, headed, plain, headed},
+	} {
+		var lines []string
+		aside := 0 // for the counts that are not needed if all fits
+		for _, s := range sections {
+			if s.head != "" {
+				lines = append(lines, s.head)
+			}
+			lines = append(lines, items...)
+			aside += len(leftOut(3)) + 1
 		}
-		if got := layout([]section{{head: head, items: items}}, len(head)+1+len(whole)+set); got != want {
-			t.Errorf("what fits: got %q, want %q", got, want)
+		whole := strings.Join(lines, "\n")
+		if got := layout(sections, len(whole)+aside); got != whole {
+			t.Errorf("%s: got %q, want all of %q", name, got, whole)
 		}
-		if got := layout([]section{{head: head, items: items}}, len(head)+len(whole)+set); !strings.HasSuffix(got, "sécond\n… and 1 more") {
-			t.Errorf("a byte less: got %q, want the third counted", got)
+		if got := layout(sections, len(whole)+aside-1); !strings.HasSuffix(got, "sécond\n… and 1 more") || strings.Count(got, "more") != 1 {
+			t.Errorf("%s, a byte less: got %q, want the last counted", name, got)
+		}
+		// Long lists are cut in every section, and must never be longer than they may.
+		for limit := 200; limit < 400; limit++ {
+			long := slices.Clone(sections)
+			for i := range long {
+				long[i].items = slices.Repeat([]string{"x"}, 99)
+				long[i].items[0] = strings.Repeat("y", limit%7)
+			}
+			if got := layout(long, limit); len(got) > limit {
+				t.Errorf("%s: %d bytes, want at most %d", name, len(got), limit)
+			}
 		}
 	}
 }

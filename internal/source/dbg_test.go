@@ -30,10 +30,16 @@ func (h *history) dump() {
 	fmt.Println(string(out))
 	if h.r != nil {
 		for _, t := range h.r.tails {
-			fmt.Printf("  tail %s %s ino %d off %d own %v left %v gone %v at %v\n", t.gen, t.path, t.id.ino, t.offset, t.own, t.left, t.gone, t.at)
+			fmt.Printf("  tail %s %s ino %d off %d own %v gone %v at %v\n", t.gen, t.path, t.id.ino, t.offset, t.own, t.gone, t.at)
 		}
 	}
 	for k, v := range h.cursors {
 		fmt.Println("  cur", k, v)
 	}
+}
+
+func TestMany(t *testing.T) {
+	first, _ := strconv.ParseUint(os.Getenv("FIRST"), 10, 64)
+	n, _ := strconv.ParseUint(os.Getenv("N"), 10, 64)
+	histories(t, first, first+n)
 }

@@ -207,7 +207,7 @@ func (r *reader) atEnd(t *tail, now time.Time) {
 		}
 		chunk.Text, chunk.End = text, t.gone
 	}
-	if len(chunk.Text) > 0 || chunk.End || !t.told {
+	if len(chunk.Text) > 0 || chunk.End || t.tell {
 		r.give(t, chunk, now)
 	}
 	if chunk.End {
@@ -221,7 +221,7 @@ func (r *reader) give(t *tail, c edgeban.Chunk, now time.Time) {
 	c.From, c.Read = t.cursor, now
 	t.cursor = t.encode()
 	c.To = t.cursor
-	t.told = true
+	t.told, t.tell = true, false
 	t.stat.Lines += uint64(bytes.Count(c.Text, []byte("\n")))
 	t.stat.Read = now
 	r.out = append(r.out, yielded{chunk: c})

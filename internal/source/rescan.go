@@ -145,7 +145,7 @@ func (r *reader) place(t *tail, found []sight, now time.Time) {
 	switch {
 	case leads(t.origin):
 		r.move(t, t.origin)
-		t.at, t.left = now, false
+		t.at = now
 	case leads(t.path):
 		r.move(t, t.path)
 	case leads(t.real):
@@ -212,7 +212,7 @@ func (r *reader) adopt(s sight, origin string, now time.Time) *tail {
 		r.complain(s.path, explain(s.path, err))
 		return nil
 	}
-	t := &tail{gen: newGeneration(), origin: origin, at: now, live: !r.first}
+	t := &tail{gen: newGeneration(), origin: origin, at: now, live: !r.first, tell: true}
 	if err = t.attach(f, now); err == nil && r.holder(t.id) != nil {
 		t.close() // it was renamed just now
 		return nil
@@ -323,15 +323,17 @@ func (r *reader) rank(t *tail, s sight) int {
 	if h := r.holder(s.id); h != nil && (h.own || h.offset > 0) || s.size < t.offset {
 		return 0
 	}
-	beside := filepath.Dir(s.path) == filepath.Dir(t.origin)
+	turned := siblingOf(t.origin, s.path)
 	switch {
+	case t.offset == 0 && s.path != t.origin && !turned: // an inode alone proves nothing
+		return 0
 	case s.id == t.id:
 		return 4
-	case s.id.ino == t.id.ino && beside: // the numbers of devices change when a machine starts
+	case s.id.ino == t.id.ino && filepath.Dir(s.path) == filepath.Dir(t.origin): // the numbers of devices change when a machine starts
 		return 3
 	case s.path == t.origin:
 		return 2
-	case t.offset > 0 && siblingOf(t.origin, s.path):
+	case t.offset > 0 && turned:
 		return 1
 	}
 	return 0
@@ -353,14 +355,14 @@ func (r *reader) settleIn(t *tail, f *os.File, path string, now time.Time) bool 
 		}
 		r.end(h, now)
 	}
-	t.told = t.told && idOf(fi) == t.id
+	t.tell = idOf(fi) != t.id
 	if t.attach(f, now) != nil {
 		return false
 	}
 	t.head, t.last, t.own, t.replaced = head, last, t.offset > 0, false
 	r.move(t, path)
 	if path == t.origin {
-		t.at, t.left = now, false
+		t.at = now
 	}
 	return true
 }

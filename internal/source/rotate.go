@@ -61,10 +61,9 @@ func (r *reader) fetchMissed(newest map[string]visit, now time.Time) {
 		t := newest[origin]
 		waits := t.f == nil && slices.Contains(r.tails, t.tail)
 		stays := t.f != nil && !t.away()
-		if t.left || waits || stays && t.offset > 0 {
+		if waits || stays && t.offset > 0 {
 			continue
 		}
-		t.left = !stays
 		all, _ := r.siblings(filepath.Dir(origin))
 		for _, s := range all {
 			// Of a file of which nothing was read yet nobody can say that it was
@@ -74,7 +73,7 @@ func (r *reader) fetchMissed(newest map[string]visit, now time.Time) {
 				continue
 			}
 			if missed := r.adopt(s, origin, now); missed != nil {
-				missed.at, missed.left = t.at, true
+				missed.at = t.at
 				missed.cursor = missed.encode()
 				r.c.Log.Info("a rotated log was found that nobody had seen before", "path", s.path, "origin", origin)
 			}

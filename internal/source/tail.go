@@ -24,7 +24,6 @@ type tail struct {
 	at       time.Time // when it was last seen at its origin
 	gone     bool      // no name leads to it any more
 	replaced bool      // its file was seen to hold other content
-	left     bool      // it was asked already what came between it and the file that is at its origin now
 
 	offset int64       // the start of the first line that was not yielded
 	scan   int64       // how far a line that is too long was read; 0 if there is none
@@ -36,6 +35,7 @@ type tail struct {
 	own    bool   // its content is known not to be a copy of another stream
 	live   bool   // the end was reached once, or it began while we ran
 	told   bool   // whoever records has a cursor of it
+	tell   bool   // it is to be told where it is, even if there is no text
 	queued bool   // it waits for its turn
 	cursor string // of the last chunk
 

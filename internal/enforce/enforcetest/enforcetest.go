@@ -4,6 +4,7 @@ package enforcetest
 import (
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/edgeban/edgeban/internal/enforce"
@@ -39,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) (enforce.Target, Control)) {
 		{"AFailureIsToldAndMended", aFailureIsToldAndMended},
 		{"WhatDoesNotFitNeverArrives", whatDoesNotFitNeverArrives},
 		{"EverySpellingIsOneEntry", everySpellingIsOneEntry},
+		{"SomeAtOnceAllArrive", someAtOnceAllArrive},
 	} {
 		t.Run(promise.name, func(t *testing.T) {
 			target, control := open(t)
@@ -233,4 +235,24 @@ func everySpellingIsOneEntry(t *testing.T, b *bench) {
 	b.holds(t, netip.MustParsePrefix("2001:db8::7:0:0:abc/128"))
 	b.must(t, nil, prefixes("2001:db8::7:0:0:abc/128"))
 	b.holds(t)
+}
+
+func someAtOnceAllArrive(t *testing.T, b *bench) {
+	if _, whole := b.target.(enforce.Whole); whole {
+		return // what it is to hold is one thing: nobody sends two at once
+	}
+	subjects := b.subjects(t)
+	var senders sync.WaitGroup
+	for _, p := range subjects {
+		senders.Go(func() {
+			if err := b.target.Apply(t.Context(), enforce.Diff{Add: []netip.Prefix{p}}); err != nil {
+				t.Errorf("Apply %v: %v", p, err)
+			}
+		})
+		if _, err := b.target.Held(t.Context()); err != nil {
+			t.Errorf("Held: %v", err)
+		}
+	}
+	senders.Wait()
+	b.holds(t, subjects...)
 }

@@ -28,7 +28,7 @@ import (
 // each other anyway, and a person may be saving something in its GUI.
 const workers = 4
 
-// An Alias is one alias of one firewall.
+// An Alias is one alias of one firewall. It is safe for use by many goroutines.
 type Alias struct {
 	Log *slog.Logger // told once what a person may want to know; set before the first call, nil for silence
 
@@ -36,7 +36,7 @@ type Alias struct {
 	states bool
 	api    *client
 
-	mu         sync.Mutex // guards what follows: Kind and Notes are for other goroutines
+	mu         sync.Mutex // guards what follows
 	kind       string     // of the alias; empty while unknown
 	asked      time.Time  // when the kind was asked for
 	hidden     bool       // the key may not read the kind
@@ -44,10 +44,10 @@ type Alias struct {
 	muted      bool       // the key may not kill states
 	unreadable int        // entries of the last list that are no addresses
 
-	listed   map[netip.Prefix]bool // the last list, with what was sent since
+	listed   map[netip.Prefix]time.Time // the last list, and when we added what we did
 	listedAt time.Time
 	gone     map[netip.Prefix]time.Time // when we removed what a refresh may bring back
-	killed   time.Time                  // when states were last killed; used by Apply only
+	killed   time.Time                  // when states were, or will be, killed last
 }
 
 var _ enforce.Target = (*Alias)(nil)
@@ -79,7 +79,7 @@ func NewWithTransport(c config.OPNsense, rt http.RoundTripper) (*Alias, error) {
 	}
 	return &Alias{
 		Log: slog.New(slog.DiscardHandler), name: c.Alias, states: c.States, api: api,
-		listed: map[netip.Prefix]bool{}, gone: map[netip.Prefix]time.Time{},
+		listed: map[netip.Prefix]time.Time{}, gone: map[netip.Prefix]time.Time{},
 	}, nil
 }
 
@@ -134,6 +134,7 @@ func (a *Alias) list(ctx context.Context) ([]netip.Prefix, error) {
 		Rows  []struct{ IP string }
 	}
 	ask := map[string]int{"current": 1, "rowCount": -1}
+	asked := time.Now()
 	if err := a.api.post(ctx, "firewall/alias_util/list/"+a.name, ask, &answer); err != nil {
 		return nil, err
 	}
@@ -143,20 +144,25 @@ func (a *Alias) list(ctx context.Context) ([]netip.Prefix, error) {
 	if *answer.Total != len(answer.Rows) {
 		return nil, fmt.Errorf("%s: alias %s has %d entries, and %d were listed", a.api.base, a.name, *answer.Total, len(answer.Rows))
 	}
-	listed := make(map[netip.Prefix]bool, len(answer.Rows))
+	listed := make(map[netip.Prefix]time.Time, len(answer.Rows))
 	held := make([]netip.Prefix, 0, len(answer.Rows))
 	for _, row := range answer.Rows {
-		if p, ok := parse(row.IP); ok && !listed[p] {
-			listed[p] = true
+		if p, ok := parse(row.IP); ok {
+			listed[p] = time.Time{}
 			held = append(held, p)
 		}
 	}
 	slices.SortFunc(held, netip.Prefix.Compare)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.listed, a.listedAt = listed, time.Now()
+	for p, added := range a.listed {
+		if !added.Before(asked) {
+			listed[p] = added // while the list was under way
+		}
+	}
+	a.listed, a.listedAt = listed, asked
 	a.unreadable = len(answer.Rows) - len(held)
-	return held, nil
+	return slices.Compact(held), nil
 }
 
 func parse(text string) (netip.Prefix, bool) {
@@ -247,7 +253,7 @@ func (a *Alias) unlisted(ctx context.Context, ps []netip.Prefix) ([]netip.Prefix
 	defer a.mu.Unlock()
 	var out []netip.Prefix
 	for _, p := range ps {
-		if !a.listed[p] {
+		if _, there := a.listed[p]; !there {
 			out = append(out, p)
 		}
 		delete(a.gone, p)
@@ -268,7 +274,7 @@ func (a *Alias) add(ctx context.Context, p netip.Prefix) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.listed[p] = true
+	a.listed[p] = time.Now()
 	a.networks = a.networks || !p.IsSingleIP()
 	return nil
 }
@@ -330,10 +336,9 @@ func (a *Alias) heal(ctx context.Context, held []netip.Prefix) ([]netip.Prefix, 
 	a.mu.Lock()
 	var back []netip.Prefix
 	for p, removed := range a.gone {
-		switch {
-		case time.Since(removed) > lingers:
+		if time.Since(removed) > lingers {
 			delete(a.gone, p)
-		case a.listed[p]:
+		} else if _, found := slices.BinarySearchFunc(held, p, netip.Prefix.Compare); found {
 			back = append(back, p)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -212,6 +213,30 @@ func TestWhatSomebodyElseAddedMeanwhileIsNotDoubled(t *testing.T) {
 		time.Sleep(time.Minute)
 		apply(t, a, prefixes("203.0.113.20", "203.0.113.21"), nil)
 		if got := f.Content(alias); !slices.Equal(got, []string{"203.0.113.20", "203.0.113.21"}) {
+			t.Errorf("config.xml lists %q", got)
+		}
+	})
+}
+
+// A list that was on its way while a ban was added does not know of it.
+func TestAnAddDuringAListIsNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := firewall(Host)
+		a := reach(t, f)
+		first := prefixes("203.0.113.20")
+		apply(t, a, nil, first)
+		f.Slow(3 * time.Second) // an answer takes 3s after what it tells of
+		var list sync.WaitGroup
+		list.Go(func() { _, _ = a.Held(t.Context()) })
+		synctest.Wait()
+		f.Heal()
+		a.mu.Lock()
+		a.listedAt = time.Now()
+		a.mu.Unlock()
+		apply(t, a, first, nil)
+		list.Wait()
+		apply(t, a, first, nil)
+		if got := f.Content(alias); len(got) != 1 {
 			t.Errorf("config.xml lists %q", got)
 		}
 	})

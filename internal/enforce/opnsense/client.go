@@ -30,6 +30,7 @@ type client struct {
 	base        string // without a slash at the end
 	key, secret config.Secret
 	http        *http.Client
+	turns       chan struct{} // as many as calls may be under way
 }
 
 func newClient(c config.OPNsense, rt http.RoundTripper) (*client, error) {
@@ -46,7 +47,7 @@ func newClient(c config.OPNsense, rt http.RoundTripper) (*client, error) {
 		return nil, errors.New("no API key: make one in System > Access > Users and give its file as apikey")
 	}
 	return &client{
-		base: strings.TrimSuffix(u.String(), "/"), key: c.Key, secret: c.Secret,
+		base: strings.TrimSuffix(u.String(), "/"), key: c.Key, secret: c.Secret, turns: make(chan struct{}, workers),
 		http: &http.Client{
 			Transport: rt, Timeout: c.Timeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -79,6 +80,12 @@ func (c *client) call(ctx context.Context, method, action string, in, out any) e
 }
 
 func (c *client) send(ctx context.Context, method, action string, in any) (int, http.Header, []byte, error) {
+	select {
+	case c.turns <- struct{}{}:
+		defer func() { <-c.turns }()
+	case <-ctx.Done():
+		return 0, nil, nil, unanswered{ctx.Err()}
+	}
 	var body io.Reader
 	if in != nil {
 		text, err := json.Marshal(in)

@@ -218,7 +218,15 @@ func TestCallsAtOnceAreBoundedAndKeepNoSession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		apply(t, a, sequence(200), nil)
+		var several sync.WaitGroup
+		for part := range slices.Chunk(sequence(200), 40) {
+			several.Go(func() {
+				if err := a.Apply(t.Context(), enforce.Diff{Add: part}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		several.Wait()
 		if most := g.most.Load(); most < 2 || most > workers {
 			t.Errorf("%d calls at once, want 2 to %d", most, workers)
 		}

@@ -28,11 +28,10 @@ func (a *Alias) kill(ctx context.Context, added []netip.Prefix) {
 			continue
 		}
 		select {
-		case <-time.After(time.Until(a.killed.Add(killEvery))):
+		case <-time.After(a.nextKill()):
 		case <-ctx.Done():
 			return
 		}
-		a.killed = time.Now()
 		var answer struct{ Result string }
 		err := a.api.post(ctx, "diagnostics/firewall/kill_states", map[string]string{"filter": p.Addr().String()}, &answer)
 		switch refusedWith(err) {
@@ -48,4 +47,17 @@ func (a *Alias) kill(ctx context.Context, added []netip.Prefix) {
 			return
 		}
 	}
+}
+
+// nextKill takes the next turn to kill and returns how long to wait for it.
+func (a *Alias) nextKill() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	if next := a.killed.Add(killEvery); next.After(now) {
+		a.killed = next
+	} else {
+		a.killed = now
+	}
+	return a.killed.Sub(now)
 }

@@ -77,7 +77,10 @@ func (c *cursor) clock() (k clock, ok bool) {
 	if k.m, ok = c.number(2, 2); !ok || k.m > 59 || !c.skip(':') {
 		return k, false
 	}
-	if k.s, ok = c.number(2, 2); !ok || k.s > 60 || c.peek() == ':' {
+	if k.s, ok = c.number(2, 2); !ok || k.s > 60 {
+		return k, false
+	}
+	if c.i+1 < len(c.b) && c.b[c.i] == ':' && digit(c.b[c.i+1]) {
 		return k, false
 	}
 	k.ns = c.fraction(".,")

@@ -8,9 +8,9 @@ import (
 
 // Limits of what is worth searching for.
 const (
-	leastLiteral = 3
-	mostLiterals = 8 // of one set
-	mostSets     = 4
+	leastLiteral = 2
+	mostLiterals = 16 // of one set
+	mostSets     = 6
 )
 
 // required returns sets of strings: every match of re has at least one string
@@ -71,9 +71,16 @@ func shortest(set []string) int {
 	return n
 }
 
-// pieces cuts s at what JSON escapes.
+// pieces cuts s at what JSON escapes. Blanks and the like at the beginning of a
+// piece are left out: a search goes by the first bytes, and those are everywhere.
 func pieces(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool {
+	all := strings.FieldsFunc(s, func(r rune) bool {
 		return r < ' ' || r > '~' || strings.ContainsRune(`"\<>&`, r)
 	})
+	for i, piece := range all {
+		if short := strings.TrimLeft(piece, " ,:;)"); len(short) >= leastLiteral {
+			all[i] = short
+		}
+	}
+	return all
 }

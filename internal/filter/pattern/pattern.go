@@ -19,6 +19,7 @@ import (
 // A Pattern finds who did what in a line. It is safe for concurrent use.
 type Pattern struct {
 	re     *regexp.Regexp
+	tagged bool
 	groups []Tag // by number of the regular expression's group; tags for none
 	lits   [][]string
 }
@@ -48,6 +49,7 @@ func Compile(text string) (*Pattern, error) {
 	p := &Pattern{re: re, lits: required(tree.Simplify())}
 	for _, name := range re.SubexpNames() {
 		p.groups = append(p.groups, tagOf(name))
+		p.tagged = p.tagged || tagOf(name) != tags
 	}
 	return p, nil
 }
@@ -70,13 +72,15 @@ func (p *Pattern) Has(t Tag) bool {
 // Match searches line and fills g. It reports false also if the host is only
 // part of a longer word.
 func (p *Pattern) Match(line []byte, g *Groups) bool {
-	// One call allocates the places of the groups; it is made only for lines
-	// that match, which are few.
+	*g = Groups{}
 	if !p.re.Match(line) {
 		return false
 	}
+	if !p.tagged {
+		return true
+	}
+	// This allocates; it is done only for lines that match, which are few.
 	at := p.re.FindSubmatchIndex(line)
-	*g = Groups{}
 	for i, tag := range p.groups {
 		if tag == tags || at[2*i] < 0 {
 			continue

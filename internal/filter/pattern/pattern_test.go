@@ -96,7 +96,7 @@ func TestLiteralsAreWhatEveryMatchHolds(t *testing.T) {
 	}{
 		{`^Failed password for (?:x )?<HOST>`, [][]string{{"Failed password for "}}},
 		{`^(?:Disconnected|Aborted login)\b.*rip=<HOST>`, [][]string{{"Aborted login", "Disconnected"}, {"rip="}}},
-		{`"DownstreamStatus":401,.*<HOST>`, [][]string{{"DownstreamStatus"}, {":401,"}}},
+		{`"DownstreamStatus":401,.*<HOST>`, [][]string{{"DownstreamStatus"}, {"401,"}}},
 		{`(?i)failed <HOST>`, nil},
 		{`(?:abc)? <HOST>`, nil},
 		{`(?:abc|) <HOST>`, nil},

@@ -2,6 +2,7 @@ package ntfytest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -60,9 +61,11 @@ func (t transport) RoundTrip(req *http.Request) (resp *http.Response, err error)
 	}
 	defer r.Body.Close()
 	defer func() {
-		switch p := recover(); {
+		p := recover()
+		dropped, _ := p.(error)
+		switch {
 		case p == nil:
-		case p != http.ErrAbortHandler:
+		case !errors.Is(dropped, http.ErrAbortHandler):
 			panic(p)
 		case req.Context().Err() != nil:
 			resp, err = nil, req.Context().Err()

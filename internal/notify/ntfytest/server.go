@@ -10,6 +10,7 @@ package ntfytest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -102,7 +103,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", answer.kind)
-	w.Write(answer.body)
+	_, _ = w.Write(answer.body) // a client that is gone needs no answer
 }
 
 const maxRead = 1 << 20
@@ -149,15 +150,13 @@ var (
 )
 
 func refuse(w http.ResponseWriter, err error) {
-	r, ok := err.(refusal)
+	r, ok := errors.AsType[refusal](err)
 	if !ok {
 		r = errInternal
 	}
-	var b bytes.Buffer
-	json.NewEncoder(&b).Encode(r)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(r.Status)
-	w.Write(b.Bytes())
+	_ = json.NewEncoder(w).Encode(r) // a client that is gone needs no answer
 }
 
 var (
