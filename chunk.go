@@ -17,5 +17,6 @@ type Chunk struct {
 	From, To string    // cursors before and after; both empty where the source cannot resume
 	Read     time.Time // when it was read
 	Live     bool      // false while catching up with what was written before
+	Seen     bool      // read and recorded before a restart: it brings back what the next lines refer to, and counts no more
 	End      bool      // nothing will follow: once recorded, the stream's cursor may be forgotten
 }

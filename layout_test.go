@@ -37,7 +37,9 @@ var may = map[string][]string{
 	"internal/never":            {"", "internal/config"},
 	"internal/notify":           {"", "internal/config"},
 	"internal/source":           {"", "internal/config"},
-	"internal/store/sqlite":     {""},
+	"internal/store/lease":      {""},
+	"internal/store/sqlite":     {"", "internal/store/lease", "internal/store/sqlite/row"},
+	"internal/store/sqlite/row": {""},
 	"internal/web":              {"", "internal/config"},
 
 	// For tests; see testOnly.

@@ -58,6 +58,10 @@ func (r *reader) run(ctx context.Context, cursors map[string]string, trouble fun
 			trouble(c.Stream, err)
 			continue
 		}
+		if c.Seen {
+			r.recall(c)
+			continue
+		}
 		if err := r.record(ctx, r.batch(c), c); err != nil {
 			return fmt.Errorf("source %s: %w", r.name, err)
 		}
@@ -111,6 +115,17 @@ func (r *reader) batch(c edgeban.Chunk) edgeban.Batch {
 	return b
 }
 
+// recall shows the filters lines that were recorded before a restart, so that
+// what follows finds the sessions and the dates that it refers to.
+func (r *reader) recall(c edgeban.Chunk) {
+	for _, w := range r.jails {
+		if w.reads(c.Origin) {
+			for range w.scanner(c.Stream).Scan(c) {
+			}
+		}
+	}
+}
+
 // reads reports whether the jail watches the log that is known as origin.
 func (w *watcher) reads(origin string) bool {
 	for _, glob := range w.c.LogPath {
@@ -124,12 +139,18 @@ func (w *watcher) reads(origin string) bool {
 	return false
 }
 
-func (w *watcher) scan(c edgeban.Chunk, list *never.List) []edgeban.Match {
-	s := w.scanners[c.Stream]
+// scanner returns the jail's scanner of a stream.
+func (w *watcher) scanner(stream string) *filter.Scanner {
+	s := w.scanners[stream]
 	if s == nil {
 		s = w.filter.Scanner(filter.Options{Jail: w.c.Name, Zone: w.c.LogTimezone})
-		w.scanners[c.Stream] = s
+		w.scanners[stream] = s
 	}
+	return s
+}
+
+func (w *watcher) scan(c edgeban.Chunk, list *never.List) []edgeban.Match {
+	s := w.scanner(c.Stream)
 	before := s.Stats()
 	f := flood{c: w.c, seen: map[floodKey]*floodState{}}
 	for m := range s.Scan(c) {

@@ -22,14 +22,15 @@
 // quotes, still begins with its own name and anchored patterns do not match.
 // A filter without bare: true only takes lines that a program's name was taken
 // off. A second header inside the first (Docker's syslog driver) is taken off if
-// the outer name is one of programs or containers, or a container's short ID.
+// the outer name is one of programs, has one of containers among its parts
+// (mail in shop-mail-1, not in webmail), or is a container's short ID.
 // Without programs a pattern sees everything after the date.
 //
 // # The file
 //
 //	description: words for people
 //	programs: [sshd, sshd-session]    # * stands for any text
-//	containers: [ssh]                 # parts of container names
+//	containers: [ssh]                 # parts of container names, between - _ . /
 //	bare: true                        # lines come without a program's name too
 //	datepattern: none                 # or some of syslog, iso, clf, epoch, json: looked for in the whole line
 //	ignore: [...]                     # patterns of lines that never count; tried first

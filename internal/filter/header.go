@@ -2,6 +2,7 @@ package filter
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ type header struct {
 // An origin says whose lines a filter takes.
 type origin struct {
 	programs   []string // with * for any text
-	containers []string // parts of names, lower case
+	containers []string // parts of names
 	bare       bool
 }
 
@@ -62,7 +63,7 @@ func (o *origin) header(line []byte, h *header, ref time.Time, loc *time.Locatio
 	rest, pri := priority(line)
 	if rfc, ok := bytes.CutPrefix(rest, []byte("1 ")); ok && pri {
 		if msg, app, pid, stamp, ok := rfc5424(rfc, ref, loc); ok {
-			h.note(stamp, true)
+			h.note(stamp.Time, stamp.Zoned)
 			return msg, o.take(app, pid, h, foreign)
 		}
 	}
@@ -88,7 +89,7 @@ func (o *origin) header(line []byte, h *header, ref time.Time, loc *time.Locatio
 }
 
 func (h *header) note(t time.Time, zoned bool) {
-	if zoned || !h.zoned {
+	if !t.IsZero() && (zoned || !h.zoned) {
 		h.stamp, h.zoned = t, zoned
 	}
 }
@@ -128,8 +129,8 @@ func (o *origin) carries(name []byte) bool {
 	if id {
 		return true
 	}
-	for _, c := range o.containers {
-		if containsFold(name, c) {
+	for part := range bytes.FieldsFuncSeq(name, func(r rune) bool { return strings.ContainsRune("-_./", r) }) {
+		if slices.ContainsFunc(o.containers, func(c string) bool { return strings.EqualFold(c, string(part)) }) {
 			return true
 		}
 	}
@@ -161,20 +162,18 @@ func digits(b []byte) int {
 }
 
 // rfc5424 reads TIME HOST APP PID ID DATA MESSAGE.
-func rfc5424(line []byte, ref time.Time, loc *time.Location) (msg, app, pid []byte, t time.Time, ok bool) {
+func rfc5424(line []byte, ref time.Time, loc *time.Location) (msg, app, pid []byte, t date.Stamp, ok bool) {
 	var field [5][]byte
 	for i := range field {
 		if field[i], line, ok = bytes.Cut(line, []byte(" ")); !ok || len(field[i]) == 0 {
 			return nil, nil, nil, t, false
 		}
 	}
-	if s, ok := date.ISO.At(field[0], ref, loc); ok {
-		t = s.Time
-	} else if string(field[0]) != "-" {
+	if t, ok = date.ISO.At(field[0], ref, loc); !ok && string(field[0]) != "-" {
 		return nil, nil, nil, t, false
 	}
 	msg, ok = structured(line)
-	msg = bytes.TrimPrefix(msg, []byte("\uFEFF"))
+	msg = bytes.TrimPrefix(bytes.TrimLeft(msg, " "), []byte("\uFEFF"))
 	return bytes.TrimLeft(msg, " "), field[2], field[3], t, ok
 }
 
@@ -245,14 +244,4 @@ func glob(pattern string, s []byte) bool {
 			return false
 		}
 	}
-}
-
-// containsFold reports whether s holds part, which is lower case.
-func containsFold(s []byte, part string) bool {
-	for i := 0; i+len(part) <= len(s); i++ {
-		if bytes.EqualFold(s[i:i+len(part)], []byte(part)) {
-			return true
-		}
-	}
-	return false
 }

@@ -21,7 +21,7 @@ func Parse(file string, data []byte) (*Filter, error) {
 	f := &Filter{Name: strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)), file: file}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return nil, fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, broken(file, err)
 	}
 	if len(doc.Content) == 0 {
 		return nil, fmt.Errorf("%s:1:1: the file is empty; write at least failures:", file)
@@ -31,6 +31,16 @@ func Parse(file string, data []byte) (*Filter, error) {
 		return nil, errors.Join(r.errs...)
 	}
 	return f, nil
+}
+
+// broken words an error of YAML itself, which knows only the line.
+func broken(file string, err error) error {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	line := 1
+	if n, err := fmt.Sscanf(text, "line %d:", &line); n == 1 && err == nil {
+		_, text, _ = strings.Cut(text, ": ")
+	}
+	return fmt.Errorf("%s:%d:1: this is not YAML: %s; look for a quote or a bracket without its other half", file, line, text)
 }
 
 // A reader collects the mistakes of a file.
@@ -91,9 +101,7 @@ func (r *reader) filter(f *Filter, n *yaml.Node) {
 		case "programs":
 			f.origin.programs = r.texts(v)
 		case "containers":
-			for _, c := range r.texts(v) {
-				f.origin.containers = append(f.origin.containers, strings.ToLower(c))
-			}
+			f.origin.containers = r.texts(v)
 		case "bare":
 			f.origin.bare = r.boolean(v)
 		case "datepattern":

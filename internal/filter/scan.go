@@ -17,6 +17,10 @@ import (
 	"github.com/edgeban/edgeban/internal/filter/pattern"
 )
 
+// maxLine is the longest line that is read. A longer one is left out, not cut: a
+// pattern that is anchored at the end must see the true end.
+const maxLine = 64 << 10
+
 // A Scanner reads one stream for one jail. It remembers the stream's last stamp
 // and its sessions, and is not safe for concurrent use.
 type Scanner struct {
@@ -43,6 +47,7 @@ type Stats struct {
 	Undated   int64 // matches that were dropped because nothing says when they happened
 	Failures  int64
 	Successes int64
+	Long      int64 // lines that were left out, being longer than 64 KiB
 	Invalid   int64 // matches that were dropped because the address is none
 	Skew      Skew
 }
@@ -94,7 +99,7 @@ func (s *Scanner) begin(c *edgeban.Chunk) {
 func (s *Scanner) end(c *edgeban.Chunk) {
 	if t, ok := s.stampBefore(c, len(c.Text)); ok {
 		s.last = t
-		if c.Live {
+		if c.Live && c.Times == nil {
 			s.skew.note(t.Sub(c.Read))
 		}
 	}
@@ -143,6 +148,10 @@ func (s *Scanner) undress(c *edgeban.Chunk, at place) (d dressed, ok bool) {
 func (s *Scanner) line(c *edgeban.Chunk, at place, mask uint64) (m edgeban.Match, ok bool) {
 	raw := c.Text[at.start:at.end]
 	if !s.filter.may(raw, mask) {
+		return m, false
+	}
+	if len(raw) > maxLine {
+		s.stats.Long++
 		return m, false
 	}
 	d, ok := s.undress(c, at)

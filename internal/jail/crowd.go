@@ -3,6 +3,7 @@ package jail
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -19,35 +20,37 @@ func (j *Jail) thin(t int64) {
 	if len(j.counts) <= j.max-j.max/8 {
 		return
 	}
-	crowds := map[[16]byte][]key{}
-	for k := range j.counts {
-		c := k.crowd()
-		crowds[c] = append(crowds[c], k)
+	crowds := map[[16]byte][]member{}
+	for k, c := range j.counts {
+		in := k.crowd()
+		crowds[in] = append(crowds[in], member{k, c.total, c.last})
 	}
-	order := make([][16]byte, 0, len(crowds))
-	for c := range crowds {
-		order = append(order, c)
-	}
-	slices.SortFunc(order, func(a, b [16]byte) int {
-		return cmp.Or(cmp.Compare(len(crowds[b]), len(crowds[a])), bytes.Compare(a[:], b[:]))
-	})
-	j.forgetFrom(crowds, order, len(j.counts)-(j.max-j.max/8))
+	order := slices.Collect(maps.Values(crowds))
+	slices.SortFunc(order, func(a, b []member) int { return cmp.Compare(len(b), len(a)) })
+	j.forgetFrom(order, len(j.counts)-(j.max-j.max/8))
 }
 
-// forgetFrom forgets n subjects: it levels the most crowded networks down
-// together, so that none is emptied while another is as full.
-func (j *Jail) forgetFrom(crowds map[[16]byte][]key, order [][16]byte, n int) {
+// A member of a crowd is a subject that may be forgotten.
+type member struct {
+	key   key
+	total int
+	last  int64
+}
+
+// forgetFrom forgets n subjects: it levels the most crowded networks, which come
+// first, down together, so that none is emptied while another is as full.
+func (j *Jail) forgetFrom(crowds [][]member, n int) {
 	level := func(limit int) (over int) {
-		for _, c := range order {
-			if len(crowds[c]) <= limit {
+		for _, c := range crowds {
+			if len(c) <= limit {
 				break
 			}
-			over += len(crowds[c]) - limit
+			over += len(c) - limit
 		}
 		return over
 	}
 	// The highest level at which at least n subjects stick out.
-	lo, hi := 0, len(crowds[order[0]])
+	lo, hi := 0, len(crowds[0])
 	for lo < hi {
 		if mid := (lo + hi + 1) / 2; level(mid) >= n {
 			lo = mid
@@ -55,18 +58,21 @@ func (j *Jail) forgetFrom(crowds map[[16]byte][]key, order [][16]byte, n int) {
 			hi = mid - 1
 		}
 	}
-	for _, c := range order {
-		keys := crowds[c]
-		if len(keys) <= lo || n <= 0 {
-			return
+	var out []member
+	for _, c := range crowds {
+		if len(c) <= lo {
+			break
 		}
-		slices.SortFunc(keys, func(a, b key) int {
-			x, y := j.counts[a], j.counts[b]
-			return cmp.Or(cmp.Compare(x.total, y.total), cmp.Compare(x.last, y.last), bytes.Compare(a[:], b[:]))
-		})
-		for _, k := range keys[:min(n, len(keys)-lo)] {
-			delete(j.counts, k)
-			n--
-		}
+		slices.SortFunc(c, least)
+		out = append(out, c[:len(c)-lo]...)
 	}
+	slices.SortFunc(out, least) // the level may forget a few more than it must
+	for _, m := range out[:n] {
+		delete(j.counts, m.key)
+	}
+}
+
+// least puts first who is forgotten first: the fewest failures, then the oldest.
+func least(a, b member) int {
+	return cmp.Or(cmp.Compare(a.total, b.total), cmp.Compare(a.last, b.last), bytes.Compare(a.key[:], b.key[:]))
 }

@@ -17,9 +17,7 @@ func TestDbg(t *testing.T) {
 		was := h.lines
 		h.one()
 		fmt.Println("==", h.ops[len(h.ops)-1], "lines", was, h.lines, "rec", len(h.recorded), "excused", len(h.excused))
-		if os.Getenv("ALL") != "" || n-len(h.ops) < 14 {
-			h.dump()
-		}
+		h.dump()
 	}
 	h.finish()
 	h.dump()
@@ -30,7 +28,7 @@ func (h *history) dump() {
 	fmt.Println(string(out))
 	if h.r != nil {
 		for _, t := range h.r.tails {
-			fmt.Printf("  tail %s %s ino %d off %d own %v gone %v at %v\n", t.gen, t.path, t.id.ino, t.offset, t.own, t.gone, t.at)
+			fmt.Printf("  tail %s %s ino %d off %d gone %v at %v\n", t.gen, t.path, t.id.ino, t.offset, t.gone, t.at)
 		}
 	}
 	for k, v := range h.cursors {

@@ -155,12 +155,12 @@ func (h *history) try(err error) {
 func (h *history) write() {
 	for range 1 + h.rnd.IntN(3) {
 		if h.half == "" {
-			h.half = fmt.Sprintf("line %d x%s end\n", h.lines, strings.Repeat("x", h.rnd.IntN(90)*h.rnd.IntN(20)))
+			h.half = fmt.Sprintf("%06d line x%s end\n", h.lines, strings.Repeat("x", h.rnd.IntN(90)*h.rnd.IntN(20)))
 			h.lines++
 		}
 		n := len(h.half)
 		if h.rnd.IntN(5) == 0 {
-			n = h.rnd.IntN(n)
+			n = min(n, 6+h.rnd.IntN(n)) // the number at least: no two files begin alike
 		}
 		h.put(n)
 	}
@@ -367,8 +367,7 @@ func (h *history) held() map[int]bool {
 
 // number returns which line a line is, if it is whole.
 func number(line []byte) (n int, ok bool) {
-	head, rest, _ := bytes.Cut(line, []byte(" x"))
-	digits, ok := bytes.CutPrefix(head, []byte("line "))
+	digits, rest, ok := bytes.Cut(line, []byte(" line "))
 	n, err := strconv.Atoi(string(digits))
 	return n, ok && err == nil && string(bytes.TrimLeft(rest, "x")) == " end\n"
 }

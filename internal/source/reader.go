@@ -20,6 +20,7 @@ type reader struct {
 	tails []*tail
 	queue []*tail // those that may have something to read, each once
 	out   []yielded
+	ended []*tail // those whose end is still to be yielded
 	said  map[string]trouble
 	buf   []byte
 
@@ -83,6 +84,7 @@ func (r *reader) step(now time.Time) (busy bool) {
 		r.rescan(now)
 	}
 	if len(r.queue) == 0 {
+		r.yieldEnds(now)
 		return false
 	}
 	t := r.queue[0]
@@ -168,7 +170,7 @@ func (r *reader) look(t *tail, now time.Time) {
 		return
 	}
 	defer func() { r.report(t) }()
-	if !t.own && r.isCopy(t, now) {
+	if t.offset == 0 && r.isCopy(t, now) {
 		return
 	}
 	base, live := t.offset, t.live
@@ -198,24 +200,24 @@ func (r *reader) atEnd(t *tail, now time.Time) {
 	if fi, err := t.f.Stat(); err == nil && fi.Size() != t.size {
 		t.size, t.moved = fi.Size(), now
 	}
-	chunk := edgeban.Chunk{Base: t.offset, Live: live}
+	chunk, quiet := edgeban.Chunk{Base: t.offset, Live: live}, false
 	if t.away() && now.Sub(t.moved) >= r.c.Quiet {
 		text, err := t.rest(r.buf)
 		if err != nil {
 			r.scanAt = now
 			return
 		}
-		chunk.Text, chunk.End = text, t.gone
+		chunk.Text, quiet = text, true
 	}
-	if len(chunk.Text) > 0 || chunk.End || t.tell {
+	if len(chunk.Text) > 0 || t.tell {
 		r.give(t, chunk, now)
 	}
-	if chunk.End {
-		r.forget(t)
+	if quiet && t.gone {
+		r.end(t)
 	}
 }
 
-// give yields a chunk of t, which says the text, its place, and if it is the last.
+// give yields a chunk of t, which says the text, its place, and if it is live.
 func (r *reader) give(t *tail, c edgeban.Chunk, now time.Time) {
 	c.Source, c.Stream, c.Origin = r.c.Name, t.stream(), t.origin
 	c.From, c.Read = t.cursor, now
@@ -227,15 +229,31 @@ func (r *reader) give(t *tail, c edgeban.Chunk, now time.Time) {
 	r.out = append(r.out, yielded{chunk: c})
 }
 
-// end yields that nothing follows on a stream whose file there is no more.
-func (r *reader) end(t *tail, now time.Time) {
+// end lets go of a stream of which nothing follows.
+func (r *reader) end(t *tail) {
+	r.forget(t)
 	if t.told {
+		r.ended = append(r.ended, t)
+	}
+}
+
+// yieldEnds has the cursors of ended streams forgotten. The last one of an origin
+// waits until its successor's is saved, so that at each moment there is one that
+// says how far the origin was read; if none comes it waits until forgetAfter.
+func (r *reader) yieldEnds(now time.Time) {
+	ended := r.ended
+	r.ended = nil
+	for i, t := range ended {
+		succeeds := func(o *tail) bool { return o.told && o.origin == t.origin && !o.at.Before(t.at) }
+		if !slices.ContainsFunc(r.tails, succeeds) && !slices.ContainsFunc(ended[i+1:], succeeds) && now.Sub(t.at) < forgetAfter {
+			r.ended = append(r.ended, t)
+			continue
+		}
 		r.out = append(r.out, yielded{chunk: edgeban.Chunk{
 			Source: r.c.Name, Stream: t.stream(), Origin: t.origin, Base: t.offset,
 			From: t.cursor, To: t.cursor, Read: now, Live: t.live, End: true,
 		}})
 	}
-	r.forget(t)
 }
 
 func (r *reader) forget(t *tail) {

@@ -89,7 +89,7 @@ type visit struct {
 // newest returns, by origin, the stream whose file was there last.
 func (r *reader) newest() map[string]visit {
 	newest := map[string]visit{}
-	for _, t := range r.tails {
+	for _, t := range slices.Concat(r.ended, r.tails) {
 		if n, ok := newest[t.origin]; !ok || !t.at.Before(n.at) {
 			newest[t.origin] = visit{t, t.at}
 		}
@@ -243,7 +243,6 @@ func (r *reader) startNearEnd(t *tail, path string) error {
 		at += int64(i) + 1
 	}
 	r.c.Log.Info("a huge log is read for the first time, from near its end", "path", path, "size", t.size, "from", at)
-	t.own = true
 	return t.jump(at)
 }
 
@@ -267,7 +266,7 @@ func (r *reader) house(found []sight, now time.Time) {
 			r.c.Log.Warn("a log was truncated, deleted, compressed or moved to another folder; what was written to it last may not have been read",
 				"path", t.origin, "offset", t.offset)
 		}
-		r.end(t, now)
+		r.end(t)
 	}
 }
 
@@ -320,7 +319,7 @@ func (r *reader) houseOne(t *tail, found []sight, now time.Time) (housed, sure b
 // rank says how much speaks for s being the file of t, before its content does;
 // 0 rules it out.
 func (r *reader) rank(t *tail, s sight) int {
-	if h := r.holder(s.id); h != nil && (h.own || h.offset > 0) || s.size < t.offset {
+	if h := r.holder(s.id); h != nil && h.offset > 0 || s.size < t.offset {
 		return 0
 	}
 	turned := siblingOf(t.origin, s.path)
@@ -353,13 +352,13 @@ func (r *reader) settleIn(t *tail, f *os.File, path string, now time.Time) bool 
 		if h.f == f {
 			h.f = nil
 		}
-		r.end(h, now)
+		r.end(h)
 	}
 	t.tell = idOf(fi) != t.id
 	if t.attach(f, now) != nil {
 		return false
 	}
-	t.head, t.last, t.own, t.replaced = head, last, t.offset > 0, false
+	t.head, t.last, t.replaced = head, last, false
 	r.move(t, path)
 	if path == t.origin {
 		t.at = now

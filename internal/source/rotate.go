@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -57,6 +58,7 @@ func siblingOf(origin, path string) bool {
 // after the last look that found another file there, and that file itself if it
 // holds other content now. newest holds, by origin, the stream that was there last.
 func (r *reader) fetchMissed(newest map[string]visit, now time.Time) {
+	var first []*tail // their cursors are saved before any that would hide that they were missed
 	for _, origin := range slices.Sorted(maps.Keys(newest)) {
 		t := newest[origin]
 		waits := t.f == nil && slices.Contains(r.tails, t.tail)
@@ -75,10 +77,13 @@ func (r *reader) fetchMissed(newest map[string]visit, now time.Time) {
 			if missed := r.adopt(s, origin, now); missed != nil {
 				missed.at = t.at
 				missed.cursor = missed.encode()
+				missed.queued = true
+				first = append(first, missed)
 				r.c.Log.Info("a rotated log was found that nobody had seen before", "path", s.path, "origin", origin)
 			}
 		}
 	}
+	r.queue = slices.Concat(first, r.queue)
 }
 
 // madeBefore reports whether the file was there before when. Where the file
@@ -103,12 +108,14 @@ func (r *reader) isCopy(t *tail, now time.Time) bool {
 		t.size, t.moved = fi.Size(), now
 	}
 	for _, o := range r.tails {
-		if o.f == nil || !siblingOf(o.origin, t.path) || !o.own && o.away() { // the last: two copies do not wait for each other
+		if o.f == nil || !siblingOf(o.origin, t.path) || o.offset == 0 && o.away() { // the last: two copies do not wait for each other
 			continue
 		}
 		same := beginsWith(o.f, t.f)
-		if o.check(r.buf) != nil {
-			r.scanAt = now // it was truncated: whether t is its copy is found out there
+		if err := o.check(r.buf); err != nil {
+			if errors.Is(err, errReplaced) {
+				r.scanAt = now // whether t is its copy is found out there
+			}
 			return true
 		}
 		if !same {
@@ -119,7 +126,6 @@ func (r *reader) isCopy(t *tail, now time.Time) bool {
 		}
 		return true
 	}
-	t.own = true
 	return false
 }
 

@@ -32,7 +32,6 @@ type tail struct {
 	last   []byte      // those before the offset
 	print  fingerprint // of both, while there is no file
 
-	own    bool   // its content is known not to be a copy of another stream
 	live   bool   // the end was reached once, or it began while we ran
 	told   bool   // whoever records has a cursor of it
 	tell   bool   // it is to be told where it is, even if there is no text

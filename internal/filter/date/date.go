@@ -70,11 +70,6 @@ func (f Forms) Find(line []byte, ref time.Time, loc *time.Location) (Stamp, bool
 	return Stamp{}, false
 }
 
-// Find reads a stamp of any form.
-func Find(line []byte, ref time.Time, loc *time.Location) (Stamp, bool) {
-	return All.Find(line, ref, loc)
-}
-
 // at reads a stamp that begins at i.
 func (f Forms) at(line []byte, i int, ref time.Time, loc *time.Location) (Stamp, bool) {
 	if i >= len(line) {

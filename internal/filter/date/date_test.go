@@ -44,12 +44,12 @@ func TestEveryFormIsRead(t *testing.T) {
 		{`{"StartUTC":"2026-11-22T11:36:05.046781168Z","x":1}`, at(11, 36, 5, 46781168), "2026-11-22T11:36:05.046781168Z", true},
 		{"sshd failed at 2026-11-22 11:29:49: x", at(11, 29, 49, 0), "2026-11-22 11:29:49", false},
 	} {
-		got, ok := Find([]byte(tt.line), ref, time.UTC)
+		got, ok := All.Find([]byte(tt.line), ref, time.UTC)
 		if !ok || !got.Time.Equal(tt.want) || tt.line[got.Start:got.End] != tt.text || got.Zoned != tt.zoned {
 			t.Errorf("%q: got %v %q zoned %v %v, want %v %q zoned %v", tt.line, got.Time, tt.line[got.Start:got.End], got.Zoned, ok, tt.want, tt.text, tt.zoned)
 			continue
 		}
-		if local, _ := Find([]byte(tt.line), ref, berlin); !tt.zoned && !local.Time.Equal(got.Time.Add(-time.Hour)) {
+		if local, _ := All.Find([]byte(tt.line), ref, berlin); !tt.zoned && !local.Time.Equal(got.Time.Add(-time.Hour)) {
 			t.Errorf("%q in another zone: got %v, want an hour before %v", tt.line, local.Time, got.Time)
 		}
 	}
@@ -63,7 +63,7 @@ func TestWhatIsNoDateIsLeftAlone(t *testing.T) {
 		"192.0.2.1 x", "WARN Nov", "Mon x", `{"x":"a\"time\":\"2026-11-22T11:36:05Z"}`, "at 1795346989 we", "Nov 22 11:29:49pm x",
 		"2026-11-22T11:29:49.5xyz", "XNov 22 11:29:49",
 	} {
-		if got, ok := Find([]byte(line), ref, time.UTC); ok {
+		if got, ok := All.Find([]byte(line), ref, time.UTC); ok {
 			t.Errorf("%q: got %v, want no date", line, got.Time)
 		}
 	}
@@ -72,13 +72,13 @@ func TestWhatIsNoDateIsLeftAlone(t *testing.T) {
 func TestLeapDayBelongsToTheYearThatHasIt(t *testing.T) {
 	line := []byte("Feb 29 11:29:49 x")
 	january := time.Date(2025, 1, 10, 0, 0, 0, 0, time.UTC)
-	if got, ok := Find(line, january, time.UTC); !ok || got.Time.Year() != 2024 {
+	if got, ok := All.Find(line, january, time.UTC); !ok || got.Time.Year() != 2024 {
 		t.Errorf("read in January 2025: got %v %v, want 2024", got.Time, ok)
 	}
 }
 
 func TestAWeekdayOrARandomWordIsNoZone(t *testing.T) {
-	got, ok := Find([]byte("2026-11-22 11:29:49 EST x"), ref, time.UTC)
+	got, ok := All.Find([]byte("2026-11-22 11:29:49 EST x"), ref, time.UTC)
 	if !ok || got.Zoned || got.End != len("2026-11-22 11:29:49") {
 		t.Errorf("got %+v %v, want the stamp without the word", got, ok)
 	}
@@ -99,7 +99,7 @@ func FuzzFind(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		s, ok := Find(line, ref, time.UTC)
+		s, ok := All.Find(line, ref, time.UTC)
 		if !ok {
 			return
 		}

@@ -9,7 +9,6 @@ type Tag uint8
 const (
 	Host    Tag = iota // <HOST>, <ADDR>, <IP4>, <IP6>: who
 	User               // <F-USER>: the name that the client gave
-	ID                 // <F-ID>
 	Count              // <F-COUNT>: how many failures the line stands for
 	Session            // <F-SESSION>: what the lines of one connection have in common
 	Age                // <F-AGE>: how many seconds the session has lasted
@@ -41,7 +40,6 @@ var spellings = []spelling{
 	{name: "IP4", tag: Host, v4: true},
 	{name: "IP6", tag: Host, v6: true},
 	{name: "F-USER", tag: User, alone: `\S+`},
-	{name: "F-ID", tag: ID, alone: `\S+`},
 	{name: "F-COUNT", tag: Count, alone: `\d+`},
 	{name: "F-SESSION", tag: Session, alone: `\S+`},
 	{name: "F-AGE", tag: Age, alone: `\d+`},

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 // About implements edgeban.Archive. Of what a target holds it returns the last
@@ -26,7 +26,7 @@ func (s *Store) About(ctx context.Context, p netip.Prefix, limit int) (edgeban.R
 		return edgeban.Record{}, fmt.Errorf("about %s: %w", p, err)
 	}
 	for _, e := range tail { // what the disk has not taken yet
-		if e.Seq > saved && concerns(e.Fact, p) {
+		if e.Seq > saved && row.Concerns(e.Fact, p) {
 			events = append(events, e)
 		}
 	}
@@ -50,63 +50,27 @@ func (s *Store) About(ctx context.Context, p netip.Prefix, limit int) (edgeban.R
 
 // archived returns what the disk knows of p, each kind oldest first.
 func (s *Store) archived(ctx context.Context, p netip.Prefix, saved edgeban.Seq, limit int) ([]edgeban.Event, error) {
-	overlaps, args := overlap(p)
+	overlaps, args := row.Overlap(p)
 	args = append(args, saved)
 	where := ` where ` + overlaps + ` and seq <= ? order by seq`
-	matches, err := list(ctx, s.r, scanMatch, `select `+matchCols+` from match`+where+` desc limit ?`, append(slices.Clone(args), max(0, limit))...)
+	matches, err := row.List(ctx, s.r, row.Match, `select `+row.MatchColumns+` from match`+where+` desc limit ?`, append(slices.Clone(args), max(0, limit))...)
 	if err != nil {
 		return nil, err
 	}
 	slices.Reverse(matches)
-	bans, err := list(ctx, s.r, scanBan, `select `+banCols+` from ban`+where, args...)
+	bans, err := row.List(ctx, s.r, row.Ban, `select `+row.BanColumns+` from ban`+where, args...)
 	if err != nil {
 		return nil, err
 	}
-	lifts, err := list(ctx, s.r, scanLift, `select `+liftCols+` from lift`+where, args...)
+	lifts, err := row.List(ctx, s.r, row.Lift, `select `+row.LiftColumns+` from lift`+where, args...)
 	if err != nil {
 		return nil, err
 	}
-	held, err := list(ctx, s.r, scanHeld, `select `+heldCols+` from held`+where, args...)
+	held, err := row.List(ctx, s.r, row.Held, `select `+row.HeldColumns+` from held`+where, args...)
 	if err != nil {
 		return nil, err
 	}
 	return slices.Concat(matches, bans, lifts, held), nil
-}
-
-// overlap returns the condition that a subject lies in p or contains it.
-func overlap(p netip.Prefix) (string, []any) {
-	args := []any{key(p.Addr(), 0), key(lastOf(p), anyBits)}
-	for bits := range p.Bits() {
-		wider, _ := p.Addr().Prefix(bits)
-		args = append(args, subject(wider, netip.Addr{}))
-	}
-	marks := strings.TrimSuffix(strings.Repeat("?,", p.Bits()), ",")
-	return `(subject between ? and ? or subject in (` + marks + `))`, args
-}
-
-// lastOf returns the last address of p.
-func lastOf(p netip.Prefix) netip.Addr {
-	b := p.Addr().AsSlice()
-	for i := p.Bits(); i < 8*len(b); i++ {
-		b[i/8] |= 1 << (7 - i%8)
-	}
-	a, _ := netip.AddrFromSlice(b)
-	return a
-}
-
-// concerns reports what overlap asks of the disk.
-func concerns(f edgeban.Fact, p netip.Prefix) bool {
-	switch f := f.(type) {
-	case edgeban.Match:
-		return f.Subject.Overlaps(p) || !f.Subject.IsValid() && p.Contains(f.Addr)
-	case edgeban.Ban:
-		return f.Subject.Overlaps(p)
-	case edgeban.Lift:
-		return f.Subject.Overlaps(p)
-	case edgeban.Held:
-		return f.Subject.Overlaps(p)
-	}
-	return false
 }
 
 // stays leaves out the notes that a later one of the same stay replaces.

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 // imposed is a ban as it is remembered. All but its mark never changes.
@@ -100,11 +100,11 @@ func (s *Store) forgetBan(k edgeban.Key, seq edgeban.Seq) {
 }
 
 func (s *Store) loadBans(ctx context.Context) error {
-	events, err := list(ctx, s.conn, scanBan, `select `+banCols+` from ban order by seq`)
+	events, err := row.List(ctx, s.conn, row.Ban, `select `+row.BanColumns+` from ban order by seq`)
 	if err != nil {
 		return err
 	}
-	lifted, err := list(ctx, s.conn, scanSeq, `select seq from ban where lifted is not null`)
+	lifted, err := row.List(ctx, s.conn, scanSeq, `select seq from ban where lifted is not null`)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (s *Store) pin(ctx context.Context, seq edgeban.Seq, b edgeban.Ban) error {
 	// however many there are.
 	r, err := s.exec(ctx, `insert or ignore into evidence (ban, match)
 		select ?, seq from match where subject = ? and +jail = ? and seq <= ? order by seq desc limit `+strconv.Itoa(evidence),
-		seq, subject(b.Subject, netip.Addr{}), b.Jail, until)
+		seq, row.Subject(b.Subject), b.Jail, until)
 	if err != nil {
 		return err
 	}
@@ -140,10 +140,10 @@ func (s *Store) pin(ctx context.Context, seq edgeban.Seq, b edgeban.Ban) error {
 		return err
 	}
 	// A bare limit would be planned anew, and at length, for each ban.
-	overlaps, args := overlap(b.Subject)
+	overlaps, args := row.Overlap(b.Subject)
 	args = append([]any{seq}, args...)
 	first := b.Subject.Addr().AsSlice()
-	args = append(args, subject(b.Subject, netip.Addr{}), first, first, lastOf(b.Subject).AsSlice(), b.Jail, until, evidence-n)
+	args = append(args, row.Subject(b.Subject), first, first, row.Last(b.Subject).AsSlice(), b.Jail, until, evidence-n)
 	_, err = s.exec(ctx, `insert or ignore into evidence (ban, match)
 		select ?, seq from match where `+overlaps+` and subject <> ? and length(addr) = length(?) and addr between ? and ?
 		and +jail = ? and seq <= ? order by seq desc limit ? + 0`, args...)

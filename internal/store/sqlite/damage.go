@@ -5,49 +5,18 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	driver "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
+
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 var errDamaged = errors.New("the file is damaged")
-
-// take locks the ledger for this process, and reports whether there was one
-// here before: the lock stays behind and says so.
-func take(path string) (lock *os.File, known bool, err error) {
-	lock, err = os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, false, err
-	}
-	pid, err := io.ReadAll(io.LimitReader(lock, 20))
-	if err == nil {
-		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	}
-	switch {
-	case errors.Is(err, syscall.EWOULDBLOCK):
-		err = fmt.Errorf("another edgeban (pid %s) uses it", strings.TrimSpace(string(pid)))
-		fallthrough
-	case err != nil:
-		return nil, false, errors.Join(err, lock.Close())
-	}
-	return lock, len(pid) > 0, nil
-}
-
-// sign writes who has the lock.
-func sign(lock *os.File) error {
-	if err := lock.Truncate(0); err != nil {
-		return err
-	}
-	_, err := lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return err
-}
 
 // missing returns errDamaged if there was a ledger and now there is nothing: to
 // begin in silence would let go of all that targets hold.
@@ -70,7 +39,7 @@ func missing(path string, known bool) error {
 
 // damaged reports whether the file is at fault, rather than the disk.
 func damaged(err error) bool {
-	return errors.Is(err, errDamaged) || code(err) == lib.SQLITE_CORRUPT || code(err) == lib.SQLITE_NOTADB
+	return errors.Is(err, errDamaged) || errors.Is(err, row.ErrUnreadable) || code(err) == lib.SQLITE_CORRUPT || code(err) == lib.SQLITE_NOTADB
 }
 
 // code returns SQLite's primary code of an error, or -1.
@@ -97,7 +66,10 @@ func (s *Store) beginAgain(why error) error {
 	s.log.Error("the ledger was damaged: a new one is begun, and nothing is removed from any target until `edgeban adopt`",
 		"path", s.path, "aside", aside, "err", why)
 	s.lost = sql.NullInt64{Int64: when.UnixNano(), Valid: true}
-	return s.setLost(context.Background(), s.lost)
+	if err := s.setLost(context.Background(), s.lost); err != nil {
+		return errors.Join(err, s.disconnect())
+	}
+	return nil
 }
 
 // setAside renames a ledger and what belongs to it, the file itself first: a

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 // A holding is what was said last of one subject at one target. Released ones
@@ -27,7 +28,7 @@ func (s *Store) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.N
 	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
 		fresh := map[string]map[netip.Prefix]edgeban.Held{}
 		for _, h := range hs {
-			h = normalFact(h).(edgeban.Held)
+			h = row.Normal(h).(edgeban.Held)
 			known, ok := fresh[h.Target][h.Subject]
 			if !ok {
 				known = s.held[h.Target][h.Subject].Held
@@ -81,7 +82,7 @@ func (s *Store) forgetHeld(target string, subject netip.Prefix, seq edgeban.Seq)
 }
 
 func (s *Store) loadHeld(ctx context.Context) error {
-	events, err := list(ctx, s.conn, scanHeld, `select `+heldCols+` from held where seq in (select max(seq) from held group by subject, target)`)
+	events, err := row.List(ctx, s.conn, row.Held, `select `+row.HeldColumns+` from held where seq in (select max(seq) from held group by subject, target)`)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 type cursor struct {
@@ -80,7 +81,7 @@ func (s *Store) Cursors(ctx context.Context, source string) (map[string]string, 
 }
 
 func (s *Store) loadCursors(ctx context.Context) error {
-	all, err := list(ctx, s.conn, func(r *sql.Rows) (c cursor, err error) {
+	all, err := row.List(ctx, s.conn, func(r row.Scanner) (c cursor, err error) {
 		err = r.Scan(&c.source, &c.stream.stream, &c.to)
 		return c, err
 	}, `select source, stream, pos from cursor`)

@@ -23,6 +23,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/lease"
 )
 
 // Options are what a Store needs to know beyond its path.
@@ -37,10 +38,12 @@ const maxPending = 100_000
 
 // A Store is all that one node remembers.
 type Store struct {
+	lease.Names
+
 	path string
 	o    Options
 	log  *slog.Logger
-	lock *os.File
+	lock *lease.File
 
 	db   *sql.DB   // the writer's; one connection
 	conn *sql.Conn // that connection
@@ -66,14 +69,11 @@ type Store struct {
 	held      map[string]map[netip.Prefix]holding // by target
 	notices   []edgeban.Notice
 	told      map[string]edgeban.Seq
-	cursors   map[stream]string   // on disk
-	snapshots map[string]snapshot // without their state
+	cursors   map[stream]string      // on disk
+	snapshots map[string]edgeban.Seq // where each was taken
 	wakes     map[chan struct{}]struct{}
 	trouble   error
 	lost      sql.NullInt64
-
-	leasing sync.Mutex
-	leases  map[string][]chan struct{} // who holds a name, then who waits for it
 }
 
 // A head is where the ledger stands.
@@ -107,22 +107,22 @@ func Open(path string, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	lock, known, err := take(path)
+	lock, err := lease.Take(path + ".lock")
 	if err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", path, err)
 	}
 	s := &Store{path: path, o: o, log: o.Log, lock: lock}
-	if err = missing(path, known); err == nil {
+	if err = missing(path, lock.Known); err == nil {
 		err = s.begin()
 	}
 	if damaged(err) {
 		err = s.beginAgain(err)
 	}
-	if err == nil {
-		err = sign(lock)
-	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("ledger %s: %w", path, err), s.release())
+		return nil, errors.Join(fmt.Errorf("ledger %s: %w", path, err), lock.Close())
+	}
+	if err := lock.Sign(); err != nil { // a full disk is no reason not to start
+		s.log.Warn("the lock of the ledger does not name this process", "path", path, "err", err)
 	}
 	return s, nil
 }
@@ -130,16 +130,15 @@ func Open(path string, o Options) (*Store, error) {
 // begin opens the file and reads into memory what it holds.
 func (s *Store) begin() error {
 	ctx := context.Background()
-	s.prepared = map[string]*sql.Stmt{}
+	s.db, s.conn, s.r, s.prepared = nil, nil, nil, map[string]*sql.Stmt{}
 	s.waiting = map[string]struct{}{}
 	s.squeeze = queueLen
 	s.bans = map[edgeban.Key][]*imposed{}
 	s.held = map[string]map[netip.Prefix]holding{}
 	s.told = map[string]edgeban.Seq{}
 	s.cursors = map[stream]string{}
-	s.snapshots = map[string]snapshot{}
+	s.snapshots = map[string]edgeban.Seq{}
 	s.wakes = map[chan struct{}]struct{}{}
-	s.leases = map[string][]chan struct{}{}
 
 	err := s.connect(ctx)
 	for _, f := range []func(context.Context) error{s.check, s.prepareFile, s.migrate, s.load} {
@@ -217,11 +216,7 @@ func (s *Store) Close() error {
 	if n := len(s.queue); n > 0 {
 		unwritten = fmt.Errorf("ledger %s: %d changes are lost, the disk did not take them: %w", s.path, n, s.trouble)
 	}
-	return errors.Join(unwritten, s.release())
-}
-
-func (s *Store) release() error {
-	return errors.Join(s.disconnect(), s.lock.Close())
+	return errors.Join(unwritten, s.disconnect(), s.lock.Close())
 }
 
 // disconnect closes the writer last, so that it can fold the log into the file.
@@ -238,6 +233,5 @@ func (s *Store) disconnect() (err error) {
 	if s.db != nil {
 		err = errors.Join(err, s.db.Close())
 	}
-	s.r, s.conn, s.db, s.prepared = nil, nil, nil, nil
 	return err
 }

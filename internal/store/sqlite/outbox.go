@@ -4,10 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"math"
-	"net/netip"
 	"slices"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 type told struct {
@@ -53,7 +53,7 @@ func (s *Store) meet(ctx context.Context, notifier string) error {
 	}
 	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
 		if _, known := s.told[notifier]; !known {
-			c.told = &told{notifier, s.head.notice}
+			c.told = nil
 		}
 		return nil
 	})
@@ -108,7 +108,7 @@ func (s *Store) forgetNotices(before sql.NullInt64) {
 }
 
 func (s *Store) loadOutbox(ctx context.Context) error {
-	all, err := list(ctx, s.conn, func(r *sql.Rows) (t told, err error) {
+	all, err := row.List(ctx, s.conn, func(r row.Scanner) (t told, err error) {
 		err = r.Scan(&t.notifier, &t.through)
 		return t, err
 	}, `select notifier, through from told`)
@@ -118,10 +118,6 @@ func (s *Store) loadOutbox(ctx context.Context) error {
 	for _, t := range all {
 		s.told[t.notifier] = t.through
 	}
-	s.notices, err = list(ctx, s.conn, scanNotice, `select `+noticeCols+` from notice where id > ? order by id`, s.everybody())
+	s.notices, err = row.List(ctx, s.conn, row.Notice, `select `+row.NoticeColumns+` from notice where id > ? order by id`, s.everybody())
 	return err
 }
-
-// noSubject returns what the file holds for the subject of a notice, which may
-// have none.
-func noSubject(p netip.Prefix) []byte { return subject(p, netip.Addr{}) }

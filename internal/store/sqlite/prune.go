@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 const (
@@ -27,8 +28,11 @@ func (s *Store) Prune(ctx context.Context, t time.Time, r edgeban.Retention) err
 		s.flush(true)
 	}
 	s.writing.Unlock()
-	p := pruning{s: s, t: normal(t), r: r}
-	p.judged = s.judged(p.before(r.Bans))
+	p := pruning{s: s, t: row.Moment(t), r: r}
+	var err error
+	if p.judged, err = s.judged(ctx, p.before(r.Bans)); err != nil {
+		return fmt.Errorf("ledger %s: prune: %w", s.path, err)
+	}
 	for _, f := range []func(context.Context) error{p.bans, p.lifts, p.replaced, p.released, p.notices, p.old, p.big, p.shrink} {
 		if err := f(ctx); err != nil {
 			return fmt.Errorf("ledger %s: prune: %w", s.path, err)
@@ -37,20 +41,14 @@ func (s *Store) Prune(ctx context.Context, t time.Time, r edgeban.Retention) err
 	return nil
 }
 
-// judged returns the last event that every snapshot has judged. The snapshot of
-// a jail that has been gone for as long as bans are remembered does not count:
-// it would keep everything for ever.
-func (s *Store) judged(gone sql.NullInt64) edgeban.Seq {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	least := edgeban.Seq(math.MaxInt64)
-	for _, sn := range s.snapshots {
-		if gone.Valid && !sn.latest.IsZero() && sn.latest.UnixNano() < gone.Int64 {
-			continue
-		}
-		least = min(least, sn.At)
-	}
-	return least
+// judged returns the last event that every snapshot on disk has judged. The
+// snapshot of a jail that has been gone for as long as bans are remembered does
+// not count: it would keep everything for ever.
+func (s *Store) judged(ctx context.Context, gone sql.NullInt64) (seq edgeban.Seq, err error) {
+	err = s.alone(ctx, func(ctx context.Context) error {
+		return s.conn.QueryRowContext(ctx, `select coalesce(min(at), ?) from snapshot where coalesce(latest >= ?, true)`, int64(math.MaxInt64), gone).Scan(&seq)
+	})
+	return seq, err
 }
 
 type pruning struct {
@@ -65,7 +63,7 @@ func (p pruning) before(age time.Duration) sql.NullInt64 {
 	if age <= 0 || p.t.IsZero() {
 		return sql.NullInt64{}
 	}
-	return sql.NullInt64{Int64: normal(p.t.Add(-age)).UnixNano(), Valid: true}
+	return sql.NullInt64{Int64: row.Moment(p.t.Add(-age)).UnixNano(), Valid: true}
 }
 
 // A grave names a row that went.
@@ -76,8 +74,8 @@ type grave struct {
 	place   int64 // in the order in which they go, where there is one
 }
 
-func scanGrave(r *sql.Rows) (g grave, err error) {
-	err = r.Scan(&g.seq, &g.name, asPrefix{&g.subject}, &g.place)
+func scanGrave(r row.Scanner) (g grave, err error) {
+	err = r.Scan(&g.seq, &g.name, row.IntoSubject(&g.subject), &g.place)
 	return g, err
 }
 
@@ -96,7 +94,7 @@ func (p pruning) step(ctx context.Context, forget func(grave), query string, arg
 	s := p.s
 	err = s.alone(ctx, func(ctx context.Context) error {
 		err := s.transact(ctx, afterKill, func() (err error) {
-			graves, err = list(ctx, s.conn, scanGrave, query, args...)
+			graves, err = row.List(ctx, s.conn, scanGrave, query, args...)
 			return err
 		})
 		if err != nil {
@@ -238,7 +236,7 @@ func (p pruning) shrink(ctx context.Context) error {
 		}
 		// SQLite frees a page for each row that is asked of it.
 		err = s.alone(ctx, func(ctx context.Context) error {
-			_, err := list(ctx, s.conn, func(*sql.Rows) (struct{}, error) { return struct{}{}, nil }, fmt.Sprintf(`pragma incremental_vacuum(%d)`, prunePages))
+			_, err := row.List(ctx, s.conn, func(row.Scanner) (struct{}, error) { return struct{}{}, nil }, fmt.Sprintf(`pragma incremental_vacuum(%d)`, prunePages))
 			return err
 		})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 // applicationID is "EDGB": it tells our file from any other of SQLite.
@@ -113,7 +114,7 @@ func (s *Store) migrate(ctx context.Context) error {
 // load reads into memory what is kept there.
 func (s *Store) load(ctx context.Context) error {
 	err := s.conn.QueryRowContext(ctx, `select seq, notice, latest, lost from head`).
-		Scan(&s.head.seq, &s.head.notice, asTime{&s.head.latest}, &s.lost)
+		Scan(&s.head.seq, &s.head.notice, row.IntoTime(&s.head.latest), &s.lost)
 	if err != nil {
 		if errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("%w: it has no head", errDamaged)

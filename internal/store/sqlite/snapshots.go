@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 type snapshot struct {
@@ -16,16 +17,11 @@ type snapshot struct {
 	latest time.Time // of all events when it was taken: the age of a jail that is no more
 }
 
-func (s snapshot) stateless() snapshot {
-	s.State = nil
-	return s
-}
-
 // Snapshot implements edgeban.Ledger. One of an earlier place than that which
 // is kept changes nothing.
 func (s *Store) Snapshot(ctx context.Context, sn edgeban.Snapshot) error {
 	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
-		if old, ok := s.snapshots[sn.Jail]; ok && old.At > sn.At {
+		if s.snapshots[sn.Jail] > sn.At {
 			return nil
 		}
 		sn.State = slices.Clone(sn.State) // it may wait, and it is the caller's
@@ -63,15 +59,15 @@ func (s *Store) Restore(ctx context.Context, jail string) (edgeban.Snapshot, err
 }
 
 func (s *Store) loadSnapshots(ctx context.Context) error {
-	all, err := list(ctx, s.conn, func(r *sql.Rows) (sn snapshot, err error) {
-		err = r.Scan(&sn.Jail, &sn.At, asTime{&sn.latest})
+	all, err := row.List(ctx, s.conn, func(r row.Scanner) (sn edgeban.Snapshot, err error) {
+		err = r.Scan(&sn.Jail, &sn.At)
 		return sn, err
-	}, `select jail, at, latest from snapshot`)
+	}, `select jail, at from snapshot`)
 	if err != nil {
 		return err
 	}
 	for _, sn := range all {
-		s.snapshots[sn.Jail] = sn
+		s.snapshots[sn.Jail] = sn.At
 	}
 	return nil
 }

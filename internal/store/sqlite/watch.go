@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 const (
@@ -94,14 +95,14 @@ func (s *Store) page(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Ev
 	var events []edgeban.Event
 	for _, kind := range []struct {
 		query string
-		scan  func(*sql.Rows) (edgeban.Event, error)
+		scan  func(row.Scanner) (edgeban.Event, error)
 	}{
-		{`select ` + matchCols + ` from match`, scanMatch},
-		{`select ` + banCols + ` from ban`, scanBan},
-		{`select ` + liftCols + ` from lift`, scanLift},
-		{`select ` + heldCols + ` from held`, scanHeld},
+		{`select ` + row.MatchColumns + ` from match`, row.Match},
+		{`select ` + row.BanColumns + ` from ban`, row.Ban},
+		{`select ` + row.LiftColumns + ` from lift`, row.Lift},
+		{`select ` + row.HeldColumns + ` from held`, row.Held},
 	} {
-		some, err := list(ctx, s.r, kind.scan, kind.query+` where seq between ? and ?`, first.V, upto)
+		some, err := row.List(ctx, s.r, kind.scan, kind.query+` where seq between ? and ?`, first.V, upto)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -142,4 +143,4 @@ func (s *Store) Head(ctx context.Context) (edgeban.Seq, time.Time, error) {
 	return s.head.seq, s.head.latest, ctx.Err()
 }
 
-func scanSeq(r *sql.Rows) (seq edgeban.Seq, err error) { return seq, r.Scan(&seq) }
+func scanSeq(r row.Scanner) (seq edgeban.Seq, err error) { return seq, r.Scan(&seq) }

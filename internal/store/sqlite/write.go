@@ -9,6 +9,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 // A change is what one call does to the ledger: all of it is written, or none.
@@ -25,11 +26,11 @@ func (c change) empty() bool {
 	return len(c.events) == 0 && len(c.notices) == 0 && c.cursor == nil && c.snapshot == nil && c.told == nil
 }
 
-func (c *change) add(f edgeban.Fact) { c.events = append(c.events, edgeban.Event{Fact: normalFact(f)}) }
+func (c *change) add(f edgeban.Fact) { c.events = append(c.events, edgeban.Event{Fact: row.Normal(f)}) }
 
 func (c *change) tell(notices []edgeban.Notice) {
 	for _, n := range notices {
-		n.Time, n.Until, n.Subject = normal(n.Time), normal(n.Until), n.Subject.Masked()
+		n.Time, n.Until, n.Subject = row.Moment(n.Time), row.Moment(n.Until), n.Subject.Masked()
 		c.notices = append(c.notices, n)
 	}
 }
@@ -126,21 +127,24 @@ func (s *Store) write(ctx context.Context, d durability, cs ...change) error {
 			}
 		}
 		h := cs[len(cs)-1].after
-		_, err := s.exec(ctx, `update head set seq = ?, notice = ?, latest = ?`, h.seq, h.notice, nanos(h.latest))
+		_, err := s.exec(ctx, `update head set seq = ?, notice = ?, latest = ?`, h.seq, h.notice, row.Time(h.latest))
 		return err
 	})
 }
 
 func (s *Store) writeOne(ctx context.Context, c change) error {
 	for _, e := range c.events {
-		if err := s.put(ctx, e); err != nil {
+		query, args := row.Insert(e)
+		if _, err := s.exec(ctx, query, args...); err != nil {
+			return err
+		}
+		if err := s.follow(ctx, e); err != nil {
 			return err
 		}
 	}
 	for _, n := range c.notices {
-		_, err := s.exec(ctx, `insert into notice (`+noticeCols+`) values (?,?,?,?,?,?,?,?,?,?,?) on conflict do nothing`,
-			n.ID, string(n.Kind), nanos(n.Time), n.Jail, noSubject(n.Subject), nanos(n.Until), n.Failures, n.Nth, n.User, n.Text, n.Target)
-		if err != nil {
+		query, args := row.InsertNotice(n)
+		if _, err := s.exec(ctx, query, args...); err != nil {
 			return err
 		}
 	}
@@ -154,10 +158,22 @@ func (s *Store) writeOne(ctx context.Context, c change) error {
 	}
 	if err == nil && c.snapshot != nil {
 		_, err = s.exec(ctx, `insert or replace into snapshot (jail, at, latest, state) values (?,?,?,?)`,
-			c.snapshot.Jail, c.snapshot.At, nanos(c.snapshot.latest), append([]byte{}, c.snapshot.State...))
+			c.snapshot.Jail, c.snapshot.At, row.Time(c.snapshot.latest), append([]byte{}, c.snapshot.State...))
 	}
 	if err == nil && c.told != nil {
 		_, err = s.exec(ctx, `insert or replace into told (notifier, through) values (?,?)`, c.told.notifier, c.told.through)
+	}
+	return err
+}
+
+// follow writes what an event does to others.
+func (s *Store) follow(ctx context.Context, e edgeban.Event) (err error) {
+	switch f := e.Fact.(type) {
+	case edgeban.Ban:
+		err = s.pin(ctx, e.Seq, f)
+	case edgeban.Lift:
+		_, err = s.exec(ctx, `update ban set lifted = coalesce(?, 0) where subject = ? and jail = ? and seq < ? and lifted is null`,
+			row.Time(f.At), row.Subject(f.Subject), f.Jail, e.Seq)
 	}
 	return err
 }
@@ -234,7 +250,7 @@ func (s *Store) apply(c change, written bool) {
 		s.forgetTold()
 	}
 	if c.snapshot != nil {
-		s.snapshots[c.snapshot.Jail] = c.snapshot.stateless()
+		s.snapshots[c.snapshot.Jail] = c.snapshot.At
 	}
 	if written {
 		s.written(c)
