@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,53 +17,73 @@ func check(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(rest) == 1 && e.config == "" {
+	switch len(rest) {
+	case 0:
+	case 1:
 		e.config = rest[0]
-	} else if len(rest) > 0 {
+	default:
 		return usagef("check takes one configuration at most")
 	}
-	c, err := e.load()
+	said, err := e.read()
 	if err != nil {
 		return err
 	}
-	if c.Path == "" {
-		fmt.Fprintf(e.stdout, "no configuration (%s): what every system has is watched\n", defaultConfig)
+	c := e.fill(said)
+	if len(c.Jails) == 0 {
+		return e.nothing(said)
 	}
-	wrong := 0
+	if c.Path == "" {
+		fmt.Fprintf(e.stdout, "no configuration (%s): the well-known logs are watched\n", defaultConfig)
+	}
+	problems := 0
 	for _, j := range c.Jails {
-		if !e.checkJail(c, j) {
-			wrong++
-		}
+		problems += e.checkJail(ctx, c, j)
 	}
 	for _, t := range c.Targets {
 		e.checkTarget(t)
 	}
 	for _, n := range c.Notify {
-		fmt.Fprintf(e.stdout, "notify %s\n  %s of %s tells %s\n", n.Name, n.Ntfy.Topic, n.Ntfy.URL, strings.Join(n.On, ", "))
+		fmt.Fprintf(e.stdout, "notify %s\n  topic %s of %s is told of: %s\n", n.Name, n.Ntfy.Topic, n.Ntfy.URL, strings.Join(n.On, ", "))
 	}
 	e.warn(ctx, c)
-	if wrong > 0 {
-		return fmt.Errorf("%s cannot run", count(wrong, "jail"))
+	if problems > 0 {
+		return fmt.Errorf("%s above", count(problems, "PROBLEM"))
 	}
+	fmt.Fprintf(e.stdout, "good: %s, %s\n", count(len(c.Jails), "jail"), count(len(c.Targets), "target"))
 	return nil
 }
 
-// checkJail says what a jail would do, and whether it can.
-func (e *env) checkJail(c config.Config, j config.Jail) bool {
-	fmt.Fprintf(e.stdout, "jail %s\n  %s in %s ban for %s%s\n", j.Name, count(j.MaxRetry, failureWord(j)), config.FormatDuration(j.FindTime),
-		config.FormatDuration(j.BanTime), growth(j.Increment))
+// checkJail says what a jail would do, and returns how many things stop it.
+func (e *env) checkJail(ctx context.Context, c config.Config, j config.Jail) (problems int) {
+	noun := "failure"
+	if len(j.LogPath) == 0 {
+		noun = "ban"
+	}
+	span := "for " + config.FormatDuration(j.BanTime)
+	if j.BanTime == config.Forever {
+		span = "for ever"
+	}
+	fmt.Fprintf(e.stdout, "jail %s\n  %s in %s: banned %s%s\n", j.Name, count(j.MaxRetry, noun), config.FormatDuration(j.FindTime), span, growth(j))
+	problem := func(text string) {
+		problems++
+		fmt.Fprintf(e.stdout, "  PROBLEM: %s\n", clean(text, 2000))
+	}
 	if len(j.LogPath) == 0 {
 		fmt.Fprintln(e.stdout, "  reads the bans of the other jails")
+	} else if f, err := filter.Load(j.Filter); err != nil {
+		for _, line := range strings.Split(err.Error(), "\n") {
+			problem(line)
+		}
 	} else {
-		f, err := filter.Load(j.Filter)
-		if err != nil {
-			fmt.Fprintf(e.stdout, "  PROBLEM: %s\n", clean(err.Error(), 2000))
-			return false
-		}
 		fmt.Fprintf(e.stdout, "  filter %s: %s\n", j.Filter, clean(f.Description, 200))
-		for _, p := range j.LogPath {
-			e.checkPath(p)
-		}
+	}
+	for _, glob := range j.LogPath {
+		e.checkLog(glob, problem)
+	}
+	ignore := never.NewIgnore(j.IgnoreIP, nil)
+	ignore.Find(ctx)
+	for _, p := range ignore.Problems() {
+		problem(p)
 	}
 	targets := j.Targets
 	if len(targets) == 0 {
@@ -73,50 +92,43 @@ func (e *env) checkJail(c config.Config, j config.Jail) bool {
 		}
 	}
 	fmt.Fprintf(e.stdout, "  bans go to %s\n", strings.Join(targets, ", "))
-	return true
+	return problems
 }
 
-func failureWord(j config.Jail) string {
-	if len(j.LogPath) == 0 {
-		return "ban"
-	}
-	return "failure"
-}
-
-func growth(i config.Increment) string {
-	if !i.Enabled {
+func growth(j config.Jail) string {
+	if !j.Increment.Enabled || j.BanTime == config.Forever {
 		return ""
 	}
 	s := ", longer each time"
-	if i.MaxTime > 0 {
-		s += " up to " + config.FormatDuration(i.MaxTime)
+	if j.Increment.MaxTime > 0 {
+		s += " up to " + config.FormatDuration(j.Increment.MaxTime)
 	}
 	return s
 }
 
-func (e *env) checkPath(glob string) {
+// checkLog says which files a logpath names now.
+func (e *env) checkLog(glob string, problem func(string)) {
 	if glob == config.Stdin {
 		fmt.Fprintln(e.stdout, "  log: the standard input")
 		return
 	}
 	paths, err := filepath.Glob(glob)
 	if err != nil || len(paths) == 0 {
-		fmt.Fprintf(e.stdout, "  log %s: no file matches now; it is watched for\n", clean(glob, 400))
+		if err := reachable(glob); err != nil {
+			problem(fmt.Sprintf("log %s: %v", glob, err))
+			return
+		}
+		fmt.Fprintf(e.stdout, "  log %s: no file matches yet; it is read as soon as there is one\n", clean(glob, 400))
 		return
 	}
 	slices.Sort(paths)
 	for _, p := range paths {
-		f, err := os.Open(p)
+		n, err := size(p)
 		if err != nil {
-			fmt.Fprintf(e.stdout, "  log %s: cannot be read by uid %d: add its group (group_add in compose, --group-add in docker)\n", clean(p, 400), os.Getuid())
+			problem(fmt.Sprintf("log %s: %v", p, err))
 			continue
 		}
-		size := int64(0)
-		if info, err := f.Stat(); err == nil {
-			size = info.Size()
-		}
-		f.Close()
-		fmt.Fprintf(e.stdout, "  log %s: %.1f MB\n", clean(p, 400), float64(size)/1e6)
+		fmt.Fprintf(e.stdout, "  log %s: %s\n", clean(p, 400), bytes(n))
 	}
 }
 
@@ -141,12 +153,12 @@ func (e *env) warn(ctx context.Context, c config.Config) {
 		fmt.Fprintf(e.stdout, "warning: %s\n", clean(p, 400))
 	}
 	if !list.ProtectsOutside() {
-		fmt.Fprintln(e.stdout, "warning: nothing protects the address you come from when away from home: add it, or its dyndns name, to never:")
+		fmt.Fprintln(e.stdout, "warning: the address you come from when away from home can be banned; add it, or its dyndns name, to never:")
 	}
 	if !slices.ContainsFunc(c.Targets, func(t config.Target) bool { return t.OPNsense != nil }) {
 		fmt.Fprintln(e.stdout, "warning: no firewall is named in targets: bans hold only where something pulls the list")
 	}
 	if len(c.Notify) == 0 {
-		fmt.Fprintln(e.stdout, "note: nobody is told; add notify: for that")
+		fmt.Fprintln(e.stdout, "warning: nobody is told of bans and troubles; add notify: for that")
 	}
 }

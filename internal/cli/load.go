@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,36 +13,53 @@ import (
 
 const defaultConfig = "/etc/edgeban/edgeban.yaml"
 
-// load reads the configuration: the one that is named, else the default one, else
-// none at all: then the logs that every system has are watched, and a feed on
-// loopback serves what was found.
+// load reads the configuration, and fills in what it leaves to be found.
 func (e *env) load() (config.Config, error) {
-	path := cmp.Or(e.config, defaultConfig)
-	c, err := config.Load(path)
-	if err != nil && e.config == "" && errors.Is(err, fs.ErrNotExist) {
-		return withState(wellKnown(config.Default())), nil
-	}
+	c, err := e.read()
 	if err != nil {
 		return c, err
 	}
-	return withState(c), nil
+	return e.fill(c), nil
 }
 
-// withState puts the state into the user's own folder where nothing says where
-// it belongs and the system's folder is not ours to write.
-func withState(c config.Config) config.Config {
-	if c.State != "" && (c.State != config.DefaultState || writable(c.State)) {
-		return c
+// read reads the configuration: the one that is named, else the default one, else
+// none at all.
+func (e *env) read() (config.Config, error) {
+	c, err := config.Load(cmp.Or(e.config, e.at(defaultConfig)))
+	if e.config == "" && errors.Is(err, fs.ErrNotExist) {
+		return config.Default(), nil
 	}
-	if writable(config.DefaultState) {
-		c.State = config.DefaultState
-	} else if dir, err := os.UserHomeDir(); err == nil {
-		c.State = filepath.Join(cmp.Or(os.Getenv("XDG_STATE_HOME"), filepath.Join(dir, ".local", "state")), "edgeban")
+	return c, err
+}
+
+// fill finds the logs and the state where nobody said.
+func (e *env) fill(c config.Config) config.Config {
+	if c.Jails == nil {
+		c.Jails = e.wellKnown()
 	}
-	if c.Socket == "" || filepath.Dir(c.Socket) == config.DefaultState {
-		c.Socket = filepath.Join(c.State, "edgeban.sock")
+	if c.State == "" {
+		if c.State = e.at(config.DefaultState); !writable(c.State) {
+			c.State = e.ownState()
+		}
 	}
+	c.Socket = cmp.Or(c.Socket, filepath.Join(c.State, config.SocketName))
 	return c
+}
+
+// at returns a path of the system.
+func (e *env) at(path string) string { return filepath.Join(e.root, path) }
+
+// ownState is where the state of a user belongs who may not write to the system's
+// folder.
+func (e *env) ownState() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "edgeban")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return e.at(config.DefaultState)
+	}
+	return filepath.Join(home, ".local", "state", "edgeban")
 }
 
 func writable(dir string) bool {
@@ -53,8 +71,30 @@ func writable(dir string) bool {
 	return os.Remove(f.Name()) == nil
 }
 
-// wellKnown adds a jail for each built-in filter whose usual log is readable here.
-func wellKnown(c config.Config) config.Config {
+// findSocket returns where the daemon of the configuration listens. The daemon may
+// run on while its configuration is broken, or where this user cannot read it: then
+// it is looked for where one listens that nobody told otherwise.
+func (e *env) findSocket() (string, error) {
+	c, err := e.read()
+	if _, broken := errors.AsType[config.Problems](err); err != nil && !broken && e.config != "" {
+		return "", err
+	}
+	if err == nil && c.Socket != "" {
+		return c.Socket, nil
+	}
+	socket := filepath.Join(e.at(config.DefaultState), config.SocketName)
+	if _, err := os.Lstat(socket); errors.Is(err, fs.ErrNotExist) {
+		socket = filepath.Join(e.ownState(), config.SocketName)
+	}
+	if err != nil {
+		fmt.Fprintf(e.stderr, "edgeban: the configuration cannot be used (edgeban check says why), so the daemon is looked for at %s; --socket names another place\n", socket)
+	}
+	return socket, nil
+}
+
+// wellKnown returns a jail for each built-in filter whose usual log is readable here.
+func (e *env) wellKnown() []config.Jail {
+	jails := []config.Jail{}
 	for _, k := range []struct {
 		jail  string
 		paths []string
@@ -66,14 +106,13 @@ func wellKnown(c config.Config) config.Config {
 	} {
 		j := config.NewJail(k.jail)
 		for _, p := range k.paths {
-			if f, err := os.Open(p); err == nil {
-				f.Close()
-				j.LogPath = append(j.LogPath, p)
+			if _, err := size(e.at(p)); err == nil {
+				j.LogPath = append(j.LogPath, e.at(p))
 			}
 		}
 		if len(j.LogPath) > 0 {
-			c.Jails = append(c.Jails, j)
+			jails = append(jails, j)
 		}
 	}
-	return c
+	return jails
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/edgeban/edgeban/internal/config"
@@ -18,29 +19,28 @@ func run(ctx context.Context, e *env, args []string) error {
 	var level slog.Level
 	var format string
 	rest, err := e.parse("run", args, func(fs *flag.FlagSet) {
-		fs.TextVar(&level, "log-level", slog.LevelInfo, "debug, info, warn or error")
-		fs.StringVar(&format, "log-format", "text", "text or json")
+		fs.TextVar(&level, "log-level", slog.LevelInfo, "`LEVEL`: debug, info, warn or error")
+		fs.StringVar(&format, "log-format", "text", "`FORMAT`: text or json")
 	})
 	if err != nil {
 		return err
 	}
 	if len(rest) > 0 {
-		return usagef("run takes no arguments, got %s", clean(rest[0], 40))
+		return usagef("run takes no arguments, got %s; --config names the configuration", clean(rest[0], 40))
 	}
 	log, err := e.logger(format, level)
 	if err != nil {
 		return err
 	}
-	c, err := e.load()
+	said, err := e.read()
 	if err != nil {
 		return err
 	}
-	if c.Path == "" {
-		e.introduce(c)
-	}
+	c := e.fill(said)
 	if len(c.Jails) == 0 {
-		return fmt.Errorf("there is nothing to watch: no configuration at %s and no well-known log that uid %d may read; name a log in a jail (edgeban help)", defaultConfig, os.Getuid())
+		return e.nothing(said)
 	}
+	e.introduce(said, c)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -60,22 +60,45 @@ func (e *env) logger(format string, level slog.Level) (*slog.Logger, error) {
 	return nil, usagef("there is no log format %s; write text or json", clean(format, 40))
 }
 
-// introduce says what is done where nothing was configured.
-func (e *env) introduce(c config.Config) {
-	fmt.Fprintf(e.stderr, "edgeban: no configuration (%s), so:\n", defaultConfig)
-	for _, j := range c.Jails {
-		fmt.Fprintf(e.stderr, "  watching %v for %s\n", j.LogPath, j.Name)
+// nothing says why there is nothing to watch, and what to write.
+func (e *env) nothing(said config.Config) error {
+	const example = "jails: {sshd: {logpath: /var/log/auth.log}}"
+	switch {
+	case said.Jails != nil:
+		return fmt.Errorf("%s has no jail; write one, such as %s", said.Path, example)
+	case said.Path != "":
+		return fmt.Errorf("%s names no jail, and uid %d may read no well-known log; write %s", said.Path, os.Getuid(), example)
 	}
-	for _, t := range c.Targets {
-		if t.Feed != nil {
-			fmt.Fprintf(e.stderr, "  serving the bans at http://%s/bans.txt\n", t.Feed.Listen)
-		}
-	}
-	fmt.Fprintln(e.stderr, "  nothing is enforced yet: name a firewall in targets:, or let one pull the list")
+	return fmt.Errorf("no configuration (%s), and uid %d may read no well-known log; write one with %s", defaultConfig, os.Getuid(), example)
 }
 
-func version(_ context.Context, e *env, _ []string) error {
-	_, err := fmt.Fprintln(e.stdout, "edgeban", versionText())
+// introduce says what is done that nobody said.
+func (e *env) introduce(said, c config.Config) {
+	if said.Path == "" {
+		fmt.Fprintf(e.stderr, "edgeban: no configuration (%s), so:\n", defaultConfig)
+	} else if said.Jails == nil {
+		fmt.Fprintf(e.stderr, "edgeban: %s names no jails, so:\n", said.Path)
+	}
+	if said.Jails == nil {
+		for _, j := range c.Jails {
+			fmt.Fprintf(e.stderr, "  watching %s for %s\n", strings.Join(j.LogPath, " and "), j.Name)
+		}
+	}
+	if said.Path == "" {
+		fmt.Fprintf(e.stderr, "  serving the bans at http://%s/bans.txt\n", config.DefaultFeed)
+		fmt.Fprintln(e.stderr, "  nothing is enforced yet: name a firewall in targets:, or let one pull the list")
+	}
+}
+
+func version(_ context.Context, e *env, args []string) error {
+	rest, err := e.parse("version", args, nil)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return usagef("version takes no arguments")
+	}
+	_, err = fmt.Fprintln(e.stdout, "edgeban", versionText())
 	return err
 }
 

@@ -361,3 +361,38 @@ func TestTwoDaemonsDoNotShareALedger(t *testing.T) {
 		t.Errorf("the first daemon does not answer any more: %v", err)
 	}
 }
+
+func TestDamagedLedgerRemovesNothingUntilAdopted(t *testing.T) {
+	s := newSite(t)
+	s.start()
+	s.attack("203.0.113.9")
+	s.until("held", func() bool { return s.holds("203.0.113.9") })
+	s.stop()
+	s.firewall.Insert(opnsensetest.AliasName, "198.51.100.7") // somebody else's, unknown to the ledger
+	path := filepath.Join(s.dir, "state", "ledger.db")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("garbage "), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(path + "-wal")
+	s.start()
+	st, err := s.client.Status(t.Context())
+	if err != nil || !slices.ContainsFunc(st.Troubles, func(s string) bool { return strings.Contains(s, "adopt") }) {
+		t.Errorf("status: got %+v, %v; want a trouble that names adopt", st.Troubles, err)
+	}
+	s.attack("203.0.113.10")
+	s.until("bans go on", func() bool { return s.holds("203.0.113.10") })
+	if !s.holds("203.0.113.9") {
+		t.Error("the lost ban was removed from the firewall")
+	}
+	if damaged, err := filepath.Glob(path + ".damaged*"); err != nil || len(damaged) == 0 {
+		t.Errorf("the damaged ledger was not set aside: %v %v", damaged, err)
+	}
+	res, err := s.client.Adopt(t.Context())
+	if err != nil || !res.Found || res.Adopted["opnsense"] != 2 {
+		t.Errorf("adopt: got %+v, %v; want two entries and the ledger found", res, err)
+	}
+	if _, err := s.client.Unban(t.Context(), netip.MustParsePrefix("203.0.113.9/32")); err != nil {
+		t.Fatal(err)
+	}
+	s.until("what was adopted can be let go", func() bool { return !s.holds("203.0.113.9") })
+}

@@ -72,6 +72,7 @@ func TestCursorWaitsForItsFile(t *testing.T) {
 		d.stop()
 		rename(t, "logs", "away")
 		must(t, os.Mkdir("logs", 0o755))
+		d.c.Poll, d.c.Rescan = time.Hour, time.Hour
 		d.start()
 		d.pass(8 * 24 * time.Hour)
 		if len(d.cursors) != 0 {

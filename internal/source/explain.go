@@ -135,10 +135,13 @@ func (r *reader) settle() {
 }
 
 // complainOfCursor tells that a cursor is of no use, and has it forgotten.
-func (r *reader) complainOfCursor(stream string, err error) {
+func (r *reader) complainOfCursor(stream, cursor string, err error) {
 	r.out = append(r.out,
 		yielded{err: fmt.Errorf("stream %s: %w: its file is read again from the start, so lines may be judged twice (with their own times) but none is lost; nothing needs to be done", stream, err)},
-		yielded{chunk: edgeban.Chunk{Source: r.c.Name, Stream: stream, Origin: stream[:max(0, strings.LastIndexByte(stream, '@'))], End: true}})
+		yielded{chunk: edgeban.Chunk{
+			Source: r.c.Name, Stream: stream, Origin: stream[:max(0, strings.LastIndexByte(stream, '@'))],
+			From: cursor, To: cursor, End: true,
+		}})
 }
 
 // checkGlobs returns the globs that can be used. Without any nothing can follow.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,9 +25,16 @@ type daemon struct {
 	c       FileConfig
 	file    *File
 	cursors map[string]string
-	chunks  []edgeban.Chunk // without those that are read already, see lines
+	chunks  []edgeban.Chunk // those that lines has not returned
 	errs    []string
 	stop    func()
+
+	mu sync.Mutex // orders what the test read before what the daemon writes
+}
+
+func (d *daemon) sync() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 }
 
 // inBubble runs f with a folder and a daemon that polls, in time that is not real.
@@ -51,6 +59,7 @@ func (d *daemon) start() {
 		d.run(d.file.Chunks(ctx, maps.Clone(d.cursors)))
 	}()
 	d.stop = func() {
+		d.sync()
 		cancel()
 		<-done
 		d.stop = func() {}
@@ -60,24 +69,31 @@ func (d *daemon) start() {
 
 func (d *daemon) run(chunks iter.Seq2[edgeban.Chunk, error]) {
 	for c, err := range chunks {
-		if err != nil {
-			d.errs = append(d.errs, err.Error())
-			continue
-		}
-		if was, ok := d.cursors[c.Stream]; ok && was != c.From {
-			d.t.Errorf("stream %s goes on from %s, want %s", c.Stream, c.From, was)
-		}
-		d.cursors[c.Stream] = c.To
-		if c.End {
-			delete(d.cursors, c.Stream)
-		}
-		c.Text = bytes.Clone(c.Text)
-		d.chunks = append(d.chunks, c)
+		d.record(c, err)
 	}
+}
+
+func (d *daemon) record(c edgeban.Chunk, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.errs = append(d.errs, err.Error())
+		return
+	}
+	if was, ok := d.cursors[c.Stream]; ok && was != c.From {
+		d.t.Errorf("stream %s goes on from %s, want %s", c.Stream, c.From, was)
+	}
+	d.cursors[c.Stream] = c.To
+	if c.End {
+		delete(d.cursors, c.Stream)
+	}
+	c.Text = bytes.Clone(c.Text)
+	d.chunks = append(d.chunks, c)
 }
 
 // pass lets time pass.
 func (d *daemon) pass(wait time.Duration) {
+	d.sync()
 	time.Sleep(wait) // in the bubble
 	synctest.Wait()
 }

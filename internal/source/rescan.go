@@ -376,7 +376,7 @@ func (r *reader) resume(cursors map[string]string) {
 			err = errForeign
 		}
 		if err != nil {
-			r.complainOfCursor(stream, err)
+			r.complainOfCursor(stream, cursors[stream], err)
 		}
 		if err == nil && !slices.ContainsFunc(r.globs, func(glob string) bool { return matches(glob, origin) }) {
 			continue

@@ -94,10 +94,11 @@ func (p *pump) run(ctx context.Context) {
 			if n > 0 && !p.give(ctx, piece{text: buf[:n], base: base}) {
 				return
 			}
-			have, base, skipping = drop(buf, have, n), base+int64(n), long
+			have, base = drop(buf, have, n), base+int64(n)
 			if !long {
 				break
 			}
+			skipping = true
 		}
 		if err != nil {
 			last := piece{base: base, err: err}

@@ -53,7 +53,7 @@ func (s *Store) meet(ctx context.Context, notifier string) error {
 	}
 	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
 		if _, known := s.told[notifier]; !known {
-			c.told = nil
+			c.told = &told{notifier, s.head.notice}
 		}
 		return nil
 	})

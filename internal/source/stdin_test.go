@@ -1,0 +1,90 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+
+	"github.com/edgeban/edgeban"
+)
+
+func TestStdinYieldsEveryLine(t *testing.T) {
+	long := strings.Repeat("x", MaxLine+1)
+	for text, want := range map[string][]string{
+		"":                           nil,
+		"one\ntwo\n":                 {"one", "two"},
+		"one\ntwo":                   {"one", "two"},
+		"\n\n":                       {"", ""},
+		"a\n" + long + "\nb\n":       {"a", "b"},
+		long[1:] + "\nb\n":           {long[1:], "b"},
+		long + long + long + "\nb\n": {"b"},
+		"a\n" + long:                 {"a"},
+		strings.Repeat(strings.Repeat("x", 99)+"\n", 9000): slices.Repeat([]string{strings.Repeat("x", 99)}, 9000),
+	} {
+		for _, in := range []io.Reader{strings.NewReader(text), iotest.HalfReader(strings.NewReader(text)), iotest.DataErrReader(strings.NewReader(text))} {
+			var got []string
+			var last edgeban.Chunk
+			for c, err := range NewStdin(in).Chunks(t.Context(), nil) {
+				must(t, err)
+				for line := range strings.Lines(string(c.Text)) {
+					got = append(got, strings.TrimSuffix(line, "\n"))
+				}
+				if n := min(len(c.Text), len(text)-int(c.Base)); text[c.Base:c.Base+int64(n)] != string(c.Text[:n]) {
+					t.Errorf("the chunk at %d is %.40q", c.Base, c.Text)
+				}
+				last = c
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%.40q: got %.100q, want %.100q", text, got, want)
+			}
+			if !last.End || !last.Live || last.To != "" || !strings.HasPrefix(last.Stream, "stdin@") {
+				t.Errorf("%.40q: the last chunk is %+v, want a live end without a cursor", text, last)
+			}
+		}
+	}
+}
+
+func TestStdinDoesNotWaitForMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, out := io.Pipe()
+		ctx, cancel := context.WithCancel(t.Context())
+		got := make(chan string, 1)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for c, err := range NewStdin(in).Chunks(ctx, nil) {
+				if err != nil {
+					t.Error(err)
+				}
+				got <- string(c.Text)
+			}
+		}()
+		io.WriteString(out, "one\ntw")
+		if line := <-got; line != "one\n" {
+			t.Errorf("got %q, want one", line)
+		}
+		cancel()
+		<-done // although the input is open
+		out.Close()
+	})
+}
+
+func TestStdinThatBreaksIsPermanent(t *testing.T) {
+	in := io.MultiReader(strings.NewReader("one\n"), iotest.ErrReader(errors.New("broken")))
+	var text string
+	var errs []error
+	for c, err := range NewStdin(in).Chunks(t.Context(), nil) {
+		text += string(c.Text)
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if text != "one\n" || len(errs) != 1 || !edgeban.IsPermanent(errs[0]) {
+		t.Errorf("got %q and %v, want the line and a permanent error", text, errs)
+	}
+}
