@@ -49,7 +49,8 @@ type Ledger interface {
 	Lift(ctx context.Context, l Lift) error
 
 	// Note writes down what targets hold. For each subject and target the fields
-	// of h replace those known. The notices enter the outbox in the same step.
+	// of h replace those known. The notices enter the outbox in the same step; a
+	// call in which no h is new is a repetition and tells nobody.
 	Note(ctx context.Context, hs []Held, notices []Notice) error
 
 	// Standing returns, for each key, the ban that stands at t and ends last.
@@ -83,9 +84,9 @@ type Snapshot struct {
 
 // A Lease lets one node at a time do a named thing.
 type Lease interface {
-	// Hold calls f while this node holds name, again after each loss, and
-	// returns when ctx is done or f returns an error. f's context ends when the
-	// lease is lost.
+	// Hold waits until this node holds name and calls f, again after each loss of
+	// the lease, at which f's context ends. It returns what f returns, or ctx's
+	// error if that is done while it waits.
 	Hold(ctx context.Context, name string, f func(context.Context) error) error
 }
 
@@ -113,8 +114,8 @@ type Record struct {
 
 // Retention says what Prune may forget.
 type Retention struct {
-	Matches time.Duration // age of matches that no kept ban was decided by
-	Bans    time.Duration // age of the end of a ban
+	Matches time.Duration // age of matches that no kept ban was decided by; 0 for no bound
+	Bans    time.Duration // age of the end of a ban, and of snapshots of jails that are gone; 0 for no bound
 	Size    int64         // bytes of the file: beyond it the oldest matches go first; 0 for no bound
 }
 

@@ -39,7 +39,7 @@ type Outbox interface {
 	Post(ctx context.Context, notices []Notice) error
 
 	// Pending waits until there is something that the notifier has not told, and
-	// returns at most limit of it, oldest first. A notifier that was never seen
+	// returns at most limit of it, oldest first, by ascending IDs. A notifier that was never seen
 	// before starts at the end: the past is not told.
 	Pending(ctx context.Context, notifier string, limit int) ([]Notice, error)
 
@@ -50,7 +50,8 @@ type Outbox interface {
 
 // A Notifier tells people.
 type Notifier interface {
-	// Notify tells the notices in one message. An error marked Permanent is
-	// not worth a retry with the same notices; a RetryAfter says when to try again.
+	// Notify tells the notices in one message. An error marked Permanent is not
+	// worth a retry with the same notices; a RetryAfter says when to try again;
+	// both together mean that a person must mend the configuration meanwhile.
 	Notify(ctx context.Context, notices []Notice) error
 }

@@ -96,14 +96,14 @@ func (e *env) checkJail(ctx context.Context, c config.Config, j config.Jail) (pr
 }
 
 func growth(j config.Jail) string {
-	if !j.Increment.Enabled || j.BanTime == config.Forever {
+	most := j.Increment.MaxTime
+	switch {
+	case !j.Increment.Enabled, j.BanTime == config.Forever, most > 0 && most <= j.BanTime:
 		return ""
+	case most > 0:
+		return ", longer each time up to " + config.FormatDuration(most)
 	}
-	s := ", longer each time"
-	if j.Increment.MaxTime > 0 {
-		s += " up to " + config.FormatDuration(j.Increment.MaxTime)
-	}
-	return s
+	return ", longer each time"
 }
 
 // checkLog says which files a logpath names now.

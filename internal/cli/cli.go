@@ -32,7 +32,7 @@ func commands() []command {
 		{"run", "", "watch the logs, ban, keep the targets, tell people", run},
 		{"check", "[FILE]", "say what would run, and every problem", check},
 		{"demo", "", "show the whole chain with nothing installed", demo},
-		{"status", "", "the daemon at a glance; exit code 1 if it is not healthy", status},
+		{"status", "", "the daemon at a glance; exit 1 if it is not healthy", status},
 		{"bans", "", "who is banned, and where it is held", bans},
 		{"why", "ADDRESS", "the story of an address, from line to firewall", why},
 		{"ban", "ADDRESS [DURATION]", "ban by hand, for 1h or DURATION (3d, forever)", ban},
@@ -123,9 +123,9 @@ func (e *env) command(ctx context.Context, args []string) error {
 }
 
 func (e *env) usage() {
-	fmt.Fprint(e.stdout, "edgeban detects attackers in logs, bans them at the edge firewall, and proves it.\n\nusage: edgeban COMMAND [FLAGS] [ARGUMENTS]\n\n")
+	fmt.Fprint(e.stdout, "edgeban finds attackers in logs, bans them at the edge firewall, and proves it.\n\nusage: edgeban COMMAND [FLAGS] [ARGUMENTS]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(e.stdout, "  %-22s %s\n", strings.TrimSpace(c.name+" "+c.args), c.does)
+		fmt.Fprintf(e.stdout, "  %-22s  %s\n", strings.TrimSpace(c.name+" "+c.args), c.does)
 	}
 	fmt.Fprint(e.stdout, "\nedgeban help COMMAND shows the flags of a command.\n")
 }

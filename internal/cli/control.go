@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/edgeban/edgeban/internal/config"
@@ -15,8 +14,14 @@ import (
 
 func ban(ctx context.Context, e *env, args []string) error {
 	var reason string
+	args = slices.Clone(args)
+	for i, a := range args {
+		if a == "-1" { // a duration, as in the configuration, and not a flag
+			args[i] = "forever"
+		}
+	}
 	c, rest, err := e.client("ban", args, func(fs *flag.FlagSet) {
-		fs.StringVar(&reason, "reason", "", "words for those who ask why")
+		fs.StringVar(&reason, "reason", "", "`WORDS` for those who ask why")
 	})
 	if err != nil {
 		return err
@@ -32,6 +37,9 @@ func ban(ctx context.Context, e *env, args []string) error {
 		if r.For, err = config.ParseDuration(rest[1]); err != nil {
 			return usageError{err}
 		}
+		if r.For == 0 {
+			return usagef("%s is no time at all; write 1h, or forever", clean(rest[1], 40))
+		}
 	}
 	res, err := c.Ban(ctx, r)
 	if err != nil {
@@ -40,11 +48,47 @@ func ban(ctx context.Context, e *env, args []string) error {
 	if e.json {
 		return e.print(res)
 	}
-	fmt.Fprintf(e.stdout, "banned %s for %s\n", subject(res.Ban.Subject), left(res.Ban.Until, res.Ban.Since))
+	fmt.Fprintf(e.stdout, "banned %s %s\n", subject(res.Ban.Subject), lasting(r.For))
 	if res.Ban.Refused != "" {
-		fmt.Fprintf(e.stdout, "but no target gets it: %s\n", clean(res.Ban.Refused, 300))
+		fmt.Fprintf(e.stdout, "no target gets it: %s\n", clean(res.Ban.Refused, 300))
+		return nil
 	}
-	return nil
+	return e.await(ctx, c, res.Ban)
+}
+
+func lasting(d time.Duration) string {
+	if d == config.Forever {
+		return "for ever"
+	}
+	return "for " + config.FormatDuration(d)
+}
+
+// await waits a moment for the proof of a ban: a command that says no more than
+// that it has asked leaves its user to ask again.
+func (e *env) await(ctx context.Context, c *web.Client, b web.Ban) error {
+	const patience = 3 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		select {
+		case <-ctx.Done():
+			fmt.Fprintf(e.stdout, "not held yet; edgeban why %s tells when it is, and edgeban status what is in the way\n", subject(b.Subject))
+			return nil
+		case <-time.After(wait):
+		}
+		bans, err := c.Bans(ctx)
+		if err != nil {
+			continue // the ban stands; ctx ends this
+		}
+		i := slices.IndexFunc(bans, func(x web.Ban) bool { return x.Subject == b.Subject && x.Jail == b.Jail })
+		if i < 0 {
+			return fmt.Errorf("%s was lifted at once by somebody else", subject(b.Subject))
+		}
+		if by, all := holders(bans[i]); all {
+			fmt.Fprintf(e.stdout, "held by %s\n", by)
+			return nil
+		}
+	}
 }
 
 func unban(ctx context.Context, e *env, args []string) error {
@@ -64,15 +108,16 @@ func unban(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	if e.json {
-		return e.print(res)
+		err = e.print(res)
+	} else {
+		for _, b := range res.Lifted {
+			fmt.Fprintf(e.stdout, "lifted %s in %s\n", subject(b.Subject), clean(b.Jail, 40))
+		}
 	}
-	if len(res.Lifted) == 0 {
-		return fmt.Errorf("%s is not banned; edgeban bans lists who is, and an entry that somebody else made in the firewall must be removed there", subject(p))
+	if err == nil && len(res.Lifted) == 0 {
+		return fmt.Errorf("%s is not banned; edgeban bans lists who is, and what somebody else put into the firewall is removed there", subject(p))
 	}
-	for _, b := range res.Lifted {
-		fmt.Fprintf(e.stdout, "lifted %s in %s\n", subject(b.Subject), clean(b.Jail, 40))
-	}
-	return nil
+	return err
 }
 
 func adopt(ctx context.Context, e *env, args []string) error {
@@ -91,77 +136,14 @@ func adopt(ctx context.Context, e *env, args []string) error {
 		return e.print(res)
 	}
 	for _, t := range slices.Sorted(maps.Keys(res.Adopted)) {
-		fmt.Fprintf(e.stdout, "%s: %d entries are ours now\n", clean(t, 40), res.Adopted[t])
+		what := "nothing to take over"
+		if n := res.Adopted[t]; n > 0 {
+			what = count(n, "ban") + " taken over"
+		}
+		fmt.Fprintf(e.stdout, "%s: %s\n", clean(t, 40), what)
 	}
 	if res.Found {
 		fmt.Fprintln(e.stdout, "the ledger no longer counts as lost: bans that end are removed again")
 	}
 	return nil
-}
-
-func bans(ctx context.Context, e *env, args []string) error {
-	c, rest, err := e.client("bans", args, nil)
-	if err != nil {
-		return err
-	}
-	if len(rest) != 0 {
-		return usagef("bans takes no arguments; edgeban why ADDRESS tells about one")
-	}
-	bans, err := c.Bans(ctx)
-	if err != nil {
-		return err
-	}
-	if e.json {
-		return e.print(bans)
-	}
-	if len(bans) == 0 {
-		fmt.Fprintln(e.stdout, "nobody is banned")
-		return nil
-	}
-	e.table(bans, time.Now())
-	return nil
-}
-
-// table shows bans on 80 columns.
-func (e *env) table(bans []web.Ban, now time.Time) {
-	row := func(cols ...any) {
-		line := fmt.Sprintf("%-26s %-11s %-12s %-9s %5s  %s", cols...)
-		fmt.Fprintln(e.stdout, strings.TrimRight(line, " "))
-	}
-	row("SUBJECT", "JAIL", "SINCE", "LEFT", "FAILS", "HELD")
-	for _, b := range bans {
-		row(subject(b.Subject), clean(b.Jail, 10), clock(b.Since, now), left(b.Until, now), fmt.Sprint(b.Failures), clean(proof(b), 60))
-	}
-	held := 0
-	for _, b := range bans {
-		if strings.HasPrefix(proof(b), "yes") {
-			held++
-		}
-	}
-	fmt.Fprintf(e.stdout, "%s, %d held\n", count(len(bans), "ban"), held)
-}
-
-// proof says whether a ban is held, in the fewest words that are true.
-func proof(b web.Ban) string {
-	var yes, sent []string
-	for _, h := range b.Held {
-		switch {
-		case !h.Released.IsZero():
-		case !h.Held.IsZero():
-			yes = append(yes, h.Target)
-		case !h.Sent.IsZero():
-			sent = append(sent, h.Target)
-		}
-	}
-	switch {
-	case len(yes) > 0 && len(sent) > 0:
-		return "part: not " + strings.Join(sent, ",")
-	case len(yes) > 0:
-		return "yes: " + strings.Join(yes, ",")
-	case len(sent) > 0:
-		return "sent: " + strings.Join(sent, ",")
-	case b.Refused != "":
-		return "no: " + b.Refused
-	}
-	return "not yet"
 }

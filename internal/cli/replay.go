@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/edgeban/edgeban/internal/config"
@@ -19,7 +21,7 @@ func replay(ctx context.Context, e *env, args []string) error {
 	var zone string
 	rest, err := e.parse("replay", args, func(fs *flag.FlagSet) {
 		fs.BoolVar(&e.json, "json", false, "print JSON, one ban a line")
-		fs.StringVar(&zone, "zone", "", "the time zone of stamps without one, as in Europe/Berlin")
+		fs.StringVar(&zone, "zone", "", "time `ZONE` of stamps without one, as in Europe/Berlin")
 	})
 	if err != nil {
 		return err
@@ -33,7 +35,7 @@ func replay(ctx context.Context, e *env, args []string) error {
 	}
 	if zone != "" {
 		if r.Jail.LogTimezone, err = time.LoadLocation(zone); err != nil {
-			return usageError{err}
+			return usagef("there is no time zone %s; write one such as UTC or Europe/Berlin", clean(zone, 60))
 		}
 	}
 	if err := r.Open(); err != nil {
@@ -65,7 +67,7 @@ func (e *env) prepare(ctx context.Context, name string) (*daemon.Replay, error) 
 		r.Jail = config.NewJail(name)
 		r.Jail.LogPath = []string{config.Stdin}
 	default:
-		return nil, usagef("there is neither a jail nor a built-in filter called %s", clean(name, 40))
+		return nil, usagef("there is neither a jail nor a built-in filter called %s; built in are %s", clean(name, 40), strings.Join(filter.Builtin(), ", "))
 	}
 	if len(r.Jail.LogPath) == 0 {
 		return nil, usagef("jail %s reads no log but the bans of the others", clean(name, 40))
@@ -111,20 +113,20 @@ func (c *counter) Read(p []byte) (int, error) {
 
 // replayed is a verdict as JSON.
 type replayed struct {
-	Subject  string    `json:"subject"`
-	Jail     string    `json:"jail"`
-	Since    time.Time `json:"since"`
-	Until    time.Time `json:"until,omitzero"`
-	Failures int       `json:"failures"`
-	Nth      int       `json:"nth"`
-	Reason   string    `json:"reason"`
-	Lines    []string  `json:"lines"`
+	Subject  netip.Prefix `json:"subject"`
+	Jail     string       `json:"jail"`
+	Since    time.Time    `json:"since"`
+	Until    time.Time    `json:"until,omitzero"`
+	Failures int          `json:"failures"`
+	Nth      int          `json:"nth"`
+	Reason   string       `json:"reason"`
+	Lines    []string     `json:"lines"`
 }
 
 func (e *env) verdict(v daemon.Verdict) error {
 	b := v.Ban
 	if e.json {
-		out := replayed{subject(b.Subject), b.Jail, b.Since, b.Until, b.Failures, b.Nth, b.Reason, []string{}}
+		out := replayed{b.Subject, b.Jail, b.Since, b.Until, b.Failures, b.Nth, b.Reason, []string{}}
 		for _, m := range v.Lines {
 			out.Lines = append(out.Lines, m.Text)
 		}
@@ -132,9 +134,9 @@ func (e *env) verdict(v daemon.Verdict) error {
 	}
 	until := "for ever"
 	if !b.Until.IsZero() {
-		until = "until " + b.Until.Local().Format("Jan _2 15:04:05")
+		until = "for " + span(b.Until.Sub(b.Since))
 	}
-	fmt.Fprintf(e.stdout, "%s  %s banned %s: %s", b.Since.Local().Format("2006 Jan _2 15:04:05"), subject(b.Subject), until, clean(b.Reason, 200))
+	fmt.Fprintf(e.stdout, "%s  %s banned %s: %s", b.Since.Local().Format(time.DateTime), subject(b.Subject), until, clean(b.Reason, 200))
 	if b.Nth > 1 {
 		fmt.Fprintf(e.stdout, ", offence %d", b.Nth)
 	}
@@ -150,10 +152,10 @@ func (e *env) summary(r *daemon.Replay, bans int, size int64, took time.Duration
 	if e.json {
 		return nil
 	}
-	fmt.Fprintf(e.stdout, "%d lines, %d failures, %d ignored, %s; %.1f MB in %s\n", s.Lines, s.Failures, s.Ignored, count(bans, "ban"),
-		float64(size)/1e6, took.Round(time.Millisecond))
+	fmt.Fprintf(e.stdout, "%s, %s, %d ignored, %s; %s in %s\n", count(int(s.Lines), "line"), count(int(s.Failures), "failure"), s.Ignored,
+		count(bans, "ban"), bytes(size), took.Round(time.Millisecond))
 	if s.Undated > 0 {
-		fmt.Fprintf(e.stdout, "%d failing lines had no date that edgeban knows, and were left out\n", s.Undated)
+		fmt.Fprintf(e.stdout, "%s without a date that edgeban knows: left out\n", count(int(s.Undated), "failing line"))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/edgeban/edgeban/internal/web"
@@ -21,13 +22,19 @@ func status(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	if e.json {
-		return e.print(st)
+		err = e.print(st)
+	} else {
+		st.Now = st.Now.Local()
+		e.status(st)
 	}
-	e.status(st)
-	return nil
+	if err == nil && !st.Healthy {
+		return errSaid
+	}
+	return err
 }
 
-// status shows the daemon at a glance, on 80 columns.
+// status shows the daemon at a glance, on 80 columns. Moments are shown in the
+// zone of st.Now.
 func (e *env) status(st web.Status) {
 	word := "healthy"
 	if !st.Healthy {
@@ -37,35 +44,81 @@ func (e *env) status(st web.Status) {
 	for _, t := range st.Troubles {
 		fmt.Fprintf(e.stdout, "  ! %s\n", clean(t, 1000))
 	}
-	fmt.Fprintf(e.stdout, "\n%-16s %10s %9s %9s %9s %7s\n", "JAIL", "LINES", "FAILURES", "IGNORED", "COUNTING", "BANNED")
-	for _, j := range st.Jails {
-		fmt.Fprintf(e.stdout, "%-16s %10d %9d %9d %9d %7d\n", clean(j.Name, 15), j.Lines, j.Failures, j.Ignored, j.Counting, j.Banned)
-	}
-	if len(st.Targets) > 0 {
-		fmt.Fprintf(e.stdout, "\n%-16s %7s %7s %7s %7s  %s\n", "TARGET", "WANTED", "HELD", "WAITING", "FOREIGN", "LAST LOOK")
-	}
-	for _, t := range st.Targets {
-		fmt.Fprintf(e.stdout, "%-16s %7d %7d %7d %7d  %s\n", clean(t.Name, 15), t.Wanted, t.Held, t.Waiting+t.Missing, t.Foreign, looked(t, st.Now))
-		if t.Doubt != "" {
-			fmt.Fprintf(e.stdout, "  nothing is removed: %s\n", clean(t.Doubt, 200))
+	e.statusJails(st.Jails)
+	e.statusTargets(st.Targets, st.Now)
+	e.statusStreams(st.Streams, st.Now)
+	if len(st.Notifiers) > 0 {
+		rows := [][]string{{"NOTIFY", "LAST MESSAGE"}}
+		for _, n := range st.Notifiers {
+			last := clock(n.Last, st.Now)
+			if n.Error != "" {
+				last = "failing; last " + last
+			}
+			rows = append(rows, []string{clean(n.Name, 20), last})
 		}
-	}
-	for i, s := range st.Streams {
-		if i == 0 {
-			fmt.Fprintf(e.stdout, "\n%-44s %11s %10s  %s\n", "LOG", "BYTES", "BEHIND", "LAST READ")
-		}
-		fmt.Fprintf(e.stdout, "%-44s %11d %10d  %s\n", tail(s.Origin, 44), s.Size, s.Size-s.Offset, clock(s.Read, st.Now))
-		if s.Skipped > 0 {
-			fmt.Fprintf(e.stdout, "  %s longer than 64 KiB skipped\n", count(int(s.Skipped), "line"))
-		}
-	}
-	for i, n := range st.Notifiers {
-		if i == 0 {
-			fmt.Fprintf(e.stdout, "\n%-16s %s\n", "NOTIFY", "LAST MESSAGE")
-		}
-		fmt.Fprintf(e.stdout, "%-16s %s\n", clean(n.Name, 15), clock(n.Last, st.Now))
+		fmt.Fprintln(e.stdout)
+		e.columns("ll", rows)
 	}
 }
+
+func (e *env) statusJails(jails []web.Jail) {
+	if len(jails) == 0 {
+		return
+	}
+	rows := [][]string{{"JAIL", "LINES", "FAILURES", "IGNORED", "COUNTING", "BANNED"}}
+	for _, j := range jails {
+		rows = append(rows, []string{
+			clean(j.Name, 20), number(j.Lines), number(j.Failures), number(j.Ignored),
+			number(int64(j.Counting)), number(int64(j.Banned)),
+		})
+		if j.Undated > 0 {
+			rows = append(rows, []string{count(int(j.Undated), "failing line") + " without a date that edgeban knows: left out"})
+		}
+	}
+	fmt.Fprintln(e.stdout)
+	e.columns("lrrrrr", rows)
+}
+
+func (e *env) statusTargets(targets []web.Target, now time.Time) {
+	if len(targets) == 0 {
+		return
+	}
+	rows := [][]string{{"TARGET", "WANTED", "HELD", "WAITING", "FOREIGN", "LAST LOOK"}}
+	for _, t := range targets {
+		rows = append(rows, []string{
+			clean(t.Name, 20), number(int64(t.Wanted)), number(int64(t.Held)), number(int64(t.Waiting + t.Missing)),
+			number(int64(t.Foreign)), looked(t, now),
+		})
+		if t.Refused > 0 {
+			rows = append(rows, []string{count(t.Refused, "ban") + " not sent: edgeban bans says why"})
+		}
+		if t.Doubt != "" {
+			rows = append(rows, []string{"nothing is removed: " + clean(t.Doubt, 200)})
+		}
+	}
+	fmt.Fprintln(e.stdout)
+	e.columns("lrrrrl", rows)
+}
+
+func (e *env) statusStreams(streams []web.Stream, now time.Time) {
+	if len(streams) == 0 {
+		return
+	}
+	rows := [][]string{{"LOG", "SIZE", "BEHIND", "LAST READ"}}
+	for _, s := range streams {
+		rows = append(rows, []string{tail(s.Origin, 44), bytes(s.Size), bytes(s.Size - s.Offset), clock(s.Read, now)})
+		if s.Skipped > 0 {
+			rows = append(rows, []string{count(int(s.Skipped), "line") + " longer than 64 KiB: skipped"})
+		}
+		if s.Error != "" {
+			rows = append(rows, []string{clean(s.Error, 400)})
+		}
+	}
+	fmt.Fprintln(e.stdout)
+	e.columns("lrrl", rows)
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 func looked(t web.Target, now time.Time) string {
 	switch {
@@ -74,7 +127,7 @@ func looked(t web.Target, now time.Time) string {
 	case t.Looked.IsZero():
 		return "not yet"
 	}
-	return span(now.Sub(t.Looked)) + " ago, " + clean(t.Kind, 30)
+	return span(now.Sub(t.Looked)) + " ago"
 }
 
 // tail shows the end of a path that is too long.

@@ -49,9 +49,9 @@ func subject(p netip.Prefix) string {
 	return p.String()
 }
 
-// clock shows a moment in local time, with the day where it is not today's.
+// clock shows a moment in the zone of now, with the day where it is not today's.
 func clock(t, now time.Time) string {
-	t, now = t.Local(), now.Local()
+	t = t.In(now.Location())
 	switch {
 	case t.IsZero():
 		return "-"
@@ -87,6 +87,19 @@ func left(until, now time.Time) string {
 		return "over"
 	}
 	return span(until.Sub(now))
+}
+
+// bytes shows a size.
+func bytes(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1_000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }
 
 // count shows a number with its noun.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/edgeban/edgeban/internal/web"
@@ -32,6 +33,9 @@ func why(ctx context.Context, e *env, args []string) error {
 	return nil
 }
 
+// story tells what happened to an address until now.
+func (e *env) story(w web.Why) { e.tell(w, time.Now()) }
+
 // A moment is one line of a story.
 type moment struct {
 	at   time.Time
@@ -39,22 +43,41 @@ type moment struct {
 	more string // on a line of its own
 }
 
-// story tells what happened to an address in the order in which it happened.
-func (e *env) story(w web.Why) {
-	var ms []moment
+// tell tells what happened to an address in the order in which it happened, with
+// the time between, and ends with the proof.
+func (e *env) tell(w web.Why, now time.Time) {
+	fmt.Fprintf(e.stdout, "%s: %s\n", subject(w.Prefix), verdict(w, now))
+	var last moment
+	for _, m := range moments(w) {
+		m.at = m.at.In(now.Location())
+		gap := ""
+		if last.at.IsZero() || m.at.Format(time.DateOnly) != last.at.Format(time.DateOnly) {
+			fmt.Fprintf(e.stdout, "\n%s\n", m.at.Format("Mon Jan _2 2006"))
+		}
+		if d := m.at.Sub(last.at); !last.at.IsZero() && d >= time.Millisecond {
+			gap = "+" + span(d)
+		}
+		fmt.Fprintf(e.stdout, "  %s %8s  %s\n", m.at.Format("15:04:05.000"), gap, m.text)
+		if m.more != "" {
+			fmt.Fprintf(e.stdout, "      %s\n", m.more)
+		}
+		last = m
+	}
+	for i, text := range proofs(w) {
+		if i == 0 {
+			fmt.Fprintln(e.stdout)
+		}
+		fmt.Fprintf(e.stdout, "proof: %s\n", text)
+	}
+}
+
+// moments is what happened, in its order.
+func moments(w web.Why) (ms []moment) {
 	for _, l := range w.Lines {
-		ms = append(ms, lineMoment(l))
+		ms = append(ms, lineMoment(w, l))
 	}
 	for _, b := range w.Bans {
-		text := fmt.Sprintf("BANNED in %s: %s", clean(b.Jail, 40), clean(b.Reason, 200))
-		if b.Nth > 1 {
-			text += fmt.Sprintf(", offence %d", b.Nth)
-		}
-		until := "for ever"
-		if !b.Until.IsZero() {
-			until = "until " + b.Until.Local().Format("Jan _2 15:04:05")
-		}
-		ms = append(ms, moment{b.Since, fmt.Sprintf("%s %s, %s", text, subject(b.Subject), until), ""})
+		ms = append(ms, banMoment(w, b))
 	}
 	for _, l := range w.Lifts {
 		ms = append(ms, moment{l.At, fmt.Sprintf("LIFTED in %s by %s", clean(l.Jail, 40), clean(l.By, 80)), ""})
@@ -63,31 +86,14 @@ func (e *env) story(w web.Why) {
 		ms = append(ms, holdMoments(h)...)
 	}
 	slices.SortStableFunc(ms, func(a, b moment) int { return a.at.Compare(b.at) })
-	fmt.Fprintf(e.stdout, "%s: %s\n", subject(w.Prefix), verdict(w, len(ms)))
-	for _, m := range ms {
-		fmt.Fprintf(e.stdout, "  %s  %s\n", m.at.Local().Format("Jan _2 15:04:05.000"), m.text)
-		if m.more != "" {
-			fmt.Fprintf(e.stdout, "      %s\n", m.more)
-		}
-	}
+	return ms
 }
 
-func verdict(w web.Why, moments int) string {
-	switch {
-	case w.Protected != "" && moments == 0:
-		return "never banned: " + clean(w.Protected, 200)
-	case w.Protected != "":
-		return "protected: " + clean(w.Protected, 200)
-	case moments == 0:
-		return "nothing is known"
-	case len(w.Bans) == 0:
-		return "not banned"
-	}
-	return count(len(w.Bans), "ban")
-}
-
-func lineMoment(l web.Line) moment {
+func lineMoment(w web.Why, l web.Line) moment {
 	text := fmt.Sprintf("%s in %s", clean(l.Kind, 20), clean(l.Jail, 40))
+	if l.Addr != w.Prefix.Addr() {
+		text += " from " + l.Addr.String()
+	}
 	if l.User != "" {
 		text += ", user " + clean(l.User, 64)
 	}
@@ -100,8 +106,23 @@ func lineMoment(l web.Line) moment {
 	return moment{l.Time, text, clean(l.Text, 240)}
 }
 
-func holdMoments(h web.Hold) []moment {
-	var ms []moment
+func banMoment(w web.Why, b web.Ban) moment {
+	text := "BANNED"
+	if b.Subject != w.Prefix {
+		text += " as " + subject(b.Subject)
+	}
+	until := "for ever"
+	if !b.Until.IsZero() {
+		until = "for " + span(b.Until.Sub(b.Since))
+	}
+	text += fmt.Sprintf(" in %s %s: %s", clean(b.Jail, 40), until, clean(b.Reason, 200))
+	if b.Nth > 1 {
+		text += fmt.Sprintf(", offence %d", b.Nth)
+	}
+	return moment{b.Since, text, ""}
+}
+
+func holdMoments(h web.Hold) (ms []moment) {
 	add := func(at time.Time, text string) {
 		if !at.IsZero() {
 			ms = append(ms, moment{at, text + " " + clean(h.Target, 40), ""})
@@ -115,4 +136,115 @@ func holdMoments(h web.Hold) []moment {
 	}
 	add(h.Released, "released by")
 	return ms
+}
+
+// verdict says what is true of an address now.
+func verdict(w web.Why, now time.Time) string {
+	standing, earlier := []string{}, 0
+	for _, b := range w.Bans {
+		if !b.Until.IsZero() && !now.Before(b.Until) || lifted(w, b) {
+			earlier++
+			continue
+		}
+		text := "in " + clean(b.Jail, 40)
+		if b.Subject != w.Prefix {
+			text += " as " + subject(b.Subject)
+		}
+		if b.Until.IsZero() {
+			text += " for ever"
+		} else {
+			text += " for " + left(b.Until, now) + " more"
+		}
+		standing = append(standing, text)
+	}
+	switch {
+	case len(standing) > 3:
+		return fmt.Sprintf("%d bans stand", len(standing)) + heldBy(w)
+	case len(standing) > 0:
+		return "banned " + strings.Join(standing, ", ") + heldBy(w)
+	case w.Protected != "":
+		return "never banned: " + clean(w.Protected, 200)
+	case earlier > 0:
+		return "not banned now, " + count(earlier, "ban") + " before"
+	case len(w.Lines) > 0 || len(w.Holds) > 0:
+		return "not banned"
+	}
+	return "nothing is known"
+}
+
+func heldBy(w web.Why) string {
+	var by []string
+	for _, h := range w.Holds {
+		if !h.Held.IsZero() && h.Released.IsZero() {
+			by = append(by, clean(h.Target, 40))
+		}
+	}
+	if len(by) == 0 {
+		return ", held by none"
+	}
+	slices.Sort(by)
+	return ", held by " + strings.Join(slices.Compact(by), ", ")
+}
+
+func lifted(w web.Why, b web.Ban) bool {
+	return slices.ContainsFunc(w.Lifts, func(l web.Lifted) bool { return l.Jail == b.Jail && !l.At.Before(b.Since) })
+}
+
+// proofs is the chain of the last ban to each target, from the first line to the
+// firewall, with the time that each link took.
+func proofs(w web.Why) (lines []string) {
+	if len(w.Bans) == 0 {
+		return nil
+	}
+	b := w.Bans[len(w.Bans)-1]
+	start := "banned"
+	if first := firstFailure(w, b); !first.IsZero() {
+		start = "first failure -> " + span(b.Since.Sub(first)) + " -> banned"
+	}
+	for _, h := range w.Holds {
+		switch target := clean(h.Target, 40); {
+		case h.Foreign:
+			lines = append(lines, target+" has it anyway: somebody else put it there")
+		case h.Sent.Before(b.Since) && h.Released.IsZero() && !h.Held.IsZero():
+			lines = append(lines, target+" held it already when it was banned")
+		case !h.Sent.Before(b.Since):
+			lines = append(lines, start+" -> "+span(h.Sent.Sub(b.Since))+" -> sent to "+target+outcome(h))
+		}
+	}
+	switch {
+	case len(lines) > 0:
+		return lines
+	case b.Refused != "":
+		return []string{"none, it is not sent: " + clean(b.Refused, 200)}
+	}
+	return []string{start + " -> not sent yet"}
+}
+
+func outcome(h web.Hold) (s string) {
+	last := h.Sent
+	if !h.Held.IsZero() {
+		s += " -> " + span(h.Held.Sub(last)) + " -> held"
+		last = h.Held
+	}
+	if !h.Released.IsZero() {
+		s += " -> " + span(h.Released.Sub(last)) + " -> released"
+	}
+	if s == "" {
+		return " -> not held yet"
+	}
+	return s
+}
+
+// firstFailure returns when the failures began that led to a ban, if their lines
+// are still known.
+func firstFailure(w web.Why, b web.Ban) time.Time {
+	n := 0
+	for _, l := range slices.Backward(w.Lines) {
+		if l.Jail == b.Jail && l.Kind == "failure" && l.Ignored == "" && !l.Time.After(b.Since) {
+			if n += l.Count; n >= b.Failures {
+				return l.Time
+			}
+		}
+	}
+	return time.Time{}
 }

@@ -25,6 +25,7 @@ type daemon struct {
 	c       FileConfig
 	file    *File
 	cursors map[string]string
+	seen    string          // what a restart showed again
 	chunks  []edgeban.Chunk // those that lines has not returned
 	errs    []string
 	stop    func()
@@ -78,6 +79,10 @@ func (d *daemon) record(c edgeban.Chunk, err error) {
 	defer d.mu.Unlock()
 	if err != nil {
 		d.errs = append(d.errs, err.Error())
+		return
+	}
+	if c.Seen {
+		d.seen += string(c.Text)
 		return
 	}
 	if was, ok := d.cursors[c.Stream]; ok && was != c.From {

@@ -286,6 +286,9 @@ func (h *history) record(y yielded) {
 		return
 	}
 	c := y.chunk
+	if c.Seen {
+		return
+	}
 	if c.End {
 		delete(h.cursors, c.Stream)
 	} else {

@@ -53,11 +53,14 @@ func newReader(f *File, cursors map[string]string) *reader {
 	return r
 }
 
-// close lets go of all files.
+// close lets go of all files, and of what was said of them.
 func (r *reader) close() {
 	for _, t := range r.tails {
 		t.close()
 		r.unpublish(t.stream())
+	}
+	for place := range r.said {
+		r.trouble(place, "")
 	}
 }
 
@@ -172,6 +175,9 @@ func (r *reader) look(t *tail, now time.Time) {
 	defer func() { r.report(t) }()
 	if t.offset == 0 && r.isCopy(t, now) {
 		return
+	}
+	if t.recall {
+		r.recall(t, now)
 	}
 	base, live := t.offset, t.live
 	text, more, err := t.read(r.buf)

@@ -36,7 +36,13 @@ func (r *reader) rescan(now time.Time) {
 	for _, t := range r.tails {
 		r.place(t, found, now)
 	}
-	r.house(found, now)
+	if !r.house(found, now) {
+		r.folders = map[string][]sight{} // perhaps one was renamed while we looked
+		found = r.find()
+		if !r.house(found, now) {
+			r.bury(newest)
+		}
+	}
 	r.fetchMissed(newest, now)
 	for _, s := range found {
 		r.adopt(s, s.path, now)
@@ -248,8 +254,9 @@ func (r *reader) startNearEnd(t *tail, path string) error {
 
 // house finds the file of each stream that has none: after a start, and when a
 // file was found to hold other content. The furthest go first: little content is
-// easily mistaken for the beginning of much.
-func (r *reader) house(found []sight, now time.Time) {
+// easily mistaken for the beginning of much. It reports whether none is left that
+// must be somewhere.
+func (r *reader) house(found []sight, now time.Time) (done bool) {
 	var homeless []*tail
 	for _, t := range r.tails {
 		if t.f == nil {
@@ -257,12 +264,22 @@ func (r *reader) house(found []sight, now time.Time) {
 		}
 	}
 	slices.SortFunc(homeless, func(a, b *tail) int { return cmp.Compare(b.offset, a.offset) })
+	done = true
 	for _, t := range homeless {
 		housed, sure := r.houseOne(t, found, now)
-		if housed || !sure {
+		t.dead = sure && !housed
+		done = done && !t.dead
+	}
+	return done
+}
+
+// bury ends the streams whose content is nowhere any more.
+func (r *reader) bury(newest map[string]visit) {
+	for _, t := range slices.Clone(r.tails) {
+		if !t.dead {
 			continue
 		}
-		if t.size > t.offset || t.size == 0 {
+		if t.size > t.offset || t.size == 0 && newest[t.origin].tail == t {
 			r.c.Log.Warn("a log was truncated, deleted, compressed or moved to another folder; what was written to it last may not have been read",
 				"path", t.origin, "offset", t.offset)
 		}
@@ -278,7 +295,11 @@ const forgetAfter = 7 * 24 * time.Hour
 // nowhere else: all that could hold it was looked at, and it was seen to be
 // replaced, or another file is in its place.
 func (r *reader) houseOne(t *tail, found []sight, now time.Time) (housed, sure bool) {
-	beside, err := r.siblings(filepath.Dir(t.origin))
+	folder := filepath.Dir(t.origin)
+	beside, err := r.siblings(folder)
+	if notMissing(err) != nil {
+		r.complain(folder, explain(folder, err))
+	}
 	if real, e := filepath.EvalSymlinks(t.origin); e == nil && !sameFolder(real, t.origin) {
 		beyond, _ := r.siblings(filepath.Dir(real))
 		beside = slices.Concat(beside, beyond)
@@ -296,7 +317,7 @@ func (r *reader) houseOne(t *tail, found []sight, now time.Time) (housed, sure b
 	})
 	for _, s := range candidates {
 		f, err := openRegular(s.path)
-		if err != nil && ranks[s.path] > 1 {
+		if notMissing(err) != nil && ranks[s.path] > 1 {
 			r.complain(s.path, explain(s.path, err))
 			sure = false
 		}
@@ -306,7 +327,7 @@ func (r *reader) houseOne(t *tail, found []sight, now time.Time) (housed, sure b
 		if r.settleIn(t, f, s.path, now) {
 			return true, true
 		}
-		f.Close() //nolint:errcheck // it was only read
+		f.Close()
 	}
 	for _, h := range r.tails { // a copy that has lost its name meanwhile
 		if t.offset > 0 && h.f != nil && h.offset == 0 && siblingOf(t.origin, h.path) && r.settleIn(t, h.f, h.path, now) {
@@ -385,7 +406,7 @@ func (r *reader) resume(cursors map[string]string) {
 		if err == nil {
 			r.tails = append(r.tails, &tail{
 				gen: gen, origin: origin, id: c.id, at: c.at, offset: c.offset, print: c.print,
-				told: true, cursor: cursors[stream],
+				told: true, recall: c.offset > 0, cursor: cursors[stream],
 			})
 		}
 	}

@@ -147,7 +147,7 @@ func openRegular(path string) (*os.File, error) {
 		err = notRegular(fi.Mode())
 	}
 	if err != nil {
-		f.Close() //nolint:errcheck // it was not read
+		f.Close()
 		return nil, err
 	}
 	return f, nil

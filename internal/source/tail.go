@@ -24,6 +24,7 @@ type tail struct {
 	at       time.Time // when it was last seen at its origin
 	gone     bool      // no name leads to it any more
 	replaced bool      // its file was seen to hold other content
+	dead     bool      // no file holds its content
 
 	offset int64       // the start of the first line that was not yielded
 	scan   int64       // how far a line that is too long was read; 0 if there is none
@@ -34,6 +35,7 @@ type tail struct {
 
 	live   bool   // the end was reached once, or it began while we ran
 	told   bool   // whoever records has a cursor of it
+	recall bool   // it was read before a restart, and those lines were not shown again yet
 	tell   bool   // it is to be told where it is, even if there is no text
 	queued bool   // it waits for its turn
 	cursor string // of the last chunk
@@ -68,7 +70,7 @@ func (t *tail) attach(f *os.File, now time.Time) error {
 // close forgets the file, not the place in it.
 func (t *tail) close() {
 	if t.f != nil {
-		t.f.Close() //nolint:errcheck // it was only read
+		t.f.Close()
 	}
 	t.f, t.scan = nil, 0
 }

@@ -36,7 +36,7 @@ func newWatcher(c FileConfig) *watcher {
 // close waits for the watcher's goroutine.
 func (w *watcher) close() {
 	if w.fs != nil {
-		w.fs.Close() //nolint:errcheck // nothing is written to it
+		w.fs.Close()
 	}
 }
 

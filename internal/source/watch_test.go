@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -103,6 +104,39 @@ func TestInotifyFollowsLinks(t *testing.T) {
 	wantLine(t, lines, "two")
 	write(t, filepath.Join(dir, "data", "2.log"), "three")
 	wantLine(t, lines, "three")
+}
+
+// A writer at full speed that rotates all the time: every line comes, and once.
+func TestRotationUnderLoadLosesNothing(t *testing.T) {
+	const n, perFile = 20_000, 500
+	path := filepath.Join(t.TempDir(), "mail.log")
+	write(t, path)
+	lines, synced := follow(t, path)
+	synced()
+	go func() {
+		for i := range n / perFile {
+			write(t, path, numbered(i*perFile, perFile)...)
+			os.Rename(path, fmt.Sprintf("%s.%d", path, i))
+		}
+		write(t, path)
+	}()
+	seen := map[string]bool{}
+	for range n {
+		select {
+		case line := <-lines:
+			if seen[line] {
+				t.Fatalf("%q came twice", line)
+			}
+			seen[line] = true
+		case <-time.After(20 * time.Second):
+			t.Fatalf("waited 20 s for a line, %d of %d came", len(seen), n)
+		}
+	}
+	for _, line := range numbered(0, n) {
+		if !seen[line] {
+			t.Errorf("%q did not come", line)
+		}
+	}
 }
 
 func TestFolderThatAppearsLater(t *testing.T) {

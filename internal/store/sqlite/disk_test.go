@@ -258,6 +258,33 @@ func TestFullMemoryAsksToReadLater(t *testing.T) {
 		b.must(b.Record(b.Context(), batch(100, 60, "160")))
 		b.want("cursor", b.cursor(), "160")
 		b.want("events", b.events(), 161)
+		b.pragma("query_only = 1") // and what was written made room for the next time
+		b.must(b.Record(b.Context(), batch(160, 100, "260")))
+		b.pragma("query_only = 0")
+		b.must(b.Close())
+	})
+}
+
+// More waits than is kept in memory of what the disk has: a watcher that is
+// behind by all of it must not be sent to the disk for it.
+func TestWatcherSeesWhatTheDiskNeverTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Options{})
+		b.must(b.Record(b.Context(), batch(0, 5000, "5000")))
+		b.pragma("query_only = 1")
+		const more = 3 * tailLen
+		for i := range more / 128 {
+			b.must(b.Record(b.Context(), batch(5000+128*i, 128, "x")))
+		}
+		b.want("events", b.events(), 5000+more)
+		b.pragma("query_only = 0")
+		time.Sleep(time.Minute)
+		b.must(b.Trouble())
+		b.must(b.Impose(b.Context(), banOf(1), nil))
+		if n := len(b.tail); n > 2*tailLen {
+			t.Errorf("%d events are in memory when the disk has them, want at most %d", n, 2*tailLen)
+		}
+		b.want("events when the disk is back", b.events(), 5000+more+1)
 		b.must(b.Close())
 	})
 }

@@ -61,6 +61,8 @@ create table evidence (ban integer not null, match integer not null, primary key
 create index evidence_match on evidence (match);
 create trigger ban_forgotten after delete on ban begin delete from evidence where ban = old.seq; end;
 insert into evidence select ban.seq, match.seq from ban join match on match.seq = ban.cause;
+`, `
+alter table ban add column addr blob not null default x'';
 `}
 }
 

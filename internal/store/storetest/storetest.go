@@ -188,7 +188,7 @@ func match(id, addr string, minute int) edgeban.Match {
 func ban(subject string, minutes int, cause edgeban.Seq) edgeban.Ban {
 	b := edgeban.Ban{
 		Key: edgeban.Key{Jail: "sshd", Subject: prefix(subject)}, Since: noon, Until: at(minutes),
-		Failures: 5, Nth: 1, Cause: cause, Node: "n1", Reason: "5 failures",
+		Addr: prefix(subject).Addr(), Failures: 5, Nth: 1, Cause: cause, Node: "n1", Reason: "5 failures",
 	}
 	if minutes == 0 {
 		b.Until = time.Time{}

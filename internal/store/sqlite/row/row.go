@@ -28,7 +28,7 @@ type Scanner interface{ Scan(dest ...any) error }
 // The columns, in the order in which they are read.
 const (
 	MatchColumns  = `seq, id, jail, kind, addr, subject, count, time, user, text, ignored`
-	BanColumns    = `seq, jail, subject, since, until, failures, nth, cause, node, reason`
+	BanColumns    = `seq, jail, subject, since, until, failures, nth, cause, node, reason, addr`
 	LiftColumns   = `seq, jail, subject, at, who`
 	HeldColumns   = `seq, target, subject, sent, held, released, theirs, packets`
 	NoticeColumns = `id, kind, time, jail, subject, until, failures, nth, user, text, target`
@@ -45,7 +45,7 @@ func Match(r Scanner) (e edgeban.Event, err error) {
 // Ban reads BanColumns.
 func Ban(r Scanner) (e edgeban.Event, err error) {
 	var b edgeban.Ban
-	err = r.Scan(&e.Seq, &b.Jail, asSubject{&b.Subject}, asTime{&b.Since}, asTime{&b.Until}, &b.Failures, &b.Nth, &b.Cause, &b.Node, &b.Reason)
+	err = r.Scan(&e.Seq, &b.Jail, asSubject{&b.Subject}, asTime{&b.Since}, asTime{&b.Until}, &b.Failures, &b.Nth, &b.Cause, &b.Node, &b.Reason, asAddr{&b.Addr})
 	e.Fact = b
 	return e, err
 }
@@ -102,8 +102,8 @@ func Insert(e edgeban.Event) (query string, args []any) {
 		return `insert into match (` + MatchColumns + `) values (?,?,?,?,?,?,?,?,?,?,?) on conflict do nothing`,
 			[]any{e.Seq, f.ID, f.Jail, int64(f.Kind), address(f.Addr), found(f.Subject, f.Addr), f.Count, Time(f.Time), f.User, f.Text, f.Ignored}
 	case edgeban.Ban:
-		return `insert into ban (` + BanColumns + `) values (?,?,?,?,?,?,?,?,?,?) on conflict do nothing`,
-			[]any{e.Seq, f.Jail, Subject(f.Subject), Time(f.Since), Time(f.Until), f.Failures, f.Nth, f.Cause, f.Node, f.Reason}
+		return `insert into ban (` + BanColumns + `) values (?,?,?,?,?,?,?,?,?,?,?) on conflict do nothing`,
+			[]any{e.Seq, f.Jail, Subject(f.Subject), Time(f.Since), Time(f.Until), f.Failures, f.Nth, f.Cause, f.Node, f.Reason, address(f.Addr)}
 	case edgeban.Lift:
 		return `insert into lift (` + LiftColumns + `) values (?,?,?,?,?) on conflict do nothing`,
 			[]any{e.Seq, f.Jail, Subject(f.Subject), Time(f.At), f.By}
@@ -141,7 +141,7 @@ func Normal(f edgeban.Fact) edgeban.Fact {
 		f.Addr, f.Subject, f.Time = f.Addr.Unmap().WithZone(""), f.Subject.Masked(), Moment(f.Time)
 		return f
 	case edgeban.Ban:
-		f.Subject, f.Since, f.Until = f.Subject.Masked(), Moment(f.Since), Moment(f.Until)
+		f.Subject, f.Addr, f.Since, f.Until = f.Subject.Masked(), f.Addr.Unmap().WithZone(""), Moment(f.Since), Moment(f.Until)
 		return f
 	case edgeban.Lift:
 		f.Subject, f.At = f.Subject.Masked(), Moment(f.At)

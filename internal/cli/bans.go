@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/edgeban/edgeban/internal/web"
+)
+
+func bans(ctx context.Context, e *env, args []string) error {
+	c, rest, err := e.client("bans", args, nil)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 0 {
+		return usagef("bans takes no arguments; edgeban why ADDRESS tells about one")
+	}
+	bans, err := c.Bans(ctx)
+	if err != nil {
+		return err
+	}
+	if e.json {
+		return e.print(bans)
+	}
+	e.bans(bans, time.Now())
+	return nil
+}
+
+// bans shows bans on 80 columns.
+func (e *env) bans(bans []web.Ban, now time.Time) {
+	if len(bans) == 0 {
+		fmt.Fprintln(e.stdout, "nobody is banned")
+		return
+	}
+	rows, held := [][]string{{"SUBJECT", "JAIL", "SINCE", "LEFT", "FAILS", "HELD BY"}}, 0
+	for _, b := range bans {
+		by, all := holders(b)
+		if all {
+			held++
+		}
+		rows = append(rows, []string{
+			subject(b.Subject), clean(b.Jail, 15), clock(b.Since, now), left(b.Until, now), number(int64(b.Failures)), by,
+		})
+	}
+	e.columns("llllrl", rows)
+	fmt.Fprintf(e.stdout, "%s, %d held\n", count(len(bans), "ban"), held)
+}
+
+// holders says who holds a ban, in the fewest words that are true, and whether all
+// do that it was sent to.
+func holders(b web.Ban) (text string, all bool) {
+	var yes, sent []string
+	for _, h := range b.Held {
+		switch {
+		case !h.Released.IsZero():
+		case !h.Held.IsZero():
+			yes = append(yes, clean(h.Target, 20))
+		case !h.Sent.IsZero():
+			sent = append(sent, clean(h.Target, 20))
+		}
+	}
+	switch {
+	case len(yes) > 0 && len(sent) > 0:
+		return strings.Join(yes, ",") + " not " + strings.Join(sent, ","), false
+	case len(yes) > 0:
+		return strings.Join(yes, ","), true
+	case len(sent) > 0:
+		return "sent to " + strings.Join(sent, ","), false
+	case b.Refused != "":
+		return "none: " + clean(b.Refused, 200), false
+	}
+	return "not yet", false
+}
