@@ -106,7 +106,7 @@ func (s *show) stage(ctx context.Context) (config.Config, error) {
 	}
 	srv := &http.Server{Handler: s.ntfy, ReadHeaderTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { srv.Close() })
-	go srv.Serve(l) // ends with ctx
+	go func() { _ = srv.Serve(l) }() // ends with ctx
 
 	if s.log, err = os.OpenFile(filepath.Join(s.dir, "dovecot.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		return config.Config{}, err

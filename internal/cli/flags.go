@@ -17,7 +17,7 @@ import (
 func (e *env) parse(name string, args []string, more func(*flag.FlagSet)) ([]string, error) {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.StringVar(&e.config, "config", os.Getenv("EDGEBAN_CONFIG"), "the configuration `FILE`, also EDGEBAN_CONFIG; "+defaultConfig+" unless said")
+	fs.StringVar(&e.config, "config", os.Getenv("EDGEBAN_CONFIG"), "`FILE` in place of "+defaultConfig+" (EDGEBAN_CONFIG)")
 	if more != nil {
 		more(fs)
 	}
@@ -45,14 +45,14 @@ func (e *env) help(fs *flag.FlagSet) {
 	fmt.Fprintf(e.stdout, "%s\n\nusage: %s\n\n", c.does, strings.TrimSpace("edgeban "+c.name+" [FLAGS] "+c.args))
 	fs.VisitAll(func(f *flag.Flag) {
 		value, text := flag.UnquoteUsage(f)
-		fmt.Fprintf(e.stdout, "  %-20s %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
+		fmt.Fprintf(e.stdout, "  %-18s %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
 	})
 }
 
 // client reads the flags of a command that talks to the daemon.
 func (e *env) client(name string, args []string, more func(*flag.FlagSet)) (*web.Client, []string, error) {
 	rest, err := e.parse(name, args, func(fs *flag.FlagSet) {
-		fs.StringVar(&e.socket, "socket", os.Getenv("EDGEBAN_SOCKET"), "the daemon's socket `FILE`, also EDGEBAN_SOCKET")
+		fs.StringVar(&e.socket, "socket", os.Getenv("EDGEBAN_SOCKET"), "`FILE` of the daemon's socket (EDGEBAN_SOCKET)")
 		fs.BoolVar(&e.json, "json", false, "print JSON")
 		if more != nil {
 			more(fs)

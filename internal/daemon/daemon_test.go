@@ -61,7 +61,7 @@ func (l *logBuffer) String() string {
 }
 
 func newSite(t *testing.T) *site {
-	dir, err := os.MkdirTemp("", "eb") // short: a socket's path has room for 107 bytes
+	dir, err := os.MkdirTemp("", "eb") //nolint:usetesting // a socket's path has room for 107 bytes only
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,9 +58,18 @@ func TestStarStandsForAnyText(t *testing.T) {
 		pattern, s string
 		want       bool
 	}{
-		{"a", "a", true}, {"a", "ab", false}, {"a*", "abc", true}, {"*c", "abc", true}, {"a*c", "ac", true},
-		{"postfix*/smtpd", "postfix/submission/smtpd", true}, {"postfix*/smtpd", "postfix/smtp", false},
-		{"a*b*c", "axbxc", true}, {"a*b*c", "axc", false}, {"", "", true}, {"", "x", false}, {"*", "", true},
+		{"a", "a", true},
+		{"a", "ab", false},
+		{"a*", "abc", true},
+		{"*c", "abc", true},
+		{"a*c", "ac", true},
+		{"postfix*/smtpd", "postfix/submission/smtpd", true},
+		{"postfix*/smtpd", "postfix/smtp", false},
+		{"a*b*c", "axbxc", true},
+		{"a*b*c", "axc", false},
+		{"", "", true},
+		{"", "x", false},
+		{"*", "", true},
 	} {
 		if got := glob(tt.pattern, []byte(tt.s)); got != tt.want {
 			t.Errorf("%q on %q: got %v, want %v", tt.pattern, tt.s, got, tt.want)

@@ -24,7 +24,7 @@ func Parse(file string, data []byte) (*Filter, error) {
 		return nil, broken(file, err)
 	}
 	if len(doc.Content) == 0 {
-		return nil, fmt.Errorf("%s:1:1: the file is empty; write at least failures:", file)
+		return nil, fmt.Errorf("%s:1:1: the file is empty; write at least a list of failures", file)
 	}
 	r.filter(f, doc.Content[0])
 	if len(r.errs) > 0 {

@@ -9,7 +9,7 @@ import (
 
 func TestMistakesOfAFileHaveAPlaceAndAWayOut(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
-		{"", "test.yaml:1:1: the file is empty; write at least failures:"},
+		{"", "test.yaml:1:1: the file is empty; write at least a list of failures"},
 		{"description: x\n", "test.yaml:1:1: a filter without failures finds nothing; write failures: and a list of patterns"},
 		{"failure: []\n", `test.yaml:1:1: a filter has no "failure"; write one of description,`},
 		{"- x\n", "test.yaml:1:1: a filter is a mapping; write description: and what belongs to it"},

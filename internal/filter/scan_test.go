@@ -14,14 +14,6 @@ import (
 	edgeban "github.com/edgeban/edgeban"
 )
 
-func parse(t testing.TB, text string) *Filter {
-	f, err := Parse("test.yaml", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
 // chunks scans each text as a chunk of one stream.
 func chunks(s *Scanner, base int64, texts ...string) (all []edgeban.Match) {
 	for _, text := range texts {

@@ -214,7 +214,8 @@ func aFailureIsToldAndMended(t *testing.T, b *bench) {
 
 func whatDoesNotFitNeverArrives(t *testing.T, b *bench) {
 	refused := []netip.Prefix{
-		{}, netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0"),
+		{},
+		netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0"),
 		netip.PrefixFrom(netip.MustParseAddr("::ffff:203.0.113.9"), 128),
 		netip.PrefixFrom(netip.MustParseAddr("203.0.113.77"), 24),
 	}

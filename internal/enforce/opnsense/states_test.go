@@ -20,7 +20,8 @@ func TestOnlyPlainIPv4StatesAreKilled(t *testing.T) {
 	f := firewall(External, opnsensetest.ShowStates)
 	mine := opnsensetest.State{ID: "1/a", Src: "203.0.113.5", Dst: "192.168.1.10"}
 	others := []opnsensetest.State{
-		{ID: "2/a", Src: "192.168.1.20", Dst: "198.51.100.7"}, {ID: "3/a", Src: "2001:db8::5", Dst: "2001:db8:1::1"},
+		{ID: "2/a", Src: "192.168.1.20", Dst: "198.51.100.7"},
+		{ID: "3/a", Src: "2001:db8::5", Dst: "2001:db8:1::1"},
 		{ID: "4/a", Src: "203.0.113.50", Dst: "192.168.1.10"},
 	}
 	f.SetStates(append(others, mine)...)

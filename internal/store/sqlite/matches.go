@@ -42,7 +42,7 @@ func (s *Store) recorded(ctx context.Context, id string) bool {
 	if _, ok := s.waiting[id]; ok {
 		return true
 	}
-	st, err := s.prepare(ctx, `select 1 from match where id = ?`)
+	st, err := s.prepare(ctx, `select 1 from match where id = ?`) //nolint:sqlclosecheck // kept in s.prepared
 	if err != nil {
 		return false
 	}

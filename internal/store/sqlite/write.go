@@ -219,7 +219,7 @@ func (s *Store) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 func (s *Store) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	st, err := s.prepare(ctx, query)
+	st, err := s.prepare(ctx, query) //nolint:sqlclosecheck // kept in s.prepared
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package opnsensetest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -156,7 +157,8 @@ func (w *recorder) WriteHeader(status int)      { w.status = status }
 // serve reports whether the connection was cut.
 func (w *recorder) serve(h http.Handler, r *http.Request) (cut bool) {
 	defer func() {
-		if got := recover(); got == http.ErrAbortHandler {
+		got := recover()
+		if err, ok := got.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			cut = true
 		} else if got != nil {
 			panic(got)

@@ -10,8 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/pem"
-	"io"
-	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -66,11 +65,11 @@ func (f *Firewall) ListenRedirect(url string) (string, error) {
 }
 
 func (f *Firewall) serve(l net.Listener, h http.Handler) {
-	s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second}
+	s := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), ReadHeaderTimeout: 10 * time.Second}
 	f.open.mu.Lock()
 	f.open.servers = append(f.open.servers, s)
 	f.open.mu.Unlock()
-	go s.Serve(l) //nolint:errcheck // ends with Close, which is its only error
+	go func() { _ = s.Serve(l) }() // ends with Close, which is its only error
 }
 
 // Close ends every listener.

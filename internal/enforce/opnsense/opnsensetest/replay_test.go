@@ -117,7 +117,9 @@ func recorded() *Firewall {
 		},
 		Aliases: []Alias{
 			{Name: AliasName, UUID: "a0000000-0000-4000-8000-000000000001"},
-			{Name: "f2b_host", Type: "host"}, {Name: "f2b_net", Type: "network"}, {Name: "f2b_ports", Type: "port"},
+			{Name: "f2b_host", Type: "host"},
+			{Name: "f2b_net", Type: "network"},
+			{Name: "f2b_ports", Type: "port"},
 			{Name: "f2b_url", Type: "urltable", Fetched: []string{
 				"203.0.113.100", "203.0.113.101", "198.51.100.0/25", "2001:db8::100", "!203.0.113.200", "1.2.3.4/30", "192.0.2.7",
 			}},
