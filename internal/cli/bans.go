@@ -34,17 +34,17 @@ func (e *env) bans(bans []web.Ban, now time.Time) {
 		fmt.Fprintln(e.stdout, "nobody is banned")
 		return
 	}
-	rows, held := [][]string{{"SUBJECT", "JAIL", "SINCE", "LEFT", "FAILS", "HELD BY"}}, 0
+	rows, held := [][]string{{"SUBJECT", "JAIL", "AGE", "LEFT", "HELD BY"}}, 0
 	for _, b := range bans {
 		by, all := holders(b)
 		if all {
 			held++
 		}
 		rows = append(rows, []string{
-			subject(b.Subject), clean(b.Jail, 15), clock(b.Since, now), left(b.Until, now), number(int64(b.Failures)), by,
+			subject(b.Subject), clean(b.Jail, 15), span(max(0, now.Sub(b.Since))), left(b.Until, now), by,
 		})
 	}
-	e.columns("llllrl", rows)
+	e.columns("lllll", rows)
 	fmt.Fprintf(e.stdout, "%s, %d held\n", count(len(bans), "ban"), held)
 }
 

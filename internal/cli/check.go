@@ -128,7 +128,7 @@ func (e *env) checkLog(glob string, problem func(string)) {
 			problem(fmt.Sprintf("log %s: %v", p, err))
 			continue
 		}
-		fmt.Fprintf(e.stdout, "  log %s: %s\n", clean(p, 400), bytes(n))
+		fmt.Fprintf(e.stdout, "  log %s: %s\n", clean(p, 400), volume(n))
 	}
 }
 

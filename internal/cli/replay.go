@@ -153,7 +153,7 @@ func (e *env) summary(r *daemon.Replay, bans int, size int64, took time.Duration
 		return nil
 	}
 	fmt.Fprintf(e.stdout, "%s, %s, %d ignored, %s; %s in %s\n", count(int(s.Lines), "line"), count(int(s.Failures), "failure"), s.Ignored,
-		count(bans, "ban"), bytes(size), took.Round(time.Millisecond))
+		count(bans, "ban"), volume(size), took.Round(time.Millisecond))
 	if s.Undated > 0 {
 		fmt.Fprintf(e.stdout, "%s without a date that edgeban knows: left out\n", count(int(s.Undated), "failing line"))
 	}

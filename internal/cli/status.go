@@ -106,7 +106,7 @@ func (e *env) statusStreams(streams []web.Stream, now time.Time) {
 	}
 	rows := [][]string{{"LOG", "SIZE", "BEHIND", "LAST READ"}}
 	for _, s := range streams {
-		rows = append(rows, []string{tail(s.Origin, 44), bytes(s.Size), bytes(s.Size - s.Offset), clock(s.Read, now)})
+		rows = append(rows, []string{tail(s.Origin, 44), volume(s.Size), volume(s.Size - s.Offset), clock(s.Read, now)})
 		if s.Skipped > 0 {
 			rows = append(rows, []string{count(int(s.Skipped), "line") + " longer than 64 KiB: skipped"})
 		}

@@ -89,8 +89,8 @@ func left(until, now time.Time) string {
 	return span(until.Sub(now))
 }
 
-// bytes shows a size.
-func bytes(n int64) string {
+// volume shows a size.
+func volume(n int64) string {
 	switch {
 	case n < 1000:
 		return fmt.Sprintf("%d B", n)

@@ -123,18 +123,16 @@ func banMoment(w web.Why, b web.Ban) moment {
 }
 
 func holdMoments(h web.Hold) (ms []moment) {
-	add := func(at time.Time, text string) {
-		if !at.IsZero() {
-			ms = append(ms, moment{at, text + " " + clean(h.Target, 40), ""})
+	target := clean(h.Target, 40)
+	held := "HELD by " + target
+	if h.Foreign {
+		held = "seen in " + target + ", where somebody else put it"
+	}
+	for _, m := range []moment{{h.Sent, "sent to " + target, ""}, {h.Held, held, ""}, {h.Released, "released by " + target, ""}} {
+		if !m.at.IsZero() {
+			ms = append(ms, m)
 		}
 	}
-	add(h.Sent, "sent to")
-	if h.Foreign {
-		add(h.Held, "seen in (not made by us)")
-	} else {
-		add(h.Held, "HELD by")
-	}
-	add(h.Released, "released by")
 	return ms
 }
 

@@ -143,6 +143,7 @@ func (g *generation) inspect(ctx context.Context) {
 			text = fmt.Sprintf("jail %s: %s", w.c.Name, *s)
 		}
 		g.check(ctx, "skew "+w.c.Name, text)
+		g.check(ctx, "proxy "+w.c.Name, w.vantage.diagnosis(w.c.Name))
 	}
 	if g.files == nil {
 		return

@@ -92,21 +92,16 @@ func (j *judge) follow(ctx context.Context, warm edgeban.Seq) error {
 		if err != nil {
 			return fmt.Errorf("watch: %w", err)
 		}
-		b, decided := j.take(ev, ev.Seq <= warm)
-		if !decided {
-			continue
-		}
-		m := cause(ev.Fact)
-		b.Addr = m.Addr
-		if err := j.ledger.Impose(context.WithoutCancel(ctx), b, j.notices(b, m)); err != nil {
+		if err := j.take(ctx, ev, ev.Seq <= warm); err != nil {
 			return fmt.Errorf("impose: %w", err)
 		}
-		j.log.Info("ban", "jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "until", b.Until)
 	}
 	return nil
 }
 
-func (j *judge) take(ev edgeban.Event, silent bool) (edgeban.Ban, bool) {
+// take folds an event and imposes what is decided, in one step for whoever takes
+// a snapshot: a fold that knows a ban which nobody imposed would never impose it.
+func (j *judge) take(ctx context.Context, ev edgeban.Event, silent bool) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.at, j.dirty = ev.Seq, true
@@ -116,9 +111,19 @@ func (j *judge) take(ev edgeban.Event, silent bool) (edgeban.Ban, bool) {
 	defer func() { j.counting = j.fold.Len() }()
 	if silent {
 		j.fold.Warm(ev)
-		return edgeban.Ban{}, false
+		return nil
 	}
-	return j.fold.Observe(ev)
+	b, decided := j.fold.Observe(ev)
+	if !decided {
+		return nil
+	}
+	m := cause(ev.Fact)
+	b.Addr = m.Addr
+	if err := j.ledger.Impose(context.WithoutCancel(ctx), b, j.notices(b, m)); err != nil {
+		return err
+	}
+	j.log.Info("ban", "jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "until", b.Until)
+	return nil
 }
 
 // cause returns the words that a decision goes back to.

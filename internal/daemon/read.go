@@ -39,6 +39,7 @@ type watcher struct {
 
 	scanners map[string]*filter.Scanner // by stream
 	counters counters
+	vantage  vantage
 }
 
 type counters struct {
@@ -175,6 +176,9 @@ func (w *watcher) judgeable(m *edgeban.Match, list *never.List) {
 	if why, ok := list.Contains(m.Addr); ok {
 		m.Ignored = why
 	} else if why, ok := w.ignore.Load().Contains(m.Addr); ok {
+		m.Ignored = why
+	}
+	if why := w.vantage.look(*m); why != "" && m.Ignored == "" {
 		m.Ignored = why
 	}
 	m.Subject = list.Narrow(m.Subject, m.Addr)

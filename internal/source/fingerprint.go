@@ -75,3 +75,9 @@ func idOf(fi fs.FileInfo) fileID {
 	}
 	return fileID{dev: uint64(st.Dev), ino: uint64(st.Ino)} //nolint:unconvert // the widths differ between systems
 }
+
+// leads reports whether the file is at path now.
+func leads(path string, id fileID) bool {
+	fi, err := os.Stat(path)
+	return err == nil && idOf(fi) == id
+}

@@ -20,14 +20,10 @@ func expand(pattern string) ([]string, error) {
 		}
 		return []string{pattern}, nil
 	}
-	dir, last := filepath.Split(pattern)
-	folders, err := []string{""}, error(nil)
-	if dir != "" {
-		folders, err = expand(trimSlash(dir))
-	}
+	folders, err := expand(filepath.Dir(pattern))
 	var paths []string
 	for _, folder := range folders {
-		found, e := within(folder, last)
+		found, e := within(folder, filepath.Base(pattern))
 		paths = append(paths, found...)
 		err = errors.Join(err, e)
 	}
@@ -43,11 +39,7 @@ func within(folder, last string) ([]string, error) {
 		}
 		return []string{path}, nil
 	}
-	name := folder
-	if name == "" {
-		name = "."
-	}
-	entries, err := os.ReadDir(name)
+	entries, err := os.ReadDir(folder)
 	var paths []string
 	for _, e := range entries {
 		if ok, _ := filepath.Match(last, e.Name()); ok {
@@ -55,13 +47,6 @@ func within(folder, last string) ([]string, error) {
 		}
 	}
 	return paths, notMissing(err)
-}
-
-func trimSlash(dir string) string {
-	if t := strings.TrimRight(dir, "/"); t != "" {
-		return t
-	}
-	return "/"
 }
 
 func isMissing(err error) bool {

@@ -150,10 +150,6 @@ func (r *reader) stale() bool {
 			known[t.id] = true
 		}
 	}
-	leads := func(path string, to fileID) bool {
-		fi, err := os.Stat(path)
-		return err == nil && idOf(fi) == to
-	}
 	for _, t := range r.tails {
 		if t.f != nil && !t.gone && !leads(t.path, t.id) {
 			return true

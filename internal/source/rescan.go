@@ -115,9 +115,6 @@ func (r *reader) siblings(folder string) ([]sight, error) {
 	var all []sight
 	for _, e := range entries {
 		path := filepath.Join(folder, e.Name())
-		if folder == "." {
-			path = e.Name()
-		}
 		if e.IsDir() || compressed(path) || isSilly(e.Name()) {
 			continue
 		}
@@ -144,17 +141,13 @@ func (r *reader) place(t *tail, found []sight, now time.Time) {
 		t.replaced = errors.Is(err, errReplaced)
 		return
 	}
-	leads := func(path string) bool {
-		fi, err := os.Stat(path)
-		return err == nil && idOf(fi) == t.id
-	}
 	switch {
-	case leads(t.origin):
+	case leads(t.origin, t.id):
 		r.move(t, t.origin)
 		t.at = now
-	case leads(t.path):
+	case leads(t.path, t.id):
 		r.move(t, t.path)
-	case leads(t.real):
+	case leads(t.real, t.id):
 		r.move(t, t.real)
 	default:
 		beside, _ := r.siblings(filepath.Dir(t.origin))

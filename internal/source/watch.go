@@ -98,10 +98,8 @@ func (w *watcher) wait(ctx context.Context, r *reader) {
 // hear tells the reader where to look.
 func hear(r *reader, ev fsnotify.Event) {
 	path := filepath.Clean(ev.Name)
-	if ev.Op == fsnotify.Write {
-		r.written(path)
-		return
-	}
 	r.written(path)
-	r.renamed(path, time.Now())
+	if ev.Op != fsnotify.Write {
+		r.renamed(path, time.Now())
+	}
 }
