@@ -153,6 +153,13 @@ func (g *generation) run(parent context.Context) error {
 			return fmt.Errorf("outbox: %w", err)
 		}
 	}
+	head, _, err := g.store.Head(context.WithoutCancel(parent))
+	if err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	for _, j := range g.judges {
+		j.began = head
+	}
 	eg, ctx := errgroup.WithContext(parent)
 	const look = 5 * time.Minute
 	eg.Go(func() error { return g.finder.Run(ctx, look, func(l *never.List) { g.never.Store(l) }) })

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +54,7 @@ func TestKilledAtAnyMomentLosesAndDoublesNothing(t *testing.T) {
 	kills, seed := number(t, killsEnv, 25), number(t, seedEnv, uint64(time.Now().UnixNano()))
 	t.Logf("%s=%d %s=%d", killsEnv, kills, seedEnv, seed)
 	s := newSiege(t, seed)
+	t.Cleanup(func() {if t.Failed() { os.WriteFile("/tmp/w/fail.log."+fmt.Sprint(seed), []byte(s.out.String()), 0o600); exec.Command("cp", "-r", s.dir, "/tmp/w/faildir."+fmt.Sprint(seed)).Run() }})
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
@@ -80,7 +82,6 @@ func TestKilledAtAnyMomentLosesAndDoublesNothing(t *testing.T) {
 	}
 	s.judgeLedger()
 	s.judgeMessages()
-	if t.Failed() { os.WriteFile("/tmp/w/fail.log", []byte(s.out.String()), 0o600); exec.Command("cp", "-r", s.dir, "/tmp/w/faildir."+fmt.Sprint(seed)).Run() }
 }
 
 // besieged is the child: a daemon, until it is killed or its parent is gone.
@@ -146,7 +147,7 @@ type published struct {
 
 const (
 	maxRetry = 5
-	unheard  = 12                      // bans that may wait to be told: a message names 20 at most
+	unheard  = 6                       // bans that may wait to be told: a message names 20, and what is unsure is told again
 	surely   = 1500 * time.Millisecond // the longest time from an answer of ntfy to its note in the ledger
 )
 
@@ -255,10 +256,10 @@ func (s *siege) publish(life int, w http.ResponseWriter, r *http.Request) {
 			p := published{life, subjects(m.Title + " " + m.Message), time.Now(), failed != nil}
 			s.messages = append(s.messages, p)
 			for _, subject := range p.about {
-				s.told[subject] = true
+				s.told[subject] = s.told[subject] || !p.lost
 			}
-			if len(p.about) == 0 {
-				s.Errorf("a message about nobody: %+v", m)
+			if len(p.about) == 0 || strings.Contains(m.Message, "… and ") {
+				s.Errorf("a message about nobody, or about more than it names: %+v", m)
 			}
 		}
 		if failed != nil {
@@ -484,6 +485,7 @@ func (s *siege) drain() {
 		}
 		select {
 		case <-limit:
+			pprof.Lookup("goroutine").WriteTo(os.Stdout, 1)
 			s.Fatalf("after a minute %d of %d failures of %s were counted (%v)\n%s", n, s.written[subject], subject, err, s.tail())
 		case <-time.After(2 * time.Millisecond):
 		}

@@ -28,6 +28,7 @@ type judge struct {
 	now    func() time.Time
 	sure   func() bool // the clock is to be believed
 	forget time.Duration
+	began  edgeban.Seq // the head before anything was read under these rules
 
 	mu       sync.Mutex
 	fold     *jail.Jail
@@ -58,18 +59,14 @@ func (j *judge) run(ctx context.Context) error {
 // are taken in without judging: those that were there before this jail, and those
 // that other rules have judged.
 func (j *judge) restore(ctx context.Context) (edgeban.Seq, error) {
-	head, _, err := j.ledger.Head(ctx)
-	if err != nil {
-		return 0, err
-	}
 	j.fold, j.at = jail.New(j.c, j.forget), 0
 	s, err := j.ledger.Restore(ctx, j.c.Name)
 	switch {
 	case errors.Is(err, edgeban.ErrNotFound):
-		if head == 0 { // from here on a kill must not look like a first start
+		if j.began == 0 { // from here on a kill must not look like a first start
 			return 0, j.save(ctx)
 		}
-		return head, nil
+		return j.began, nil
 	case err != nil:
 		return 0, err
 	}
@@ -77,11 +74,11 @@ func (j *judge) restore(ctx context.Context) (edgeban.Seq, error) {
 	if err != nil {
 		j.log.Error("snapshot not read, counting again from the ledger", "jail", j.c.Name, "err", err)
 		j.fold = jail.New(j.c, j.forget)
-		return head, nil
+		return j.began, nil
 	}
 	j.at = s.At
 	if !same {
-		return head, nil
+		return j.began, nil
 	}
 	return s.At, nil
 }

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
@@ -25,8 +28,8 @@ type reader struct {
 	ledger edgeban.Ledger
 	never  *atomic.Pointer[never.List]
 
-	unsaved map[string]edgeban.Batch // cursors after lines that gave nothing, by stream
-	saved   time.Time
+	mu     sync.Mutex
+	parked []edgeban.Batch // cursors after lines that gave nothing, in the order of their chunks
 }
 
 // A watcher is a jail as its readers see it: what it reads and what it ignores.
@@ -48,60 +51,98 @@ type counters struct {
 }
 
 // lazily is how long the cursor of lines that gave nothing may stay unsaved: to
-// read them again after a crash changes nothing.
+// read them again after a crash changes nothing, and most lines give nothing.
 const lazily = time.Second
 
 // run reads until ctx is done or the source ends. Only the ledger's failure ends it early.
 func (r *reader) run(ctx context.Context, cursors map[string]string, trouble func(stream string, err error)) error {
-	r.unsaved = map[string]edgeban.Batch{}
+	ended := make(chan struct{})
+	var g errgroup.Group
+	g.Go(func() error { return r.unpark(ctx, ended) })
+	g.Go(func() error {
+		defer close(ended)
+		return r.read(ctx, cursors, trouble)
+	})
+	if err := g.Wait(); err != nil {
+		return fmt.Errorf("source %s: %w", r.name, err)
+	}
+	return nil
+}
+
+func (r *reader) read(ctx context.Context, cursors map[string]string, trouble func(stream string, err error)) error {
 	for c, err := range r.source.Chunks(ctx, cursors) {
-		if err != nil {
+		switch {
+		case err != nil:
 			trouble(c.Stream, err)
-			continue
-		}
-		if c.Seen {
+		case c.Seen:
 			r.recall(c)
-			continue
-		}
-		if err := r.record(ctx, r.batch(c), c); err != nil {
-			return fmt.Errorf("source %s: %w", r.name, err)
+		default:
+			if err := r.record(ctx, r.batch(c), len(c.Text) > 0); err != nil {
+				return err
+			}
 		}
 		if ctx.Err() != nil {
-			break
-		}
-	}
-	for _, b := range r.unsaved {
-		if err := r.ledger.Record(context.WithoutCancel(ctx), b); err != nil {
-			return fmt.Errorf("source %s: %w", r.name, err)
+			return nil
 		}
 	}
 	return nil
 }
 
-// record saves a batch and its cursor. While the ledger is full it waits: the
-// log is the queue.
-func (r *reader) record(ctx context.Context, b edgeban.Batch, c edgeban.Chunk) error {
-	if len(b.Matches) == 0 && !b.End && c.Read.Sub(r.saved) < lazily {
-		r.unsaved[b.Stream] = b
+// unpark saves what is parked every so often, and once more at the end.
+func (r *reader) unpark(ctx context.Context, ended <-chan struct{}) error {
+	tick := time.NewTicker(lazily)
+	defer tick.Stop()
+	for {
+		last := false
+		select {
+		case <-ended:
+			last = true
+		case <-tick.C:
+		}
+		r.mu.Lock()
+		err := r.save(ctx)
+		r.mu.Unlock()
+		if err != nil || last {
+			return err
+		}
+	}
+}
+
+// record saves a batch and its cursor, and whatever is parked before it: the
+// source counts on the order of its cursors. The cursor of lines that gave
+// nothing is parked.
+func (r *reader) record(ctx context.Context, b edgeban.Batch, text bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.parked); n > 0 && r.parked[n-1].Stream == b.Stream && len(r.parked[n-1].Matches) == 0 && !r.parked[n-1].End {
+		r.parked = r.parked[:n-1] // b's cursor is after it
+	}
+	r.parked = append(r.parked, b)
+	if len(b.Matches) == 0 && !b.End && text {
 		return nil
 	}
-	for {
-		err := r.ledger.Record(context.WithoutCancel(ctx), b)
-		if err == nil {
-			delete(r.unsaved, b.Stream)
-			r.saved = c.Read
-			return nil
-		}
-		if !errors.Is(err, edgeban.ErrFull) {
+	return r.save(ctx)
+}
+
+// save records what is parked. While the ledger is full it waits: the log is the
+// queue. What is left when ctx is done is read again.
+func (r *reader) save(ctx context.Context) error {
+	for len(r.parked) > 0 {
+		err := r.ledger.Record(context.WithoutCancel(ctx), r.parked[0])
+		switch {
+		case err == nil:
+			r.parked = r.parked[1:]
+			continue
+		case !errors.Is(err, edgeban.ErrFull):
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			delete(r.unsaved, b.Stream) // it is read again
 			return nil
 		case <-time.After(time.Second):
 		}
 	}
+	return nil
 }
 
 // batch scans a chunk with every jail that reads it.

@@ -135,11 +135,15 @@ func life(t *testing.T, path string, s *script) []edgeban.Ban {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r := &reader{name: "script", source: s, ledger: store, never: new(atomic.Pointer[never.List])}
+	head, _, err := store.Head(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var judges []*judge
 	for _, j := range dayJails() {
 		judges = append(judges, &judge{
 			c: j, ledger: store, lease: store, log: slog.New(slog.DiscardHandler), forget: 90 * 24 * time.Hour,
-			now: func() time.Time { return s.read[0] }, sure: func() bool { return true },
+			now: func() time.Time { return s.read[0] }, sure: func() bool { return true }, began: head,
 		})
 		if len(j.LogPath) == 0 {
 			continue

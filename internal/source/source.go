@@ -17,7 +17,8 @@ import (
 type Source interface {
 	// Chunks yields whole lines until ctx is done. The cursors are the saved
 	// cursors of this source's streams: whoever asks for the next chunk has
-	// recorded the last one's To, so a crash at any point reads on from there. A
+	// recorded the last one's To, so a crash at any point reads on from there. Who
+	// saves cursors late saves them in the order of their chunks, across streams. A
 	// chunk without text only moves a cursor, or ends a stream.
 	//
 	// An error is about one stream and names what to do. It does not end the
