@@ -41,7 +41,7 @@ func (e *env) bans(bans []web.Ban, now time.Time) {
 			held++
 		}
 		rows = append(rows, []string{
-			subject(b.Subject), clean(b.Jail, 15), span(max(0, now.Sub(b.Since))), left(b.Until, now), by,
+			subject(b.Subject), clean(b.Jail, 15), span(max(0, now.Sub(b.Since).Truncate(time.Second))), left(b.Until, now), by,
 		})
 	}
 	e.columns("lllll", rows)
@@ -63,7 +63,7 @@ func holders(b web.Ban) (text string, all bool) {
 	}
 	switch {
 	case len(yes) > 0 && len(sent) > 0:
-		return strings.Join(yes, ",") + " not " + strings.Join(sent, ","), false
+		return fmt.Sprintf("%d of %d: %s", len(yes), len(yes)+len(sent), strings.Join(yes, ",")), false
 	case len(yes) > 0:
 		return strings.Join(yes, ","), true
 	case len(sent) > 0:

@@ -71,6 +71,8 @@ func (e *env) main(args []string) int {
 		return 0
 	case errors.Is(err, errSaid):
 		return 1
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		err = errors.New("interrupted")
 	}
 	e.complain(err)
 	if _, ok := errors.AsType[usageError](err); ok {

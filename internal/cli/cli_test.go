@@ -80,6 +80,7 @@ func setup(env *testscript.Env) error {
 		"EDGEBAN_TEST_ROOT": env.WorkDir + "/root", "HOME": env.WorkDir + "/home", "TZ": "UTC",
 		"FIREWALL": url, "PIN": pin, "ALIAS": opnsensetest.AliasName, "KEY": opnsensetest.Key, "SECRET": opnsensetest.Secret,
 		"NTFY": ntfy.URL, "TOKEN": ntfyToken,
+		"GORACE": "atexit_sleep_ms=0", // a second for each command otherwise
 	} {
 		env.Setenv(name, value)
 	}

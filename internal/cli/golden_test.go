@@ -67,8 +67,15 @@ func fixedBans() []web.Ban {
 		{Subject: prefix("198.51.100.254"), Jail: "sshd", Since: ago(500 * time.Millisecond), Until: now.Add(time.Hour), Failures: 5, Held: []web.Hold{{Target: "opnsense", Sent: sent}}},
 		{Subject: prefix("10.9.8.7"), Jail: "sshd", Since: ago(time.Minute), Until: now.Add(-time.Second), Failures: 5, Refused: "a private address: its packets do not cross the edge"},
 		{Subject: prefix("192.0.2.7"), Jail: "manual", Since: ago(400 * 24 * time.Hour), Held: []web.Hold{{Target: "opnsense", Sent: sent, Held: held, Released: now}}},
-		{Subject: prefix("2001:db8:1234:5678:9abc:def0:1234:5678"), Jail: "dovecot", Since: ago(5 * time.Minute), Until: now.Add(55 * time.Minute), Failures: 5, Held: []web.Hold{{Target: "opnsense", Sent: sent, Held: held}}},
 	}
+}
+
+// longBans has a whole IPv6 address, which leaves little room.
+func longBans() []web.Ban {
+	return append(fixedBans(), web.Ban{
+		Subject: prefix("2001:db8:1234:5678:9abc:def0:1234:5678"), Jail: "dovecot", Since: ago(5 * time.Minute),
+		Until: now.Add(55 * time.Minute), Failures: 5, Held: []web.Hold{{Target: "opnsense", Sent: ago(time.Minute), Held: ago(time.Minute)}},
+	})
 }
 
 func line(at time.Duration, addr, user string) web.Line {
@@ -82,7 +89,7 @@ func line(at time.Duration, addr, user string) web.Line {
 func fixedWhy() web.Why {
 	const addr = "203.0.113.9"
 	flood, owner, later := line(303*time.Second, addr, "root"), line(301*time.Second, addr, "alice"), line(100*time.Second, addr, "evil\x1b[2J\u202e\n")
-	flood.Count, owner.Ignored, owner.Kind = 4, "ignoreip: home.example.org", "success"
+	flood.Count, later.Count, owner.Ignored, owner.Kind = 4, 9, "ignoreip: home.example.org", "success"
 	return web.Why{
 		Prefix: prefix(addr),
 		Lines:  []web.Line{line(30*time.Hour, addr, "root"), flood, owner, line(300250*time.Millisecond, addr, "admin"), later},
@@ -128,6 +135,7 @@ func TestRenderingIsWhatWasReviewed(t *testing.T) {
 		"status":         func(e *env) { e.status(fixedStatus()) },
 		"status-healthy": func(e *env) { e.status(healthy) },
 		"bans":           func(e *env) { e.bans(fixedBans(), now) },
+		"bans-long":      func(e *env) { e.bans(longBans(), now) },
 		"bans-none":      func(e *env) { e.bans(nil, now) },
 		"why":            func(e *env) { e.tell(fixedWhy(), now) },
 		"why-network":    func(e *env) { e.tell(fixedNetwork(), now) },
@@ -173,6 +181,7 @@ func TestTablesFitAScreen(t *testing.T) {
 	e.statusTargets(st.Targets, now)
 	e.statusStreams(st.Streams, now)
 	e.bans(fixedBans(), now)
+	e.bans(longBans(), now)
 	rows := 0
 	for l := range strings.Lines(b.String()) {
 		if strings.HasPrefix(l, "  ") {

@@ -10,7 +10,7 @@ import (
 // align a letter stands for a column: l for left, r for right. The last column is
 // cut where a screen of 80 ends. A row of one cell is a note to the row above.
 func (e *env) columns(align string, rows [][]string) {
-	const screen, least = 80, 12
+	const screen, least = 80, 9
 	width := make([]int, len(align))
 	for _, r := range rows {
 		for i, cell := range r {

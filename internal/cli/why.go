@@ -54,8 +54,8 @@ func (e *env) tell(w web.Why, now time.Time) {
 		if last.at.IsZero() || m.at.Format(time.DateOnly) != last.at.Format(time.DateOnly) {
 			fmt.Fprintf(e.stdout, "\n%s\n", m.at.Format("Mon Jan _2 2006"))
 		}
-		if d := m.at.Sub(last.at); !last.at.IsZero() && d >= time.Millisecond {
-			gap = "+" + span(d)
+		if !last.at.IsZero() && m.at.Sub(last.at) >= time.Millisecond {
+			gap = strings.Replace("+"+between(last.at, m.at), "+<", "<", 1)
 		}
 		fmt.Fprintf(e.stdout, "  %s %8s  %s\n", m.at.Format("15:04:05.000"), gap, m.text)
 		if m.more != "" {
@@ -69,6 +69,16 @@ func (e *env) tell(w web.Why, now time.Time) {
 		}
 		fmt.Fprintf(e.stdout, "proof: %s\n", text)
 	}
+}
+
+// between shows the time from a to b. Most stamps in logs have no fraction of a
+// second: what is less is not known then.
+func between(a, b time.Time) string {
+	d := b.Sub(a)
+	if a.Nanosecond() == 0 && d > 0 && d < time.Second {
+		return "<1s"
+	}
+	return span(d)
 }
 
 // moments is what happened, in its order.
@@ -206,7 +216,7 @@ func proofs(w web.Why) (lines []string) {
 		case h.Sent.Before(b.Since) && h.Released.IsZero() && !h.Held.IsZero():
 			lines = append(lines, target+" held it already when it was banned")
 		case !h.Sent.Before(b.Since):
-			lines = append(lines, start+" -> "+span(h.Sent.Sub(b.Since))+" -> sent to "+target+outcome(h))
+			lines = append(lines, start+" -> "+between(b.Since, h.Sent)+" -> sent to "+target+outcome(h))
 		}
 	}
 	switch {

@@ -56,9 +56,11 @@ func TestKilledAtAnyMomentLosesAndDoublesNothing(t *testing.T) {
 	s := newSiege(t, seed)
 	t.Cleanup(func() {if t.Failed() { os.WriteFile("/tmp/w/fail.log."+fmt.Sprint(seed), []byte(s.out.String()), 0o600); exec.Command("cp", "-r", s.dir, "/tmp/w/faildir."+fmt.Sprint(seed)).Run() }})
 	over := make(chan struct{})
+	var last *exec.Cmd
 	go func() {
 		defer close(over)
 		s.killDaemons(int(kills), rand.New(rand.NewPCG(seed, 2)))
+		last = s.begin() // who rotates may be waiting for it
 	}()
 	t.Cleanup(func() { <-over })
 	for going := true; going; {
@@ -72,11 +74,10 @@ func TestKilledAtAnyMomentLosesAndDoublesNothing(t *testing.T) {
 	s.attackers = nil // the others give up
 	s.firewall.Heal()
 	s.ntfy.Fail(ntfytest.None, 0)
-	last := s.begin()
+	s.end(last)
+	last = s.begin()
 	s.settle()
-	if err := errors.Join(last.Process.Signal(syscall.SIGTERM), s.bury(last)); err != nil {
-		t.Errorf("the end of the last daemon: %v\n%s", err, s.tail())
-	}
+	s.end(last)
 	if strings.Contains(s.out.String(), "DATA RACE") {
 		t.Errorf("a race:\n%s", s.out)
 	}
@@ -200,6 +201,18 @@ func (s *siege) bury(cmd *exec.Cmd) error {
 	fmt.Fprintf(s.out, "--- %s daemon %d ended: %v\n", time.Now().Format(time.RFC3339Nano), len(s.ends), err)
 	s.ends = append(s.ends, time.Now())
 	return err
+}
+
+// end stops a daemon as a service manager does.
+func (s *siege) end(cmd *exec.Cmd) {
+	s.Helper()
+	s.until("the daemon is up", func() bool {
+		_, err := s.client.Status(s.Context())
+		return err == nil
+	})
+	if err := errors.Join(cmd.Process.Signal(syscall.SIGTERM), s.bury(cmd)); err != nil {
+		s.Errorf("the end of a daemon: %v\n%s", err, s.tail())
+	}
 }
 
 // killDaemons starts a daemon and kills it, n times: while it starts, while it

@@ -69,7 +69,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer store.Close()
 	d.store = store
-	_, newest, err := store.Head(ctx)
+	_, newest, err := store.Head(context.WithoutCancel(ctx)) // to be stopped while starting is no error
 	if err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
