@@ -93,7 +93,7 @@ func moments(w web.Why) (ms []moment) {
 		ms = append(ms, moment{l.At, fmt.Sprintf("LIFTED in %s by %s", clean(l.Jail, 40), clean(l.By, 80)), ""})
 	}
 	for _, h := range w.Holds {
-		ms = append(ms, holdMoments(h)...)
+		ms = append(ms, holdMoments(w, h)...)
 	}
 	slices.SortStableFunc(ms, func(a, b moment) int { return a.at.Compare(b.at) })
 	return ms
@@ -132,8 +132,11 @@ func banMoment(w web.Why, b web.Ban) moment {
 	return moment{b.Since, text, ""}
 }
 
-func holdMoments(h web.Hold) (ms []moment) {
+func holdMoments(w web.Why, h web.Hold) (ms []moment) {
 	target := clean(h.Target, 40)
+	if h.Subject != w.Prefix && h.Subject.IsValid() {
+		target += " as " + subject(h.Subject)
+	}
 	held := "HELD by " + target
 	if h.Foreign {
 		held = "seen in " + target + ", where somebody else put it"

@@ -64,13 +64,13 @@ func (g *generation) holds(ctx context.Context) (map[netip.Prefix][]web.Hold, er
 }
 
 func hold(h edgeban.Held) web.Hold {
-	return web.Hold{Target: h.Target, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign}
+	return web.Hold{Subject: h.Subject, Target: h.Target, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign}
 }
 
 func (g *generation) describe(b edgeban.Ban, holds map[netip.Prefix][]web.Hold) web.Ban {
 	w := web.Ban{
 		Subject: b.Subject, Jail: b.Jail, Since: b.Since, Until: b.Until,
-		Failures: b.Failures, Nth: b.Nth, Reason: b.Reason,
+		Failures: b.Failures, Nth: b.Nth, Reason: b.Reason, Held: []web.Hold{},
 	}
 	w.Held = append(w.Held, holds[b.Subject]...)
 	if len(w.Held) == 0 && b.Addr.IsValid() { // a target that takes single addresses only
@@ -93,6 +93,7 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 	if !r.Subject.IsValid() {
 		return web.BanResult{}, &web.BadRequest{Text: "no address is given"}
 	}
+	r.Subject = web.Canonical(r.Subject)
 	list := g.never.Load()
 	if why, ok := list.Protects(r.Subject); ok {
 		return web.BanResult{}, &web.BadRequest{Text: fmt.Sprintf("%s is not banned: it is protected: %s", r.Subject, why)}
@@ -122,7 +123,7 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 	if err := g.store.Impose(ctx, b, []edgeban.Notice{n}); err != nil {
 		return web.BanResult{}, err
 	}
-	g.Log.Info("ban by hand", "subject", b.Subject, "until", b.Until)
+	g.Log.Info("ban by hand", "subject", b.Subject, "for", length(b))
 	return web.BanResult{Ban: g.describe(b, nil)}, nil
 }
 

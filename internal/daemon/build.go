@@ -170,7 +170,7 @@ func (g *generation) run(parent context.Context) error {
 		eg.Go(func() error {
 			l, err := g.daemon.feeds.listen(f.Addr())
 			if err != nil {
-				return fmt.Errorf("feed: %w", err)
+				return fmt.Errorf("feed: %w; give the feed of targets another listen address", err)
 			}
 			return f.Serve(ctx, l)
 		})

@@ -119,8 +119,16 @@ func (j *judge) take(ctx context.Context, ev edgeban.Event, silent bool) error {
 	if err := j.ledger.Impose(context.WithoutCancel(ctx), b, j.notices(b, m)); err != nil {
 		return err
 	}
-	j.log.Info("ban", "jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "until", b.Until)
+	j.log.Info("ban", "jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "for", length(b))
 	return nil
+}
+
+// length is how long a ban stands, for people.
+func length(b edgeban.Ban) string {
+	if b.Until.IsZero() {
+		return "ever"
+	}
+	return config.FormatDuration(b.Until.Sub(b.Since).Round(time.Second))
 }
 
 // cause returns the words that a decision goes back to.

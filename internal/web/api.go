@@ -101,11 +101,12 @@ type Ban struct {
 
 // Hold is one ban at one target. It is held if Held is set.
 type Hold struct {
-	Target   string    `json:"target"`
-	Sent     time.Time `json:"sent,omitzero"`
-	Held     time.Time `json:"held,omitzero"`
-	Released time.Time `json:"released,omitzero"`
-	Foreign  bool      `json:"foreign,omitempty"`
+	Subject  netip.Prefix `json:"subject"` // the entry: the ban's subject, or its address where a target takes no networks
+	Target   string       `json:"target"`
+	Sent     time.Time    `json:"sent,omitzero"`
+	Held     time.Time    `json:"held,omitzero"`
+	Released time.Time    `json:"released,omitzero"`
+	Foreign  bool         `json:"foreign,omitempty"`
 }
 
 // BanRequest asks for a ban by hand.

@@ -128,7 +128,7 @@ type failure struct {
 // ParsePrefix reads an address or a network as a person writes it.
 func ParsePrefix(text string) (netip.Prefix, error) {
 	if p, err := netip.ParsePrefix(text); err == nil {
-		return p.Masked(), nil
+		return Canonical(p), nil
 	}
 	a, err := netip.ParseAddr(text)
 	if err != nil || a.Zone() != "" {
@@ -136,4 +136,12 @@ func ParsePrefix(text string) (netip.Prefix, error) {
 	}
 	a = a.Unmap()
 	return netip.PrefixFrom(a, a.BitLen()), nil
+}
+
+// Canonical returns p without host bits, and as IPv4 if it is IPv4 written as IPv6.
+func Canonical(p netip.Prefix) netip.Prefix {
+	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+	}
+	return p.Masked()
 }
