@@ -125,6 +125,7 @@ type siege struct {
 	met       int                  // attackers so far
 	written   map[netip.Prefix]int // failing lines, by subject
 	open      []netip.Prefix       // subjects whose lines were not all seen in the ledger yet
+	known     map[string]bool      // logs of which something was seen in the ledger
 
 	mu       sync.Mutex // guards what follows
 	messages []published
@@ -156,7 +157,7 @@ func newSiege(t *testing.T, seed uint64) *siege {
 	s := &siege{
 		site: newSite(t), rand: rand.New(rand.NewPCG(seed, 1)),
 		foreign: []string{"192.0.2.200/32", "192.0.2.208/28", "2001:db8:ffff::/48"},
-		written: map[netip.Prefix]int{}, told: map[netip.Prefix]bool{},
+		written: map[netip.Prefix]int{}, known: map[string]bool{}, told: map[netip.Prefix]bool{},
 	}
 	s.firewall.Insert(opnsensetest.AliasName, s.foreign...)
 	c, err := s.load()
@@ -343,13 +344,7 @@ func (s *siege) writeTo(f *os.File) {
 			continue
 		}
 		subject := s.someone()
-		addr := subject.Addr()
-		if !subject.IsSingleIP() { // somewhere in the network
-			b := addr.As16()
-			b[15] = byte(1 + s.rand.IntN(3))
-			addr = netip.AddrFrom16(b)
-		}
-		text.WriteString(failure(addr.String(), fmt.Sprint("user", s.rand.IntN(100))) + "\n")
+		text.WriteString(s.failure(subject) + "\n")
 		who = append(who, subject)
 	}
 	cut := s.rand.IntN(4 * text.Len()) // a line may be half there for a while
@@ -360,11 +355,40 @@ func (s *siege) writeTo(f *os.File) {
 		s.pause(5)
 	}
 	for _, subject := range who {
-		s.written[subject]++
-		if !slices.Contains(s.open, subject) {
-			s.open = append(s.open, subject)
-		}
+		s.wrote(subject)
 	}
+}
+
+// failure is a line in which a login from subject fails now.
+func (s *siege) failure(subject netip.Prefix) string {
+	addr := subject.Addr()
+	if !subject.IsSingleIP() { // somewhere in the network
+		b := addr.As16()
+		b[15] = byte(1 + s.rand.IntN(3))
+		addr = netip.AddrFrom16(b)
+	}
+	return failure(addr.String(), fmt.Sprint("user", s.rand.IntN(100)))
+}
+
+func (s *siege) wrote(subject netip.Prefix) {
+	s.written[subject]++
+	if !slices.Contains(s.open, subject) {
+		s.open = append(s.open, subject)
+	}
+}
+
+// show waits until the ledger knows the log. Before that a file beside it is what
+// was there before edgeban came, and never read.
+func (s *siege) show(log string) {
+	if s.known[log] {
+		return
+	}
+	subject := s.subject(s.met)
+	s.met++
+	s.write(filepath.Base(log), s.failure(subject))
+	s.wrote(subject)
+	s.drain()
+	s.known[log] = true
 }
 
 // someone picks who fails next.
@@ -445,6 +469,7 @@ func (s *siege) must(err error) {
 
 // rename rotates as logrotate does. The writer goes on for a while in the old file.
 func (s *siege) rename(log string) {
+	s.show(log)
 	f, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	s.must(err)
 	defer f.Close()

@@ -59,33 +59,35 @@ func (j *judge) run(ctx context.Context) error {
 // are taken in without judging: those that were there before this jail, and those
 // that other rules have judged.
 func (j *judge) restore(ctx context.Context) (edgeban.Seq, error) {
-	j.fold, j.at = jail.New(j.c, j.forget), 0
+	fold, at, warm := jail.New(j.c, j.forget), edgeban.Seq(0), j.began
 	s, err := j.ledger.Restore(ctx, j.c.Name)
 	switch {
 	case errors.Is(err, edgeban.ErrNotFound):
-		if j.began == 0 { // from here on a kill must not look like a first start
-			return 0, j.save(ctx)
-		}
-		return j.began, nil
 	case err != nil:
 		return 0, err
+	default:
+		same, err := fold.Restore(s.State)
+		if err != nil {
+			j.log.Error("snapshot not read, counting again from the ledger", "jail", j.c.Name, "err", err)
+			fold = jail.New(j.c, j.forget)
+			break
+		}
+		if at = s.At; same {
+			warm = at
+		}
 	}
-	same, err := j.fold.Restore(s.State)
-	if err != nil {
-		j.log.Error("snapshot not read, counting again from the ledger", "jail", j.c.Name, "err", err)
-		j.fold = jail.New(j.c, j.forget)
-		return j.began, nil
+	j.mu.Lock()
+	j.fold, j.at = fold, at
+	j.mu.Unlock()
+	if j.began > 0 || at > 0 {
+		return warm, nil
 	}
-	j.at = s.At
-	if !same {
-		return j.began, nil
-	}
-	return s.At, nil
+	return warm, j.save(ctx) // from here on a kill must not look like a first start
 }
 
 // follow folds the events, in silence up to warm.
 func (j *judge) follow(ctx context.Context, warm edgeban.Seq) error {
-	for ev, err := range j.ledger.Watch(ctx, j.at) {
+	for ev, err := range j.ledger.Watch(ctx, j.judged()) {
 		if err != nil {
 			return fmt.Errorf("watch: %w", err)
 		}
@@ -94,6 +96,13 @@ func (j *judge) follow(ctx context.Context, warm edgeban.Seq) error {
 		}
 	}
 	return nil
+}
+
+// judged returns the Seq up to which everything is judged.
+func (j *judge) judged() edgeban.Seq {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.at
 }
 
 // take folds an event and imposes what is decided, in one step for whoever takes

@@ -265,19 +265,26 @@ func TestRecidiveCountsBansOfOthers(t *testing.T) {
 	}
 }
 
+// A million networks fail once each within two findtimes, beside an attacker who
+// fails every two minutes.
 func TestSlowAttackerIsNotForgottenInAFlood(t *testing.T) {
+	const flooders, slow = 1_000_000, 3
 	tp := play(t, rules(nil))
-	tp.j.max = 1000
-	tp.fail(attacker, 0)
-	for i := range 20_000 { // distinct /64s of one provider's network
-		p := netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, byte(i >> 12), byte(i >> 4), byte(i << 4)}), 64)
-		m := edgeban.Match{Jail: "sshd", Kind: edgeban.Failure, Addr: p.Addr(), Subject: p, Count: 1, Time: t0.Add(time.Minute)}
-		tp.event(m)
-		if n := tp.j.Len(); n > 1000 {
-			t.Fatalf("%d subjects are counted, want at most 1000", n)
+	var bans []edgeban.Ban
+	for i := range flooders {
+		if i%(flooders/slow) == 0 {
+			bans = append(bans, tp.fail(attacker, time.Duration(i/(flooders/slow))*2*time.Minute)...)
+		}
+		p := netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, byte(i >> 16), byte(i >> 8), byte(i)}), 64)
+		m := edgeban.Match{Jail: "sshd", Kind: edgeban.Failure, Addr: p.Addr(), Subject: p, Count: 1, Time: t0.Add(time.Duration(i) * 360 * time.Microsecond)}
+		if b, ok := tp.event(m); ok {
+			t.Fatalf("one failure is no ban: %v", b)
+		}
+		if n := tp.j.Len(); n > MaxSubjects {
+			t.Fatalf("%d subjects are counted, want at most %d", n, MaxSubjects)
 		}
 	}
-	if bans := tp.fail(attacker, 2*time.Minute, 3*time.Minute); len(bans) != 1 {
+	if len(bans) != 1 {
 		t.Errorf("the slow attacker beside the flood: %d bans, want 1", len(bans))
 	}
 }
