@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -47,7 +48,7 @@ type generation struct {
 func (d *daemon) build(c config.Config) (*generation, error) {
 	g := &generation{
 		daemon: d, c: c, targets: map[string]enforce.Target{}, troubles: map[string]string{},
-		finder: &never.Finder{Never: c.Never, Hosts: c.Hosts(), Log: d.Log},
+		finder: &never.Finder{Never: c.Never, Hosts: c.Hosts(), Memory: filepath.Join(d.Config.State, "names.json"), Log: d.Log},
 	}
 	for _, t := range c.Targets {
 		if err := g.addTarget(t); err != nil {
@@ -123,6 +124,7 @@ func (g *generation) addJail(c config.Jail) error {
 	}
 	w := &watcher{c: c, filter: f, fits: func(p netip.Prefix) bool { return g.fits(c, p) }, scanners: map[string]*filter.Scanner{}}
 	w.finder = never.NewIgnore(c.IgnoreIP, g.Log)
+	w.finder.Memory = filepath.Join(g.daemon.Config.State, "names-"+c.Name+".json")
 	g.watchers = append(g.watchers, w)
 	return nil
 }

@@ -29,15 +29,19 @@ type Finder struct {
 	// Interfaces returns the addresses of each network interface; nil for the system's.
 	Interfaces func() (map[string][]netip.Addr, error)
 
+	// Memory is a file that keeps what names resolved to over a restart; empty for none.
+	Memory string
+
 	Log *slog.Logger // told once of each problem; nil for nobody
 
 	jail bool // only the words count, and they are a jail's ignoreip
 
-	mu    sync.Mutex // one look at a time
-	own   map[string][]netip.Addr
-	names map[string]*name
-	files map[string]*file
-	told  map[string]bool // keys of the problems of the last look
+	mu      sync.Mutex // one look at a time
+	own     map[string][]netip.Addr
+	names   map[string]*name
+	files   map[string]*file
+	written string          // the content of Memory
+	told    map[string]bool // keys of the problems of the last look
 
 	problems atomic.Pointer[[]string]
 }
@@ -68,7 +72,9 @@ func (f *Finder) Find(ctx context.Context) *List {
 		f.host(&l)
 	}
 	ms := append(f.owners(&l), f.peers(&l)...)
+	f.recall()
 	f.resolve(ctx, namesOf(&l, ms))
+	f.remember()
 	for _, m := range ms {
 		f.add(&l, m)
 	}

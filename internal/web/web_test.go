@@ -58,7 +58,7 @@ func (d *desk) Adopt(context.Context) (web.AdoptResult, error) {
 // serve serves h on a unix socket until the test ends.
 func serve(t *testing.T, h http.Handler) (socket string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "eb") // short: a socket's path has room for 107 bytes
+	dir, err := os.MkdirTemp("", "eb") //nolint:usetesting // a socket's path has room for 107 bytes only
 	if err != nil {
 		t.Fatal(err)
 	}
