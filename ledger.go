@@ -50,7 +50,8 @@ type Ledger interface {
 
 	// Note writes down what targets hold. For each subject and target the fields
 	// of h replace those known. The notices enter the outbox in the same step; a
-	// call in which no h is new is a repetition and tells nobody.
+	// call in which no h is new is a repetition and tells nobody. That something
+	// was sent survives a loss of power, so that it is known as ours.
 	Note(ctx context.Context, hs []Held, notices []Notice) error
 
 	// Standing returns, for each key, the ban that stands at t and ends last.

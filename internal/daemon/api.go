@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -52,19 +51,34 @@ func (a api) Bans(ctx context.Context) ([]web.Ban, error) {
 func (g *generation) holds(ctx context.Context) (map[netip.Prefix][]web.Hold, error) {
 	out := map[netip.Prefix][]web.Hold{}
 	for _, t := range g.c.Targets {
-		hs, err := g.store.Holdings(ctx, t.Name)
+		hs, err := g.store.Holdings(ctx, place(t))
 		if err != nil {
 			return nil, err
 		}
 		for _, h := range hs {
-			out[h.Subject] = append(out[h.Subject], hold(h))
+			out[h.Subject] = append(out[h.Subject], g.hold(h))
 		}
 	}
 	return out, nil
 }
 
-func hold(h edgeban.Held) web.Hold {
-	return web.Hold{Subject: h.Subject, Target: h.Target, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign}
+// place says what a target is, however it is called: two names of one alias are
+// one place, and another alias under an old name is another one.
+func place(t config.Target) string {
+	if t.OPNsense != nil {
+		return t.OPNsense.URL + " " + t.OPNsense.Alias
+	}
+	return "feed " + t.Feed.Listen
+}
+
+func (g *generation) hold(h edgeban.Held) web.Hold {
+	name := h.Target
+	for _, t := range g.c.Targets {
+		if place(t) == h.Target {
+			name = t.Name
+		}
+	}
+	return web.Hold{Subject: h.Subject, Target: name, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign}
 }
 
 func (g *generation) describe(b edgeban.Ban, holds map[netip.Prefix][]web.Hold) web.Ban {
@@ -76,12 +90,8 @@ func (g *generation) describe(b edgeban.Ban, holds map[netip.Prefix][]web.Hold) 
 	if len(w.Held) == 0 && b.Addr.IsValid() { // a target that takes single addresses only
 		w.Held = append(w.Held, holds[netip.PrefixFrom(b.Addr, b.Addr.BitLen())]...)
 	}
-	for _, t := range g.c.Targets {
-		if w.Refused = g.refuse(t.Name, b); w.Refused == "" {
-			break
-		}
-	}
-	if len(g.c.Targets) == 0 {
+	w.Refused = g.refuse(b)
+	if !slices.ContainsFunc(g.c.Targets, func(t config.Target) bool { return g.sends(b.Jail, t.Name) }) {
 		w.Refused = "no target is configured"
 	}
 	return w
@@ -92,6 +102,9 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 	g := a.d.current.Load()
 	if !r.Subject.IsValid() {
 		return web.BanResult{}, &web.BadRequest{Text: "no address is given"}
+	}
+	if r.For == 0 {
+		return web.BanResult{}, &web.BadRequest{Text: "a ban of no time is none; give a duration, or a negative one for ever"}
 	}
 	r.Subject = web.Canonical(r.Subject)
 	list := g.never.Load()
@@ -115,6 +128,15 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 	}
 	if r.For >= 0 {
 		b.Until = now.Add(r.For)
+	}
+	standing, err := g.store.Standing(ctx, now)
+	if err != nil {
+		return web.BanResult{}, err
+	}
+	for _, s := range standing {
+		if s.Key == b.Key && !b.Outlasts(s) { // it stands longer already
+			return web.BanResult{Ban: g.describe(s, nil)}, nil
+		}
 	}
 	n := edgeban.Notice{Kind: edgeban.NoticeBan, Time: now, Jail: b.Jail, Subject: b.Subject, Until: b.Until, Nth: 1, Text: b.Reason}
 	if never.PrivatePrefix(b.Subject) {
@@ -177,7 +199,7 @@ func (a api) Why(ctx context.Context, p netip.Prefix) (web.Why, error) {
 		w.Lifts = append(w.Lifts, web.Lifted{Jail: l.Jail, At: l.At, By: l.By})
 	}
 	for _, h := range rec.Held {
-		w.Holds = append(w.Holds, hold(h))
+		w.Holds = append(w.Holds, g.hold(h))
 	}
 	return w, nil
 }
@@ -188,12 +210,12 @@ func (a api) Adopt(ctx context.Context) (web.AdoptResult, error) {
 	g := a.d.current.Load()
 	res := web.AdoptResult{Adopted: map[string]int{}}
 	_, res.Found = g.store.Lost()
-	for _, name := range slices.Sorted(maps.Keys(g.targets)) {
-		n, err := g.adopt(ctx, name)
+	for _, t := range g.c.Targets {
+		n, err := g.adopt(ctx, t)
 		if err != nil {
-			return res, fmt.Errorf("target %s: %w", name, err)
+			return res, fmt.Errorf("target %s: %w", t.Name, err)
 		}
-		res.Adopted[name] = n
+		res.Adopted[t.Name] = n
 	}
 	if err := g.store.Found(ctx); err != nil {
 		return res, err
@@ -204,12 +226,12 @@ func (a api) Adopt(ctx context.Context) (web.AdoptResult, error) {
 	return res, nil
 }
 
-func (g *generation) adopt(ctx context.Context, target string) (int, error) {
-	listed, err := g.targets[target].Held(ctx)
+func (g *generation) adopt(ctx context.Context, t config.Target) (int, error) {
+	listed, err := g.targets[t.Name].Held(ctx)
 	if err != nil {
 		return 0, err
 	}
-	known, err := g.store.Holdings(ctx, target)
+	known, err := g.store.Holdings(ctx, place(t))
 	if err != nil {
 		return 0, err
 	}
@@ -221,19 +243,20 @@ func (g *generation) adopt(ctx context.Context, target string) (int, error) {
 	for _, e := range listed {
 		b := edgeban.Ban{
 			Key: edgeban.Key{Jail: adopted, Subject: e}, Since: now, Until: now.Add(min(g.longest(), 7*24*time.Hour)),
-			Nth: 1, Reason: "found in " + target,
+			Nth: 1, Reason: "found in " + t.Name,
 		}
 		if e.IsSingleIP() {
 			b.Addr = e.Addr()
 		}
-		if ours[e] || g.refuse(target, b) != "" {
+		if ours[e] || g.refuse(b) != "" {
 			continue
 		}
-		if err := g.store.Impose(ctx, b, nil); err != nil {
+		// First ours, then wanted: a look between the two must not take it for foreign.
+		h := edgeban.Held{Subject: e, Target: place(t), Sent: now, Held: now}
+		if err := g.store.Note(ctx, []edgeban.Held{h}, nil); err != nil {
 			return n, err
 		}
-		h := edgeban.Held{Subject: e, Target: target, Sent: now, Held: now}
-		if err := g.store.Note(ctx, []edgeban.Held{h}, nil); err != nil {
+		if err := g.store.Impose(ctx, b, nil); err != nil {
 			return n, err
 		}
 		n++

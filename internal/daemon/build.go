@@ -38,7 +38,7 @@ type generation struct {
 	deliveries []*notify.Delivery
 	feeds      []*feed.Feed
 	files      *source.File
-	stdin      *source.Stdin
+	piped      bool // some jail reads the standard input
 
 	mu       sync.Mutex
 	troubles map[string]string // present ones, by what they are about
@@ -70,8 +70,8 @@ func (d *daemon) build(c config.Config) (*generation, error) {
 // addTarget knows every kind of target.
 func (g *generation) addTarget(c config.Target) error {
 	s := enforce.Settings{
-		Name: c.Name, Ledger: g.store, Budget: g.c.Budget, Every: g.Look, Log: g.Log, Now: g.Now,
-		Refuse: func(b edgeban.Ban) string { return g.refuse(c.Name, b) }, Doubt: g.doubt, Partial: g.partial,
+		Name: c.Name, Place: place(c), Ledger: g.store, Budget: g.c.Budget, Every: g.Look, Log: g.Log, Now: g.Now,
+		Sends: func(b edgeban.Ban) bool { return g.sends(b.Jail, c.Name) }, Refuse: g.refuse, Doubt: g.doubt, Partial: g.partial,
 	}
 	switch {
 	case c.OPNsense != nil:
@@ -81,7 +81,7 @@ func (g *generation) addTarget(c config.Target) error {
 		}
 		s.Target, s.Exclusive = a, c.OPNsense.Exclusive
 	case c.Feed != nil:
-		f := feed.New(*c.Feed, g.c.State, g.Log)
+		f := feed.New(*c.Feed, g.Config.State, g.Log)
 		g.feeds = append(g.feeds, f)
 		s.Target, s.Exclusive = f, true
 	default:
@@ -111,6 +111,9 @@ func (g *generation) addNotifier(c config.Notifier) {
 }
 
 func (g *generation) addJail(c config.Jail) error {
+	if c.Name == manual || c.Name == adopted {
+		return fmt.Errorf("the name stands for bans that no log led to; write another one")
+	}
 	g.judges = append(g.judges, &judge{
 		c: c, ledger: g.store, lease: g.store, log: g.Log, now: g.Now, forget: g.c.Forget,
 		sure: func() bool { return g.clock.Doubt() == "" },
@@ -136,7 +139,7 @@ func (g *generation) addSources() {
 	for _, j := range g.c.Jails {
 		for _, p := range j.LogPath {
 			if p == config.Stdin {
-				g.stdin = source.NewStdin(g.Stdin)
+				g.piped = true
 			} else if !slices.Contains(globs, p) {
 				globs = append(globs, p)
 			}
@@ -149,7 +152,6 @@ func (g *generation) addSources() {
 
 // run runs the generation until ctx is done or the ledger fails.
 func (g *generation) run(parent context.Context) error {
-	g.protect(parent)
 	for _, n := range g.deliveries { // known before anything is decided: a new one starts at the end
 		if err := g.store.Told(parent, n.Status().Name, 0); err != nil && parent.Err() == nil {
 			return fmt.Errorf("outbox: %w", err)
@@ -164,7 +166,7 @@ func (g *generation) run(parent context.Context) error {
 	}
 	eg, ctx := errgroup.WithContext(parent)
 	const look = 5 * time.Minute
-	eg.Go(func() error { return g.finder.Run(ctx, look, func(l *never.List) { g.never.Store(l) }) })
+	eg.Go(func() error { return g.finder.Run(ctx, look, g.protectNow) })
 	for _, w := range g.watchers {
 		eg.Go(func() error { return w.finder.Run(ctx, look, func(l *never.List) { w.ignore.Store(l) }) })
 	}
@@ -172,7 +174,7 @@ func (g *generation) run(parent context.Context) error {
 		eg.Go(func() error {
 			l, err := g.daemon.feeds.listen(f.Addr())
 			if err != nil {
-				return fmt.Errorf("feed: %w; give the feed of targets another listen address", err)
+				return fmt.Errorf("feed: %w", err)
 			}
 			return f.Serve(ctx, l)
 		})
@@ -189,13 +191,29 @@ func (g *generation) run(parent context.Context) error {
 	if g.files != nil {
 		eg.Go(func() error { return g.read(ctx, "file", g.files) })
 	}
-	if g.stdin != nil {
+	if g.piped {
 		eg.Go(func() error { return g.read(ctx, "stdin", g.stdin) })
 	}
 	if err := eg.Wait(); err != nil && (parent.Err() == nil || !errors.Is(err, context.Canceled)) {
 		return err
 	}
 	return nil
+}
+
+// addresses returns the ports that the generation listens on.
+func (g *generation) addresses() (addrs []string) {
+	for _, f := range g.feeds {
+		addrs = append(addrs, f.Addr())
+	}
+	return addrs
+}
+
+// protectNow takes a new list; what it protects leaves the targets now.
+func (g *generation) protectNow(l *never.List) {
+	g.never.Store(l)
+	for _, k := range g.keepers {
+		k.Wake()
+	}
 }
 
 // protect finds what is never banned before anything is read.
@@ -228,6 +246,6 @@ func (g *generation) read(ctx context.Context, name string, s source.Source) err
 	}
 	return r.run(ctx, cursors, func(stream string, err error) {
 		g.Log.Error("not read", "source", name, "stream", stream, "err", err)
-		g.trouble(ctx, stream, err.Error())
+		g.trouble(ctx, "read "+name+": "+err.Error(), err.Error())
 	})
 }

@@ -1,7 +1,6 @@
 package daemon_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
-"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,7 +52,6 @@ func TestKilledAtAnyMomentLosesAndDoublesNothing(t *testing.T) {
 	kills, seed := number(t, killsEnv, 25), number(t, seedEnv, uint64(time.Now().UnixNano()))
 	t.Logf("%s=%d %s=%d", killsEnv, kills, seedEnv, seed)
 	s := newSiege(t, seed)
-	t.Cleanup(func() {if t.Failed() { os.WriteFile("/tmp/w/fail.log."+fmt.Sprint(seed), []byte(s.out.String()), 0o600); exec.Command("cp", "-r", s.dir, "/tmp/w/faildir."+fmt.Sprint(seed)).Run() }})
 	over := make(chan struct{})
 	var last *exec.Cmd
 	go func() {
@@ -91,7 +88,7 @@ func besieged(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGTERM)
 	defer stop()
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
@@ -190,7 +187,7 @@ func (s *siege) begin() *exec.Cmd {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Fprintf(s.out, "--- %s daemon %d begins\n", time.Now().Format(time.RFC3339Nano), life)
+	s.mark(life, "begins")
 	return cmd
 }
 
@@ -199,9 +196,14 @@ func (s *siege) bury(cmd *exec.Cmd) error {
 	err := cmd.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintf(s.out, "--- %s daemon %d ended: %v\n", time.Now().Format(time.RFC3339Nano), len(s.ends), err)
+	s.mark(len(s.ends), fmt.Sprint("ended: ", cmd.ProcessState))
 	s.ends = append(s.ends, time.Now())
 	return err
+}
+
+// mark tells the daemons apart in their log.
+func (s *siege) mark(life int, what string) {
+	fmt.Fprintf(s.out, "%s --- daemon %d %s\n", time.Now().Format(time.RFC3339Nano), life, what)
 }
 
 // end stops a daemon as a service manager does.
@@ -523,7 +525,6 @@ func (s *siege) drain() {
 		}
 		select {
 		case <-limit:
-			pprof.Lookup("goroutine").WriteTo(os.Stdout, 1)
 			s.Fatalf("after a minute %d of %d failures of %s were counted (%v)\n%s", n, s.written[subject], subject, err, s.tail())
 		case <-time.After(2 * time.Millisecond):
 		}
@@ -570,7 +571,7 @@ func (s *siege) judgeLedger() {
 	defer store.Close()
 	counted, bans := map[netip.Prefix]int{}, map[netip.Prefix]int{}
 	for _, all := range []string{"0.0.0.0/0", "::/0"} {
-		rec, err := store.About(context.Background(), netip.MustParsePrefix(all), 1_000_000)
+		rec, err := store.About(s.Context(), netip.MustParsePrefix(all), 1_000_000)
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -598,7 +599,7 @@ func (s *siege) judgeLedger() {
 		s.Errorf("%d subjects were counted, want %d", len(counted), len(s.written))
 	}
 	want := s.banned()
-	standing, err := store.Standing(context.Background(), time.Now())
+	standing, err := store.Standing(s.Context(), time.Now())
 	if err != nil || len(standing) != len(want) {
 		s.Errorf("%d bans stand (%v), want %d", len(standing), err, len(want))
 	}

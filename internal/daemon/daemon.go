@@ -11,12 +11,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/source"
 	"github.com/edgeban/edgeban/internal/store/sqlite"
 	"github.com/edgeban/edgeban/internal/web"
 )
@@ -50,7 +52,11 @@ type daemon struct {
 	clock   *clock
 	started time.Time
 	feeds   listeners
+	stdin   *source.Stdin // one for all generations: its lines cannot be asked for again
 	current atomic.Pointer[generation]
+
+	mu   sync.Mutex
+	told map[string]time.Time // troubles, and when they were told last
 }
 
 // Run runs the daemon until ctx is done, and returns nil then. What was decided
@@ -62,7 +68,8 @@ func Run(ctx context.Context, o Options) error {
 	if o.Look == 0 {
 		o.Look = 50 * time.Second
 	}
-	d := &daemon{Options: o, started: o.Now()}
+	d := &daemon{Options: o, started: o.Now(), stdin: source.NewStdin(o.Stdin), told: map[string]time.Time{}}
+	defer d.stdin.Close()
 	store, err := openStore(o)
 	if err != nil {
 		return err
@@ -78,8 +85,9 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	gen.protect(ctx)
 	d.current.Store(gen)
-	defer d.feeds.close()
+	defer d.feeds.keep(nil)
 
 	g, ctx := errgroup.WithContext(ctx)
 	if err := d.serve(ctx, g); err != nil {
@@ -121,30 +129,47 @@ func (d *daemon) generations(ctx context.Context, gen *generation) error {
 		}
 		gen = next
 		d.current.Store(gen)
+		d.feeds.keep(gen.addresses())
 		d.Log.Info("reloaded", "config", gen.c.Path, "jails", len(gen.c.Jails), "targets", len(gen.c.Targets))
 	}
 }
 
-// await waits for the end of the present generation, or for the next one.
+// await waits for the end of the present generation, or for the next one. What
+// takes long to prepare is prepared while the present one goes on.
 func (d *daemon) await(ctx context.Context, ran <-chan error) (*generation, error) {
-	for {
+	type prepared struct {
+		*generation
+		err error
+	}
+	var next chan prepared
+	for again := false; ; {
+		if again && next == nil {
+			again, next = false, make(chan prepared, 1)
+			go func(to chan<- prepared) { // ends by itself; nobody waits for it at a stop
+				g, err := d.reload(ctx)
+				to <- prepared{g, err}
+			}(next)
+		}
 		select {
 		case err := <-ran:
 			return nil, err
 		case <-ctx.Done():
 			return nil, <-ran
 		case <-d.Reload:
-			next, err := d.reload()
-			if err == nil {
-				return next, nil
+			again = true
+		case p := <-next:
+			if p.err == nil {
+				return p.generation, nil
 			}
-			d.Log.Error("reload refused, the present configuration goes on", "err", err)
-			d.current.Load().trouble(ctx, "reload", "The new configuration was refused, the old one goes on: "+err.Error())
+			next = nil
+			d.Log.Error("reload refused, the present configuration goes on", "err", p.err)
+			d.current.Load().trouble(ctx, "reload", "The new configuration was refused, the old one goes on: "+p.err.Error())
 		}
 	}
 }
 
-func (d *daemon) reload() (*generation, error) {
+// reload prepares the next generation: only what it takes over is left to do.
+func (d *daemon) reload(ctx context.Context) (*generation, error) {
 	c, err := d.Load()
 	if err != nil {
 		return nil, err
@@ -153,10 +178,18 @@ func (d *daemon) reload() (*generation, error) {
 		d.Log.Warn("state, socket and listen change at the next start only", "config", c.Path)
 	}
 	g, err := d.build(c)
-	if err == nil {
-		g.remember(d.current.Load())
+	if err != nil {
+		return nil, err
 	}
-	return g, err
+	for _, f := range g.feeds {
+		if err := d.feeds.reserve(f.Addr()); err != nil {
+			d.feeds.keep(d.current.Load().addresses())
+			return nil, fmt.Errorf("feed: %w", err)
+		}
+	}
+	g.remember(d.current.Load())
+	g.protect(ctx)
+	return g, nil
 }
 
 // serve opens the socket of the commands and the health endpoint.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -14,15 +15,12 @@ import (
 
 // refuse is the last gate before a target: it says why a ban is never sent to
 // it, or returns "". It does not rely on anything that was decided before.
-func (g *generation) refuse(target string, b edgeban.Ban) string {
+func (g *generation) refuse(b edgeban.Ban) string {
 	if never.PrivatePrefix(b.Subject) {
 		return "a private address: its packets do not cross the edge"
 	}
 	if why, ok := g.never.Load().Protects(b.Subject); ok {
 		return "protected: " + why
-	}
-	if !g.sends(b.Jail, target) {
-		return "the jail's targets: do not name it"
 	}
 	return ""
 }
@@ -77,14 +75,17 @@ func (g *generation) longest() time.Duration {
 	return d
 }
 
-// trouble writes down something that a person must mend, and tells it once as
-// long as its words stay the same.
+// retell is how long a trouble that comes and goes is not told again.
+const retell = time.Hour
+
+// trouble writes down something that a person must mend, and tells it when it
+// begins. Its words may change while it lasts.
 func (g *generation) trouble(ctx context.Context, about, text string) {
 	g.mu.Lock()
-	known := g.troubles[about] == text
+	_, known := g.troubles[about]
 	g.troubles[about] = text
 	g.mu.Unlock()
-	if known {
+	if known || !g.tell(about) {
 		return
 	}
 	n := []edgeban.Notice{{Kind: edgeban.NoticeTrouble, Time: g.Now(), Text: text}}
@@ -93,11 +94,44 @@ func (g *generation) trouble(ctx context.Context, about, text string) {
 	}
 }
 
+// tell reports whether a trouble was not told lately, by whatever generation.
+func (d *daemon) tell(about string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.Now()
+	if at, ok := d.told[about]; ok && now.Sub(at).Abs() < retell {
+		return false
+	}
+	d.told[about] = now
+	return true
+}
+
 // mended forgets a trouble.
 func (g *generation) mended(about string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.troubles, about)
+}
+
+// unread is what a trouble with reading a log is about.
+const unread = "read file: "
+
+// inspectLogs forgets the troubles with logs that are over.
+func (g *generation) inspectLogs() {
+	if g.files == nil {
+		return
+	}
+	present := map[string]bool{}
+	for _, s := range g.files.Status() {
+		present[unread+s.Err] = true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for about := range g.troubles {
+		if strings.HasPrefix(about, unread) && !present[about] {
+			delete(g.troubles, about)
+		}
+	}
 }
 
 // housekeep looks after what no event announces: the ledger's size and health,
@@ -145,14 +179,7 @@ func (g *generation) inspect(ctx context.Context) {
 		g.check(ctx, "skew "+w.c.Name, text)
 		g.check(ctx, "proxy "+w.c.Name, w.vantage.diagnosis(w.c.Name))
 	}
-	if g.files == nil {
-		return
-	}
-	for _, s := range g.files.Status() {
-		if s.Err == "" {
-			g.mended(s.Stream)
-		}
-	}
+	g.inspectLogs()
 }
 
 func (g *generation) check(ctx context.Context, about, text string) {
@@ -168,7 +195,7 @@ func (g *generation) ledgerTrouble() string {
 		return "The ledger cannot be written, bans go on from memory: " + err.Error()
 	}
 	if _, lost := g.store.Lost(); lost {
-		return "The ledger was damaged and set aside. Nothing is removed from any target until edgeban adopt takes over what they hold."
+		return "The ledger was damaged and set aside. Until its longest ban would have ended nothing is removed from any target; edgeban adopt takes over what they hold."
 	}
 	return ""
 }

@@ -28,7 +28,7 @@ type judge struct {
 	now    func() time.Time
 	sure   func() bool // the clock is to be believed
 	forget time.Duration
-	began  edgeban.Seq // the head before anything was read under these rules
+	began  edgeban.Seq // the head before anything was read
 
 	mu       sync.Mutex
 	fold     *jail.Jail
@@ -48,7 +48,11 @@ func (j *judge) run(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return j.follow(ctx, until) })
 		g.Go(func() error { return j.keep(ctx) })
-		if err := g.Wait(); err != nil {
+		err = g.Wait()
+		if err == nil { // nothing is judged after this
+			err = j.save(context.WithoutCancel(ctx))
+		}
+		if err != nil {
 			return fmt.Errorf("jail %s: %w", j.c.Name, err)
 		}
 		return nil
@@ -56,8 +60,8 @@ func (j *judge) run(ctx context.Context) error {
 }
 
 // restore brings the fold to where it was. It returns the Seq up to which events
-// are taken in without judging: those that were there before this jail, and those
-// that other rules have judged.
+// are taken in without judging: those that were there before this jail. What a
+// snapshot has not judged is judged by the rules of now.
 func (j *judge) restore(ctx context.Context) (edgeban.Seq, error) {
 	fold, at, warm := jail.New(j.c, j.forget), edgeban.Seq(0), j.began
 	s, err := j.ledger.Restore(ctx, j.c.Name)
@@ -66,15 +70,12 @@ func (j *judge) restore(ctx context.Context) (edgeban.Seq, error) {
 	case err != nil:
 		return 0, err
 	default:
-		same, err := fold.Restore(s.State)
-		if err != nil {
+		if err := fold.Restore(s.State); err != nil {
 			j.log.Error("snapshot not read, counting again from the ledger", "jail", j.c.Name, "err", err)
 			fold = jail.New(j.c, j.forget)
 			break
 		}
-		if at = s.At; same {
-			warm = at
-		}
+		at, warm = s.At, s.At
 	}
 	j.mu.Lock()
 	j.fold, j.at = fold, at
@@ -179,13 +180,13 @@ func (j *judge) notices(b edgeban.Ban, m edgeban.Match) []edgeban.Notice {
 	return []edgeban.Notice{n}
 }
 
-// keep writes the fold down every so often, and once more at the end.
+// keep writes the fold down every so often.
 func (j *judge) keep(ctx context.Context) error {
 	pause := snapshotEvery
 	for {
 		select {
 		case <-ctx.Done():
-			return j.save(context.WithoutCancel(ctx))
+			return nil
 		case <-time.After(pause):
 		}
 		began := time.Now()
@@ -203,6 +204,9 @@ func (j *judge) save(ctx context.Context) error {
 		return nil
 	}
 	newest := j.newest
+	if now := j.now(); newest.After(now) { // a clock that was ahead must not make the fold forget either
+		newest = now
+	}
 	if !j.sure() {
 		newest = time.Time{} // a wrong time must not make the fold forget
 	}

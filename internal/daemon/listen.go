@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,31 +15,45 @@ type listeners struct {
 	open map[string]*net.TCPListener
 }
 
+// reserve opens a port, unless it is open.
+func (l *listeners) reserve(addr string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[addr] != nil {
+		return nil
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("%w; give the feed of targets another listen address", err)
+	}
+	if l.open == nil {
+		l.open = map[string]*net.TCPListener{}
+	}
+	l.open[addr] = ln.(*net.TCPListener)
+	return nil
+}
+
 // listen returns a listener on addr: the one that the generation before used, if
 // there is one.
 func (l *listeners) listen(addr string) (net.Listener, error) {
+	if err := l.reserve(addr); err != nil {
+		return nil, err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ln := l.open[addr]
-	if ln == nil {
-		opened, err := net.Listen("tcp", addr)
-		if err != nil {
-			return nil, err
-		}
-		if l.open == nil {
-			l.open = map[string]*net.TCPListener{}
-		}
-		ln = opened.(*net.TCPListener)
-		l.open[addr] = ln
-	}
 	return &lent{TCPListener: ln}, ln.SetDeadline(time.Time{})
 }
 
-func (l *listeners) close() {
+// keep closes all ports but some.
+func (l *listeners) keep(addrs []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, ln := range l.open {
-		ln.Close()
+	for addr, ln := range l.open {
+		if !slices.Contains(addrs, addr) {
+			ln.Close()
+			delete(l.open, addr)
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ type watcher struct {
 	ignore atomic.Pointer[never.List]
 	fits   func(netip.Prefix) bool // every target of the jail can hold it
 
+	mu       sync.Mutex                 // a jail may be read by two sources at once
 	scanners map[string]*filter.Scanner // by stream
 	counters counters
 	vantage  vantage
@@ -162,16 +163,22 @@ func (r *reader) batch(c edgeban.Chunk) edgeban.Batch {
 func (r *reader) recall(c edgeban.Chunk) {
 	for _, w := range r.jails {
 		if w.reads(c.Origin) {
-			for range w.scanner(c.Stream).Scan(c) {
-			}
+			w.recall(c)
 		}
+	}
+}
+
+func (w *watcher) recall(c edgeban.Chunk) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for range w.scanner(c.Stream).Scan(c) {
 	}
 }
 
 // reads reports whether the jail watches the log that is known as origin.
 func (w *watcher) reads(origin string) bool {
 	for _, glob := range w.c.LogPath {
-		if glob == origin {
+		if glob == origin || glob == config.Stdin && origin == "stdin" {
 			return true
 		}
 		if ok, err := filepath.Match(glob, origin); ok && err == nil {
@@ -192,6 +199,8 @@ func (w *watcher) scanner(stream string) *filter.Scanner {
 }
 
 func (w *watcher) scan(c edgeban.Chunk, list *never.List) []edgeban.Match {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	s := w.scanner(c.Stream)
 	before := s.Stats()
 	f := flood{c: w.c, seen: map[floodKey]*floodState{}}

@@ -2,6 +2,7 @@ package enforce
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -27,13 +28,17 @@ type Ledger interface {
 
 // Settings are what one Keeper keeps, and how.
 type Settings struct {
-	Name      string
+	Name      string // for people
+	Place     string // what it is: a target of another name that is the same place holds the same entries
 	Target    Target
 	Ledger    Ledger
 	Budget    config.Budget
 	Exclusive bool          // everything that the target holds is ours
 	Every     time.Duration // between two looks when nothing happens
 	Log       *slog.Logger
+
+	// Sends reports whether the bans of a jail go to this target at all.
+	Sends func(edgeban.Ban) bool
 
 	// Refuse says why a ban is never sent to this target, or returns "": it is
 	// the last gate, where no fault before it can matter.
@@ -114,7 +119,9 @@ func (k *Keeper) follow(ctx context.Context, g *errgroup.Group, after edgeban.Se
 				signal(k.kick)
 				continue
 			}
-			k.sendNew(ctx, g, fact)
+			if k.Sends(fact) {
+				k.sendNew(ctx, g, fact)
+			}
 		case edgeban.Lift:
 			signal(k.kick)
 		}
@@ -130,7 +137,7 @@ func (k *Keeper) sendNew(ctx context.Context, g *errgroup.Group, b edgeban.Ban) 
 	k.mu.Lock()
 	_, flying := k.flying[e]
 	send := ok && !flying && !k.listed.covers(e) && b.Standing(now) && k.admit(e, now)
-	skip := !send || k.status.Err != nil || k.status.Looked.IsZero()
+	skip := !send || k.status.Looked.IsZero() || k.status.Err != nil && !errors.Is(k.status.Err, errUnproven)
 	if !skip {
 		k.flying[e] = time.Time{}
 	}
@@ -146,7 +153,7 @@ func (k *Keeper) sendNew(ctx context.Context, g *errgroup.Group, b edgeban.Ban) 
 	}
 	g.Go(func() error {
 		defer func() { <-k.slots }()
-		note := []edgeban.Held{{Subject: e, Target: k.Name, Sent: now}}
+		note := []edgeban.Held{{Subject: e, Target: k.Place, Sent: now}}
 		if err := k.Ledger.Note(ctx, note, nil); err != nil {
 			return fmt.Errorf("note: %w", err)
 		}

@@ -47,7 +47,7 @@ func inLab(t *testing.T, o opnsensetest.Options, play func(*lab)) {
 		defer store.Close()
 		l := &lab{T: t, store: store, firewall: opnsensetest.New(o), refuse: map[netip.Prefix]string{}}
 		l.settings = enforce.Settings{
-			Name: "edge", Ledger: store, Every: 50 * time.Second, Log: slog.New(slog.DiscardHandler),
+			Name: "edge", Place: "edge", Sends: func(edgeban.Ban) bool { return true }, Ledger: store, Every: 50 * time.Second, Log: slog.New(slog.DiscardHandler),
 			Budget:  config.Budget{PerMinute: 300, Entries: 50_000, IPv4: 32, IPv6: 64},
 			Refuse:  func(b edgeban.Ban) string { l.mu.Lock(); defer l.mu.Unlock(); return l.refuse[b.Subject] },
 			Doubt:   func() string { l.mu.Lock(); defer l.mu.Unlock(); return l.doubt },

@@ -9,6 +9,9 @@ import (
 	"github.com/edgeban/edgeban"
 )
 
+// grace is how long after it was sent an entry may still arrive.
+const grace = 10 * time.Minute
+
 // A plan is what one look at a target asks for. Making it is a pure function of
 // what stands, what is listed and what is known.
 type plan struct {
@@ -32,7 +35,9 @@ type Counts struct {
 
 // A view is what a plan is made from.
 type view struct {
-	target    string
+	name      string               // of the target, for people
+	place     string               // of the target, in the ledger
+	tries     map[netip.Prefix]int // changes that no list has shown yet
 	now       time.Time
 	exclusive bool
 	doubt     string                  // why nothing may be removed now, or empty
@@ -81,9 +86,9 @@ func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
 		p.diff.Want = append(p.diff.Want, e)
 		switch {
 		case !known && v.exclusive && listed.has(e):
-			p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.target, Sent: v.now, Held: v.now})
+			p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.place, Sent: v.now, Held: v.now})
 		case !known: // it, or a network around it, was there before us
-			p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.target, Held: v.now, Foreign: true})
+			p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.place, Held: v.now, Foreign: true})
 		case h.Held.IsZero():
 			h.Held = v.now
 			p.notes = append(p.notes, h)
@@ -95,7 +100,7 @@ func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
 		p.counts.Waiting++
 		return
 	case h.Sent.IsZero():
-		p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.target, Sent: v.now})
+		p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.place, Sent: v.now})
 	case !h.Held.IsZero(): // the target has lost it: it is not held until it is listed again
 		h.Held = time.Time{}
 		p.notes = append(p.notes, h)
@@ -134,10 +139,13 @@ func (v view) planGone(p *plan, listed set) {
 		if !h.Foreign && (listed.has(e) || v.inFlight[e] || !v.remove()) {
 			continue
 		}
+		if !h.Foreign && h.Held.IsZero() && v.now.Sub(h.Sent).Abs() < grace {
+			continue // it may still be on its way
+		}
 		h.Released = v.now
 		p.notes = append(p.notes, h)
-		if !h.Foreign {
-			p.notices = append(p.notices, edgeban.Notice{Kind: edgeban.NoticeUnban, Time: v.now, Subject: e, Target: v.target})
+		if !h.Foreign && !h.Held.IsZero() {
+			p.notices = append(p.notices, edgeban.Notice{Kind: edgeban.NoticeUnban, Time: v.now, Subject: e, Target: v.name})
 		}
 	}
 	slices.SortFunc(p.notices, func(a, b edgeban.Notice) int { return a.Subject.Compare(b.Subject) })
@@ -153,6 +161,9 @@ func (v view) sortAdds(add []netip.Prefix) {
 		return w.until.UnixNano()
 	}
 	slices.SortFunc(add, func(a, b netip.Prefix) int {
+		if v.tries[a] != v.tries[b] { // what the target does not take must not keep others waiting
+			return cmp.Compare(v.tries[a], v.tries[b])
+		}
 		x, y := v.wanted[a], v.wanted[b]
 		newA, newB := v.known[a].Sent.IsZero(), v.known[b].Sent.IsZero()
 		if newA != newB {

@@ -22,7 +22,14 @@ const (
 // change, when the next ban ends, and every so often whether or not.
 func (k *Keeper) loop(ctx context.Context) error {
 	for fails := 0; ; {
+		began := time.Now()
 		next, err := k.look(ctx)
+		// Let a burst gather, so that one list proves many adds, and never spend
+		// more than a sixth of the time on lists.
+		gather := min(5*time.Since(began), k.Every)
+		if _, whole := k.Target.(Whole); !whole {
+			gather = max(gather, settle)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -36,7 +43,7 @@ func (k *Keeper) loop(ctx context.Context) error {
 			fails = 0
 			k.recovered(ctx)
 		}
-		if !k.wait(ctx, next, err == nil) {
+		if !k.wait(ctx, next, gather, err == nil) {
 			return nil
 		}
 	}
@@ -46,7 +53,7 @@ var errUnproven = errors.New("it accepts changes but does not show them: is its 
 
 // wait sleeps for d, or until a person waits, or until kicked if that may wake
 // it. It reports false when ctx is done.
-func (k *Keeper) wait(ctx context.Context, d time.Duration, kicks bool) bool {
+func (k *Keeper) wait(ctx context.Context, d, gather time.Duration, kicks bool) bool {
 	var kick chan struct{}
 	if kicks {
 		kick = k.kick
@@ -62,14 +69,12 @@ func (k *Keeper) wait(ctx context.Context, d time.Duration, kicks bool) bool {
 		return true
 	case <-kick:
 	}
-	if _, whole := k.Target.(Whole); whole {
-		return ctx.Err() == nil
-	}
-	// Let a burst gather, so that one list proves many adds.
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(min(settle, d)):
+	case <-k.wake:
+		return true
+	case <-time.After(min(gather, d)):
 		return true
 	}
 }
@@ -128,12 +133,12 @@ func (k *Keeper) view(ctx context.Context, listed []netip.Prefix) (view, time.Du
 	if err != nil {
 		return view{}, 0, fmt.Errorf("standing: %w", err)
 	}
-	holdings, err := k.Ledger.Holdings(ctx, k.Name)
+	holdings, err := k.Ledger.Holdings(ctx, k.Place)
 	if err != nil {
 		return view{}, 0, fmt.Errorf("holdings: %w", err)
 	}
 	v := view{
-		target: k.Name, now: now, exclusive: k.Exclusive, doubt: k.Doubt(), listed: listed,
+		name: k.Name, place: k.Place, now: now, exclusive: k.Exclusive, doubt: k.Doubt(), listed: listed,
 		wanted: map[netip.Prefix]wanted{}, barred: map[netip.Prefix]bool{},
 		known: make(map[netip.Prefix]edgeban.Held, len(holdings)), inFlight: map[netip.Prefix]bool{},
 	}
@@ -142,6 +147,9 @@ func (k *Keeper) view(ctx context.Context, listed []netip.Prefix) (view, time.Du
 	}
 	next := k.Every
 	for _, b := range bans {
+		if !k.Sends(b) {
+			continue
+		}
 		e, ok := k.entry(b)
 		if !ok {
 			v.barred[e] = true

@@ -41,6 +41,7 @@ func (k *Keeper) decide(v view) (p plan, unproven int) {
 	}
 	k.room = k.Budget.Entries - len(v.known)
 	k.budget.forget(v.wanted)
+	v.tries = k.tries
 	v.admit = func(e netip.Prefix) bool { return k.admit(e, v.now) }
 	p = v.plan()
 	k.listed = newSet(v.listed)

@@ -173,7 +173,7 @@ func (j *Jail) takeBan(seq edgeban.Seq, b edgeban.Ban) (failure, bool) {
 // it is an offence that was not known: neither told before nor a prolongation.
 func (j *Jail) remember(b edgeban.Ban) bool {
 	k := keyOf(b.Subject)
-	if b.Jail == j.c.Name {
+	if c := j.counts[k]; b.Jail == j.c.Name && c != nil && c.last < untilOf(b) { // what came after its end counts on
 		delete(j.counts, k)
 	}
 	r := j.record(b.Jail, k)

@@ -13,7 +13,6 @@ import (
 // change their meaning.
 type state struct {
 	Version int
-	Rules   string // what the counts were counted by
 	Counts  []countState
 	Records []recordState
 	Lifted  map[key]int64
@@ -38,19 +37,13 @@ type recordState struct {
 
 const stateVersion = 1
 
-// rules names the settings that decide who has failed too often. Counts that
-// other settings made are kept, but what they led to is not judged again.
-func (j *Jail) rules() string {
-	return fmt.Sprint(j.c.MaxRetry, j.c.FindTime, j.c.Count, j.over)
-}
-
 // Snapshot returns the jail's state. What cannot matter at t, the time of the
 // last event, is forgotten; at the zero time nothing is.
 func (j *Jail) Snapshot(t time.Time) ([]byte, error) {
 	if !t.IsZero() {
 		j.expire(t.UnixNano())
 	}
-	s := state{Version: stateVersion, Rules: j.rules(), Lifted: j.lifted}
+	s := state{Version: stateVersion, Lifted: j.lifted}
 	for k, c := range j.counts {
 		cs := countState{Key: k, Total: c.total, First: c.first, Last: c.last}
 		for _, st := range c.stamps {
@@ -70,21 +63,20 @@ func (j *Jail) Snapshot(t time.Time) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Restore puts the jail into the state of a snapshot. It reports whether the
-// snapshot was made by the rules of now: if not, what came after it must be taken
-// in by Warm, because changed rules apply from now on.
-func (j *Jail) Restore(b []byte) (same bool, err error) {
+// Restore puts the jail into the state of a snapshot, whatever the rules were by
+// which that was made: changed rules apply to what comes next.
+func (j *Jail) Restore(b []byte) error {
 	var s state
 	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&s); err != nil {
-		return false, fmt.Errorf("jail %s: restore: %w", j.c.Name, err)
+		return fmt.Errorf("jail %s: restore: %w", j.c.Name, err)
 	}
 	if s.Version != stateVersion {
-		return false, fmt.Errorf("jail %s: restore: the snapshot has version %d, this edgeban knows %d", j.c.Name, s.Version, stateVersion)
+		return fmt.Errorf("jail %s: restore: the snapshot has version %d, this edgeban knows %d", j.c.Name, s.Version, stateVersion)
 	}
 	fresh := New(j.c, j.forget)
 	for _, cs := range s.Counts {
 		if len(cs.At) != len(cs.N) {
-			return false, fmt.Errorf("jail %s: restore: damaged snapshot", j.c.Name)
+			return fmt.Errorf("jail %s: restore: damaged snapshot", j.c.Name)
 		}
 		c := &count{total: cs.Total, first: cs.First, last: cs.Last}
 		for i := range cs.At {
@@ -100,7 +92,7 @@ func (j *Jail) Restore(b []byte) (same bool, err error) {
 	}
 	fresh.max = j.max
 	*j = *fresh
-	return s.Rules == j.rules(), nil
+	return nil
 }
 
 // expire forgets what cannot matter to any event from t on.

@@ -58,7 +58,15 @@ func NewIgnore(ignoreip []string, log *slog.Logger) *Finder {
 func (f *Finder) Remember(earlier *Finder) {
 	earlier.mu.Lock()
 	defer earlier.mu.Unlock()
-	f.names, f.files, f.own = maps.Clone(earlier.names), maps.Clone(earlier.files), maps.Clone(earlier.own)
+	f.own, f.written = maps.Clone(earlier.own), earlier.written
+	f.names, f.files = map[string]*name{}, map[string]*file{}
+	for host, n := range earlier.names { // the earlier one still looks
+		f.names[host] = &name{maps.Clone(n.addrs), n.err}
+	}
+	for path, fl := range earlier.files {
+		known := *fl
+		f.files[path] = &known
+	}
 }
 
 // Find takes one look. It reads the system's files and waits for the resolver,

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/source/glob"
 )
 
 var errForeign = errors.New("the cursor belongs to another stream")
@@ -80,7 +81,7 @@ func denied(path string, err error) error {
 // culprit returns the first part of path that keeps us out: a folder that may not
 // be entered or listed, or the file.
 func culprit(path string) string {
-	for hasMeta(path) {
+	for glob.HasMeta(path) {
 		path = filepath.Dir(path)
 	}
 	for {
@@ -147,12 +148,12 @@ func (r *reader) complainOfCursor(stream, cursor string, err error) {
 // checkGlobs returns the globs that can be used. Without any nothing can follow.
 func (r *reader) checkGlobs() []string {
 	var good []string
-	for _, glob := range r.c.Globs {
-		if _, err := filepath.Match(glob, ""); err != nil || glob == "" {
-			r.complain(glob, edgeban.Permanent(fmt.Errorf("source %s: %q is no pattern of file names: close its [ with a ], or write \\[", r.c.Name, glob)))
+	for _, pattern := range r.c.Globs {
+		if _, err := filepath.Match(pattern, ""); err != nil || pattern == "" {
+			r.complain(pattern, edgeban.Permanent(fmt.Errorf("source %s: %q is no pattern of file names: close its [ with a ], or write \\[", r.c.Name, pattern)))
 			continue
 		}
-		good = append(good, glob)
+		good = append(good, pattern)
 	}
 	if len(r.c.Globs) == 0 {
 		r.complain("", edgeban.Permanent(fmt.Errorf("source %s: it names no file: give it a logpath", r.c.Name)))

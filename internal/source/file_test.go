@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/source/glob"
 )
 
 func TestFileThatIsMissingTodayIsReadTomorrow(t *testing.T) {
@@ -54,7 +55,7 @@ func TestGlobs(t *testing.T) {
 		"a.log/*":        nil,
 		"no/*/such/*.gz": nil,
 	} {
-		got, err := expand(pattern)
+		got, err := glob.Expand(pattern)
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s matches %q, %v, want %q", pattern, got, err, want)
 		}
@@ -62,7 +63,7 @@ func TestGlobs(t *testing.T) {
 			t.Errorf("%s matches %q, filepath.Glob says %q", pattern, got, glob)
 		}
 		for _, path := range got {
-			if !matches(pattern, path) || !reaches(pattern, path) || !reaches(pattern, filepath.Dir(path)) && filepath.Dir(path) != "." {
+			if !glob.Matches(pattern, path) || !glob.Reaches(pattern, path) || !glob.Reaches(pattern, filepath.Dir(path)) && filepath.Dir(path) != "." {
 				t.Errorf("%s does not reach %s", pattern, path)
 			}
 		}

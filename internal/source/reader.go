@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/source/glob"
 )
 
 // A reader is one run of a File: the streams that it knows, and whose turn it
@@ -127,7 +128,7 @@ func (r *reader) written(path string) {
 // renamed looks at the folders soon if what happened at path can matter. Folders
 // in which much happens get a tenth of the time at most.
 func (r *reader) renamed(path string, now time.Time) {
-	matters := slices.ContainsFunc(r.globs, func(glob string) bool { return reaches(glob, path) }) ||
+	matters := slices.ContainsFunc(r.globs, func(pattern string) bool { return glob.Reaches(pattern, path) }) ||
 		slices.ContainsFunc(r.tails, func(t *tail) bool { return t.path == path || t.real == path || t.origin == path })
 	if !matters {
 		return

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/edgeban/edgeban/internal/source/glob"
 )
 
 // A sight is a regular, uncompressed file as it was found under a path.
@@ -26,8 +28,8 @@ func (r *reader) rescan(now time.Time) {
 	r.scanAt = now.Add(r.c.Rescan)
 	r.scans++
 	r.folders = map[string][]sight{}
-	for _, glob := range r.globs {
-		for _, folder := range foldersOf(glob) {
+	for _, pattern := range r.globs {
+		for _, folder := range glob.Folders(pattern) {
 			r.watch(folder)
 		}
 	}
@@ -58,10 +60,10 @@ func (r *reader) rescan(now time.Time) {
 // find returns what the globs match, and complains of what cannot be read.
 func (r *reader) find() []sight {
 	var found []sight
-	for _, glob := range r.globs {
-		paths, err := expand(glob)
+	for _, pattern := range r.globs {
+		paths, err := glob.Expand(pattern)
 		if err != nil {
-			r.complain(glob, explain(glob, err))
+			r.complain(pattern, explain(pattern, err))
 		}
 		before := len(found)
 		for _, path := range paths {
@@ -72,15 +74,15 @@ func (r *reader) find() []sight {
 			switch {
 			case err == nil && fi.Mode().IsRegular():
 				found = append(found, sight{path, idOf(fi), fi.Size(), fi.ModTime()})
-			case err == nil && fi.IsDir() && path != glob, isMissing(err): // a folder among the logs, a link to nothing
+			case err == nil && fi.IsDir() && path != pattern, glob.Missing(err): // a folder among the logs, a link to nothing
 			case err == nil:
 				r.complain(path, explain(path, notRegular(fi.Mode())))
 			default:
 				r.complain(path, explain(path, err))
 			}
 		}
-		if err == nil && len(paths) == 0 && len(found) == before && r.mention(glob, "no file matches yet") {
-			r.c.Log.Warn("no file matches yet; it is read as soon as there is one", "logpath", glob)
+		if err == nil && len(paths) == 0 && len(found) == before && r.mention(pattern, "no file matches yet") {
+			r.c.Log.Warn("no file matches yet; it is read as soon as there is one", "logpath", pattern)
 		}
 	}
 	return found
@@ -204,7 +206,7 @@ func (r *reader) adopt(s sight, origin string, now time.Time) *tail {
 		return nil
 	}
 	f, err := openRegular(s.path)
-	if isMissing(err) {
+	if glob.Missing(err) {
 		return nil
 	}
 	if err != nil {
@@ -290,7 +292,7 @@ const forgetAfter = 7 * 24 * time.Hour
 func (r *reader) houseOne(t *tail, found []sight, now time.Time) (housed, sure bool) {
 	folder := filepath.Dir(t.origin)
 	beside, err := r.siblings(folder)
-	if notMissing(err) != nil {
+	if glob.NotMissing(err) != nil {
 		r.complain(folder, explain(folder, err))
 	}
 	if real, e := filepath.EvalSymlinks(t.origin); e == nil && !sameFolder(real, t.origin) {
@@ -310,7 +312,7 @@ func (r *reader) houseOne(t *tail, found []sight, now time.Time) (housed, sure b
 	})
 	for _, s := range candidates {
 		f, err := openRegular(s.path)
-		if notMissing(err) != nil && ranks[s.path] > 1 {
+		if glob.NotMissing(err) != nil && ranks[s.path] > 1 {
 			r.complain(s.path, explain(s.path, err))
 			sure = false
 		}
@@ -392,7 +394,7 @@ func (r *reader) resume(cursors map[string]string) {
 		if err != nil {
 			r.complainOfCursor(stream, cursors[stream], err)
 		}
-		if err == nil && !slices.ContainsFunc(r.globs, func(glob string) bool { return matches(glob, origin) }) {
+		if err == nil && !slices.ContainsFunc(r.globs, func(pattern string) bool { return glob.Matches(pattern, origin) }) {
 			continue
 		}
 		r.known[origin] = true

@@ -7,52 +7,72 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"time"
 
 	"github.com/edgeban/edgeban"
 )
 
 // Stdin reads lines that are piped in. They cannot be asked for again, so it has
-// no cursors; the sequence ends with the input.
-type Stdin struct{ r io.Reader }
+// no cursors, and one Stdin serves every sequence that is asked of it: what was
+// not taken from one is the first of the next. The sequence ends with the input.
+type Stdin struct {
+	pump   pump
+	start  sync.Once
+	stop   sync.Once
+	stream string
+	held   *piece // handed out, and not known to be recorded
+	ended  bool
+}
 
 var _ Source = (*Stdin)(nil)
 
 // NewStdin returns the source that reads r, once.
-func NewStdin(r io.Reader) *Stdin { return &Stdin{r: r} }
+func NewStdin(r io.Reader) *Stdin {
+	return &Stdin{
+		pump:   pump{in: r, pieces: make(chan piece), taken: make(chan struct{}), quit: make(chan struct{})},
+		stream: streamName("stdin", newGeneration()),
+	}
+}
+
+// Close lets go of the input. A read that is under way is left to itself; only
+// closing the input ends it.
+func (s *Stdin) Close() { s.stop.Do(func() { close(s.pump.quit) }) }
 
 // Chunks yields the lines of the input as they come, also a last one that has no
-// \n; lines that are too long are skipped. It returns as soon as ctx is done: a
-// read that is under way then is left to itself, only closing the input ends it.
+// \n; lines that are too long are skipped. It returns as soon as ctx is done.
+// What was yielded last then comes again, as the same lines of the same stream.
+// One sequence may run at a time.
 func (s *Stdin) Chunks(ctx context.Context, _ map[string]string) iter.Seq2[edgeban.Chunk, error] {
 	return func(yield func(edgeban.Chunk, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		p := pump{in: s.r, pieces: make(chan piece), taken: make(chan struct{})}
-		go p.run(ctx) // ends with ctx, or with the read that it is in
-
-		chunk := edgeban.Chunk{Source: "stdin", Stream: streamName("stdin", newGeneration()), Origin: "stdin", Live: true}
-		for {
-			var got piece
-			select {
-			case <-ctx.Done():
-				return
-			case got = <-p.pieces:
+		s.start.Do(func() { go s.pump.run() }) // ends with Close, or with the read that it is in
+		chunk := edgeban.Chunk{Source: "stdin", Stream: s.stream, Origin: "stdin", Live: true}
+		for !s.ended {
+			if s.held == nil {
+				select {
+				case <-ctx.Done():
+					return
+				case got := <-s.pump.pieces:
+					s.held = &got
+				}
 			}
+			got := *s.held
 			chunk.Text, chunk.Base, chunk.Read, chunk.End = got.text, got.base, time.Now(), got.err != nil
 			if !yield(chunk, nil) {
 				return
 			}
-			if got.err != nil {
-				if !errors.Is(got.err, io.EOF) {
-					yield(edgeban.Chunk{}, edgeban.Permanent(fmt.Errorf("stdin: %w: start what is piped in again", got.err)))
+			s.held = nil
+			if got.err == nil {
+				select {
+				case s.pump.taken <- struct{}{}:
+				case <-s.pump.quit:
+					return
 				}
-				return
+				continue
 			}
-			select {
-			case <-ctx.Done():
-				return
-			case p.taken <- struct{}{}:
+			s.ended = true
+			if !errors.Is(got.err, io.EOF) {
+				yield(edgeban.Chunk{}, edgeban.Permanent(fmt.Errorf("stdin: %w: start what is piped in again", got.err)))
 			}
 		}
 	}
@@ -71,9 +91,10 @@ type pump struct {
 	in     io.Reader
 	pieces chan piece
 	taken  chan struct{}
+	quit   chan struct{}
 }
 
-func (p *pump) run(ctx context.Context) {
+func (p *pump) run() {
 	buf := make([]byte, maxChunk+1) // one more for the \n of a last line without
 	var have int                    // bytes in buf, the first of which is the start of a line
 	var base int64
@@ -91,7 +112,7 @@ func (p *pump) run(ctx context.Context) {
 				have, base = drop(buf, have, n), base+int64(n)
 			}
 			n, long := wholeLines(buf[:have])
-			if n > 0 && !p.give(ctx, piece{text: buf[:n], base: base}) {
+			if n > 0 && !p.give(piece{text: buf[:n], base: base}) {
 				return
 			}
 			have, base = drop(buf, have, n), base+int64(n)
@@ -105,11 +126,13 @@ func (p *pump) run(ctx context.Context) {
 			if have > 0 {
 				last.text = append(buf[:have], '\n')
 			}
-			p.give(ctx, last)
+			p.give(last)
 			return
 		}
-		if ctx.Err() != nil {
+		select {
+		case <-p.quit:
 			return
+		default:
 		}
 	}
 }
@@ -118,9 +141,9 @@ func (p *pump) run(ctx context.Context) {
 func drop(buf []byte, have, n int) int { return copy(buf, buf[n:have]) }
 
 // give hands a piece over and waits until its text is free again.
-func (p *pump) give(ctx context.Context, got piece) bool {
+func (p *pump) give(got piece) bool {
 	select {
-	case <-ctx.Done():
+	case <-p.quit:
 		return false
 	case p.pieces <- got:
 	}
@@ -128,7 +151,7 @@ func (p *pump) give(ctx context.Context, got piece) bool {
 		return false
 	}
 	select {
-	case <-ctx.Done():
+	case <-p.quit:
 		return false
 	case <-p.taken:
 		return true

@@ -55,9 +55,11 @@ func TestStdinDoesNotWaitForMore(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		got := make(chan string, 1)
 		done := make(chan struct{})
+		s := NewStdin(in)
+		defer s.Close()
 		go func() {
 			defer close(done)
-			for c, err := range NewStdin(in).Chunks(ctx, nil) {
+			for c, err := range s.Chunks(ctx, nil) {
 				if err != nil {
 					t.Error(err)
 				}
@@ -86,5 +88,28 @@ func TestStdinThatBreaksIsPermanent(t *testing.T) {
 	}
 	if text != "one\n" || len(errs) != 1 || !edgeban.IsPermanent(errs[0]) {
 		t.Errorf("got %q and %v, want the line and a permanent error", text, errs)
+	}
+}
+
+func TestNextSequenceOfStdinLosesNothing(t *testing.T) {
+	s := NewStdin(strings.NewReader(strings.Repeat("a line of some length\n", 50_000)))
+	defer s.Close()
+	streams, lines, chunks := map[string]bool{}, map[int64]int{}, 0 // lines by where they begin
+	for range 100 {                                                 // each takes one chunk, and is left without a word
+		for c, err := range s.Chunks(t.Context(), nil) {
+			must(t, err)
+			streams[c.Stream] = true
+			at := c.Base
+			for line := range strings.Lines(string(c.Text)) {
+				lines[at]++
+				at += int64(len(line))
+			}
+			if chunks++; chunks%3 == 0 {
+				break // the next one is handed the same chunk again
+			}
+		}
+	}
+	if len(lines) != 50_000 || len(streams) != 1 {
+		t.Errorf("%d different lines of %d streams, want 50000 of one", len(lines), len(streams))
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/edgeban/edgeban/internal/source/glob"
 )
 
 // A watcher is woken by the system when something happens in a folder. It only
@@ -45,7 +47,7 @@ func (w *watcher) add(folder string) {
 	if w.fs == nil {
 		return
 	}
-	if err := w.fs.Add(folder); err != nil && !isMissing(err) && !errors.Is(err, syscall.EACCES) {
+	if err := w.fs.Add(folder); err != nil && !glob.Missing(err) && !errors.Is(err, syscall.EACCES) {
 		w.say(err)
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 const (
 	retryAfter = 10              // seconds, when there is no list yet
-	shutdown   = 5 * time.Second // for answers under way at the end
+	shutdown   = 2 * time.Second // for answers under way at the end
 	quiet      = time.Minute     // between two lines about refused clients
 	sending    = 2 * time.Minute // one whole answer
 	maxHeader  = 8 << 10         // bytes

@@ -25,7 +25,11 @@ func (s *Store) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.N
 			return fmt.Errorf("note: %s: an entry needs a subject", h.Target)
 		}
 	}
-	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
+	d := afterKill
+	if slices.ContainsFunc(hs, func(h edgeban.Held) bool { return !h.Sent.IsZero() && h.Held.IsZero() && h.Released.IsZero() }) {
+		d = afterBlackout // an intent: without it the entry would be somebody else's
+	}
+	return s.change(ctx, d, func(_ context.Context, c *change) error {
 		fresh := map[string]map[netip.Prefix]edgeban.Held{}
 		for _, h := range hs {
 			h = row.Normal(h).(edgeban.Held)

@@ -1,4 +1,6 @@
-package source
+// Package glob says which paths a pattern matches, and where something can happen
+// that changes it. It reads folders, and opens no file.
+package glob
 
 import (
 	"errors"
@@ -9,18 +11,18 @@ import (
 	"syscall"
 )
 
-func hasMeta(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+func HasMeta(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
 
-// expand returns the paths that a pattern matches now, as filepath.Glob does, but
+// Expand returns the paths that a pattern matches now, as filepath.Glob does, but
 // a folder that may not be read is an error: silence would look like no logs.
-func expand(pattern string) ([]string, error) {
-	if !hasMeta(pattern) {
+func Expand(pattern string) ([]string, error) {
+	if !HasMeta(pattern) {
 		if _, err := os.Lstat(pattern); err != nil {
-			return nil, notMissing(err)
+			return nil, NotMissing(err)
 		}
 		return []string{pattern}, nil
 	}
-	folders, err := expand(filepath.Dir(pattern))
+	folders, err := Expand(filepath.Dir(pattern))
 	var paths []string
 	for _, folder := range folders {
 		found, e := within(folder, filepath.Base(pattern))
@@ -32,10 +34,10 @@ func expand(pattern string) ([]string, error) {
 
 // within returns the paths in a folder whose name matches last.
 func within(folder, last string) ([]string, error) {
-	if !hasMeta(last) {
+	if !HasMeta(last) {
 		path := filepath.Join(folder, last)
 		if _, err := os.Lstat(path); err != nil {
-			return nil, notMissing(err)
+			return nil, NotMissing(err)
 		}
 		return []string{path}, nil
 	}
@@ -46,37 +48,37 @@ func within(folder, last string) ([]string, error) {
 			paths = append(paths, filepath.Join(folder, e.Name()))
 		}
 	}
-	return paths, notMissing(err)
+	return paths, NotMissing(err)
 }
 
-func isMissing(err error) bool {
+func Missing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// notMissing returns err, but nil if it says that there is nothing yet.
-func notMissing(err error) error {
-	if isMissing(err) {
+// NotMissing returns err, but nil if it says that there is nothing yet.
+func NotMissing(err error) error {
+	if Missing(err) {
 		return nil
 	}
 	return err
 }
 
-// foldersOf returns the folders in which something can happen that changes what
+// Folders returns the folders in which something can happen that changes what
 // a pattern matches: those of its files, and those where folders may appear.
-func foldersOf(pattern string) []string {
+func Folders(pattern string) []string {
 	var folders []string
 	for d := filepath.Dir(pattern); ; d = filepath.Dir(d) {
-		found, _ := expand(d) // what cannot be read is reported where files are looked for
+		found, _ := Expand(d) // what cannot be read is reported where files are looked for
 		folders = append(folders, found...)
-		if len(found) > 0 && !hasMeta(d) || d == filepath.Dir(d) {
+		if len(found) > 0 && !HasMeta(d) || d == filepath.Dir(d) {
 			return folders
 		}
 	}
 }
 
-// reaches reports whether path, or a folder with that name, can be on the way to
+// Reaches reports whether path, or a folder with that name, can be on the way to
 // what the pattern matches.
-func reaches(pattern, path string) bool {
+func Reaches(pattern, path string) bool {
 	p, q := strings.Split(pattern, "/"), strings.Split(path, "/")
 	if len(q) > len(p) {
 		return false
@@ -89,8 +91,8 @@ func reaches(pattern, path string) bool {
 	return true
 }
 
-// matches reports whether path is what the pattern names.
-func matches(pattern, path string) bool {
+// Matches reports whether path is what the pattern names.
+func Matches(pattern, path string) bool {
 	ok, err := filepath.Match(pattern, path)
 	return err == nil && ok || pattern == path
 }
