@@ -117,12 +117,14 @@ type Record struct {
 type Retention struct {
 	Matches time.Duration // age of matches that no kept ban was decided by; 0 for no bound
 	Bans    time.Duration // age of the end of a ban, and of snapshots of jails that are gone; 0 for no bound
+	Jails   []string      // those that judge; nil for all that have a snapshot
 	Size    int64         // bytes of the file: beyond it the oldest matches go first; 0 for no bound
 }
 
 // A Pruner bounds a ledger.
 type Pruner interface {
 	// Prune forgets what r allows at t, never a standing ban, a standing hold,
-	// or an event that a snapshot has not judged, and gives the space back.
+	// or an event that the snapshot of a jail in r has not judged, and gives the
+	// space back.
 	Prune(ctx context.Context, t time.Time, r Retention) error
 }

@@ -162,7 +162,9 @@ const maxLedger = 512 << 20
 
 func (g *generation) retention() edgeban.Retention {
 	r := edgeban.Retention{Matches: 7 * 24 * time.Hour, Bans: g.c.Forget, Size: maxLedger}
+	r.Jails = []string{}
 	for _, j := range g.c.Jails {
+		r.Jails = append(r.Jails, j.Name)
 		r.Matches = max(r.Matches, 2*j.FindTime)
 	}
 	return r

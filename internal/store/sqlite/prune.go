@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math"
 	"net/netip"
@@ -30,7 +31,7 @@ func (s *Store) Prune(ctx context.Context, t time.Time, r edgeban.Retention) err
 	s.writing.Unlock()
 	p := pruning{s: s, t: row.Moment(t), r: r}
 	var err error
-	if p.judged, err = s.judged(ctx, p.before(r.Bans)); err != nil {
+	if p.judged, err = s.judged(ctx, p.before(r.Bans), r.Jails); err != nil {
 		return fmt.Errorf("ledger %s: prune: %w", s.path, err)
 	}
 	for _, f := range []func(context.Context) error{p.bans, p.lifts, p.replaced, p.released, p.notices, p.old, p.big, p.shrink} {
@@ -41,12 +42,21 @@ func (s *Store) Prune(ctx context.Context, t time.Time, r edgeban.Retention) err
 	return nil
 }
 
-// judged returns the last event that every snapshot on disk has judged. The
-// snapshot of a jail that has been gone for as long as bans are remembered does
-// not count: it would keep everything for ever.
-func (s *Store) judged(ctx context.Context, gone sql.NullInt64) (seq edgeban.Seq, err error) {
+// judged returns the last event that the snapshots of all jails that still judge
+// have judged. The snapshot of one that is gone, or was not made for as long as
+// bans are remembered, does not count: it would keep everything for ever.
+func (s *Store) judged(ctx context.Context, gone sql.NullInt64, jails []string) (seq edgeban.Seq, err error) {
+	var names any // a list in JSON, or null for all jails
+	if jails != nil {
+		b, err := json.Marshal(jails)
+		if err != nil {
+			return 0, err
+		}
+		names = string(b)
+	}
 	err = s.alone(ctx, func(ctx context.Context) error {
-		return s.conn.QueryRowContext(ctx, `select coalesce(min(at), ?) from snapshot where coalesce(latest >= ?, true)`, int64(math.MaxInt64), gone).Scan(&seq)
+		return s.conn.QueryRowContext(ctx, `select coalesce(min(at), ?1) from snapshot where coalesce(latest >= ?2, true)
+			and (?3 is null or jail in (select value from json_each(?3)))`, int64(math.MaxInt64), gone, names).Scan(&seq)
 	})
 	return seq, err
 }

@@ -178,6 +178,8 @@ func unjudgedStays(w *world) {
 	w.again()
 	w.prune(noon.Add(2*day), edgeban.Retention{Matches: time.Hour, Bans: 90 * day, Size: 1})
 	w.want("after the first six", ids(w.about("192.0.2.1/32", 99).Matches), []string{"6", "7", "8", "9"})
+	w.prune(noon.Add(2*day), edgeban.Retention{Matches: time.Hour, Bans: 90 * day, Jails: []string{"sshd"}})
+	w.want("once dovecot is no jail any more", ids(w.about("192.0.2.1/32", 99).Matches), []string{"8", "9"})
 	// The snapshot of a jail that has been gone for as long as bans are
 	// remembered holds up nothing.
 	w.prune(noon.Add(100*day), edgeban.Retention{Matches: time.Hour, Bans: 90 * day})
