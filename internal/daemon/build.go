@@ -157,12 +157,10 @@ func (g *generation) run(parent context.Context) error {
 			return fmt.Errorf("outbox: %w", err)
 		}
 	}
-	head, _, err := g.store.Head(context.WithoutCancel(parent))
-	if err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
 	for _, j := range g.judges {
-		j.began = head
+		if err := j.begin(context.WithoutCancel(parent)); err != nil {
+			return fmt.Errorf("jail %s: %w", j.c.Name, err)
+		}
 	}
 	eg, ctx := errgroup.WithContext(parent)
 	const look = 5 * time.Minute

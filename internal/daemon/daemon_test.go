@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +41,7 @@ type site struct {
 	yaml     string
 	client   *web.Client
 	hup      chan os.Signal
+	stdin    io.Reader
 	stop     func()
 	out      *logBuffer
 }
@@ -113,7 +117,7 @@ func (s *site) start() {
 	go func() {
 		done <- daemon.Run(ctx, daemon.Options{
 			Config: c, Log: slog.New(slog.NewTextHandler(s.out, &slog.HandlerOptions{Level: slog.LevelDebug})), Version: "test",
-			Reload: s.hup, Load: s.load,
+			Reload: s.hup, Load: s.load, Stdin: s.stdin,
 		})
 	}()
 	s.stop = sync.OnceFunc(func() {
@@ -395,4 +399,100 @@ func TestDamagedLedgerRemovesNothingUntilAdopted(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until("what was adopted can be let go", func() bool { return !s.holds("203.0.113.9") })
+}
+
+func TestReloadWithATakenPortIsRefused(t *testing.T) {
+	s := newSite(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s.start()
+	s.yaml = strings.Replace(s.yaml, "notify:", fmt.Sprintf("  - feed: {listen: %q}\nnotify:", l.Addr()), 1)
+	s.hup <- syscall.SIGHUP
+	s.until("it is refused", func() bool { return strings.Contains(s.out.String(), "reload refused") })
+	s.attack("203.0.113.9")
+	s.until("the old one goes on", func() bool { return s.holds("203.0.113.9") })
+}
+
+func TestStandardInputIsReadAlsoOverAReload(t *testing.T) {
+	s := newSite(t)
+	s.yaml = strings.Replace(s.yaml, `logpath: "*.log"`, `logpath: ["-", "*.log"]`, 1)
+	r, w := io.Pipe()
+	defer w.Close()
+	s.stdin = r
+	s.start()
+	counted := func() (n int) {
+		x, err := s.client.Why(t.Context(), netip.MustParsePrefix("203.0.113.9/32"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range x.Lines {
+			n += l.Count
+		}
+		return n
+	}
+	fmt.Fprintln(w, failure("203.0.113.9", "a"))
+	s.until("a line is counted", func() bool { return counted() == 1 })
+	s.hup <- syscall.SIGHUP
+	s.until("reloaded", func() bool { return strings.Contains(s.out.String(), "msg=reloaded") })
+	for range 3 {
+		fmt.Fprintln(w, failure("203.0.113.9", "a"))
+	}
+	s.write("dovecot.log", failure("203.0.113.9", "a"))
+	s.until("all are counted, and the attacker is banned", func() bool { return counted() == 5 && s.holds("203.0.113.9") })
+}
+
+func TestAttackDuringAReloadWithOtherRulesIsBanned(t *testing.T) {
+	s := newSite(t)
+	s.start()
+	for i := range 20 {
+		addr := fmt.Sprintf("203.0.113.%d", 100+i)
+		s.attack(addr)
+		s.yaml = regexp.MustCompile(`logpath: "\*.log".*}`).ReplaceAllString(s.yaml, fmt.Sprintf(`logpath: "*.log", maxretry: %d}`, 4+i%2))
+		s.hup <- syscall.SIGHUP
+		s.until(addr+" is held", func() bool { return s.holds(addr) })
+	}
+}
+
+func TestMendedLogIsNoTroubleAnyMore(t *testing.T) {
+	s := newSite(t)
+	path := filepath.Join(s.dir, "pipe.log")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	troubles := func() []string {
+		st, err := s.client.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Troubles
+	}
+	s.until("it is told", func() bool { return len(troubles()) == 1 })
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	s.write("pipe.log", "hello")
+	s.until("it is mended", func() bool { return len(troubles()) == 0 })
+}
+
+func TestStopDoesNotWaitForIdleClients(t *testing.T) {
+	s := newSite(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	s.yaml = strings.Replace(s.yaml, "notify:", fmt.Sprintf("  - feed: {listen: %q}\nnotify:", addr), 1)
+	s.start()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "GET / HT")
+	s.stop() // which wants it within 5 s
 }

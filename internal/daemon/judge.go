@@ -29,6 +29,7 @@ type judge struct {
 	sure   func() bool // the clock is to be believed
 	forget time.Duration
 	began  edgeban.Seq // the head before anything was read
+	fresh  bool        // no earlier snapshot was there
 
 	mu       sync.Mutex
 	fold     *jail.Jail
@@ -59,31 +60,46 @@ func (j *judge) run(ctx context.Context) error {
 	})
 }
 
+// begin marks the place from which on the jail judges, before anything is read: a
+// kill at any later moment must not look like a first start.
+func (j *judge) begin(ctx context.Context) error {
+	head, _, err := j.ledger.Head(ctx)
+	if err != nil {
+		return err
+	}
+	j.began = head
+	if _, err = j.ledger.Restore(ctx, j.c.Name); !errors.Is(err, edgeban.ErrNotFound) {
+		return err
+	}
+	j.fresh = true
+	state, err := jail.New(j.c, j.forget).Snapshot(time.Time{})
+	if err != nil {
+		return err
+	}
+	return j.ledger.Snapshot(ctx, edgeban.Snapshot{Jail: j.c.Name, At: head, State: state})
+}
+
 // restore brings the fold to where it was. It returns the Seq up to which events
 // are taken in without judging: those that were there before this jail. What a
 // snapshot has not judged is judged by the rules of now.
 func (j *judge) restore(ctx context.Context) (edgeban.Seq, error) {
 	fold, at, warm := jail.New(j.c, j.forget), edgeban.Seq(0), j.began
-	s, err := j.ledger.Restore(ctx, j.c.Name)
-	switch {
-	case errors.Is(err, edgeban.ErrNotFound):
-	case err != nil:
-		return 0, err
-	default:
-		if err := fold.Restore(s.State); err != nil {
-			j.log.Error("snapshot not read, counting again from the ledger", "jail", j.c.Name, "err", err)
-			fold = jail.New(j.c, j.forget)
-			break
+	if !j.fresh {
+		s, err := j.ledger.Restore(ctx, j.c.Name)
+		if err != nil {
+			return 0, err
 		}
 		at, warm = s.At, s.At
+		if err := fold.Restore(s.State); err != nil {
+			j.log.Error("snapshot not read, counting again from the ledger", "jail", j.c.Name, "err", err)
+			fold, at, warm = jail.New(j.c, j.forget), 0, j.began
+		}
 	}
+	j.fresh = false
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	j.fold, j.at = fold, at
-	j.mu.Unlock()
-	if j.began > 0 || at > 0 {
-		return warm, nil
-	}
-	return warm, j.save(ctx) // from here on a kill must not look like a first start
+	return warm, nil
 }
 
 // follow folds the events, in silence up to warm.
@@ -199,7 +215,7 @@ func (j *judge) keep(ctx context.Context) error {
 
 func (j *judge) save(ctx context.Context) error {
 	j.mu.Lock()
-	if !j.dirty && j.at > 0 {
+	if !j.dirty {
 		j.mu.Unlock()
 		return nil
 	}

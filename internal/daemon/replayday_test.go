@@ -134,15 +134,11 @@ func life(t *testing.T, path string, s *script) []edgeban.Ban {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r := &reader{name: "script", source: s, ledger: store, never: new(atomic.Pointer[never.List])}
-	head, _, err := store.Head(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var judges []*judge
 	for _, j := range dayJails() {
 		judges = append(judges, &judge{
 			c: j, ledger: store, lease: store, log: slog.New(slog.DiscardHandler), forget: 90 * 24 * time.Hour,
-			now: func() time.Time { return s.read[0] }, sure: func() bool { return true }, began: head,
+			now: func() time.Time { return s.read[0] }, sure: func() bool { return true },
 		})
 		if len(j.LogPath) == 0 {
 			continue
@@ -154,6 +150,11 @@ func life(t *testing.T, path string, s *script) []edgeban.Ban {
 		r.jails = append(r.jails, &watcher{c: j, filter: f, fits: func(netip.Prefix) bool { return true }, scanners: map[string]*filter.Scanner{}})
 	}
 	ended := make(chan error, len(judges))
+	for _, j := range judges {
+		if err := j.begin(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, j := range judges {
 		go func() { ended <- j.run(ctx) }()
 	}

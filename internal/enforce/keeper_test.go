@@ -73,6 +73,10 @@ func (l *lab) start() {
 		l.Fatal(err)
 	}
 	l.settings.Target = a
+	l.run()
+}
+
+func (l *lab) run() {
 	l.keeper = enforce.NewKeeper(l.settings)
 	ctx, cancel := context.WithCancel(l.Context())
 	done := make(chan error, 1)
