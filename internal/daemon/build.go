@@ -125,7 +125,7 @@ func (g *generation) addJail(c config.Jail) error {
 	if err != nil {
 		return err
 	}
-	w := &watcher{c: c, filter: f, fits: func(p netip.Prefix) bool { return g.fits(c, p) }, scanners: map[string]*filter.Scanner{}}
+	w := &watcher{c: c, filter: f, fits: func(p netip.Prefix) bool { return g.fits(c, p) }, scanners: map[string]*scanning{}}
 	w.finder = never.NewIgnore(c.IgnoreIP, g.Log)
 	w.finder.Memory = filepath.Join(g.daemon.Config.State, "names-"+c.Name+".json")
 	g.watchers = append(g.watchers, w)

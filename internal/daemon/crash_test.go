@@ -117,6 +117,7 @@ type siege struct {
 	*site
 	rand    *rand.Rand
 	foreign []string
+	moment  chan struct{} // taken by who waits for a good moment to kill
 
 	attackers []attacker           // who have something left to do
 	met       int                  // attackers so far
@@ -153,6 +154,7 @@ const (
 func newSiege(t *testing.T, seed uint64) *siege {
 	s := &siege{
 		site: newSite(t), rand: rand.New(rand.NewPCG(seed, 1)),
+		moment:  make(chan struct{}),
 		foreign: []string{"192.0.2.200/32", "192.0.2.208/28", "2001:db8:ffff::/48"},
 		written: map[netip.Prefix]int{}, known: map[string]bool{}, told: map[netip.Prefix]bool{},
 	}
@@ -219,14 +221,16 @@ func (s *siege) end(cmd *exec.Cmd) {
 }
 
 // killDaemons starts a daemon and kills it, n times: while it starts, while it
-// works, and some while they stop.
+// works, right after something worth a kill has happened, and some while they
+// stop. Some are missed for a while.
 func (s *siege) killDaemons(n int, r *rand.Rand) {
-	wait := func(least, most int) {
+	wait := func(least, most time.Duration) {
 		select {
 		case <-s.Context().Done():
-		case <-time.After(time.Duration(least+r.IntN(most-least)) * time.Millisecond):
+		case <-time.After(least + time.Duration(r.Int64N(int64(most-least)))):
 		}
 	}
+	const ms = time.Millisecond
 	for range n {
 		if s.Context().Err() != nil {
 			return
@@ -234,16 +238,23 @@ func (s *siege) killDaemons(n int, r *rand.Rand) {
 		cmd := s.begin()
 		switch r.IntN(8) {
 		case 0:
-			wait(2000, 3000) // longer than surely
+			wait(2000*ms, 3000*ms) // longer than surely
 		case 1, 2:
-			wait(0, 200)
+			wait(0, 200*ms)
+		case 3, 4:
+			wait(100*ms, 800*ms)
 		default:
-			wait(100, 800)
+			wait(50*ms, 300*ms)
+			select {
+			case <-s.moment:
+			case <-time.After(time.Second):
+			}
+			wait(0, 5*ms)
 		}
 		stopping := r.IntN(4) == 0
 		if stopping {
 			_ = cmd.Process.Signal(syscall.SIGTERM)
-			wait(0, 30)
+			wait(0, 30*ms)
 		}
 		_ = cmd.Process.Kill() // or it has ended
 		err := s.bury(cmd)
@@ -251,6 +262,17 @@ func (s *siege) killDaemons(n int, r *rand.Rand) {
 		if !status.Signaled() && (!stopping || err != nil) && s.Context().Err() == nil {
 			s.Errorf("a daemon ended by itself: %v\n%s", err, s.tail())
 		}
+		if r.IntN(6) == 0 {
+			wait(100*ms, 500*ms)
+		}
+	}
+}
+
+// now says that this is a good moment for a kill.
+func (s *siege) now() {
+	select {
+	case s.moment <- struct{}{}:
+	default:
 	}
 }
 
@@ -262,6 +284,7 @@ func (s *siege) tail() string {
 
 // publish is the ntfy of one of the daemons, each of which has limits of its own.
 func (s *siege) publish(life int, w http.ResponseWriter, r *http.Request) {
+	s.now()
 	r.RemoteAddr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 1, byte(life >> 8), byte(life)}), 1).String()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -305,7 +328,9 @@ func (s *siege) act() {
 	log := s.log()
 	switch n := s.rand.IntN(1000); {
 	case n < 15:
-		s.rename(log)
+		for range 1 + n%2 { // a daemon that is slow, or dead, sees the second only
+			s.rename(log)
+		}
 	case n < 20:
 		s.truncate(log)
 	case n < 25:
@@ -349,13 +374,15 @@ func (s *siege) writeTo(f *os.File) {
 		text.WriteString(s.failure(subject) + "\n")
 		who = append(who, subject)
 	}
-	cut := s.rand.IntN(4 * text.Len()) // a line may be half there for a while
-	for _, part := range []string{text.String()[:min(cut, text.Len())], text.String()[min(cut, text.Len()):]} {
-		if _, err := f.WriteString(part); err != nil {
-			s.Fatal(err)
-		}
+	whole := text.String()
+	if cut := s.rand.IntN(4 * len(whole)); cut < len(whole) { // a line may be half there for a while
+		_, err := f.WriteString(whole[:cut])
+		s.must(err)
 		s.pause(5)
+		whole = whole[cut:]
 	}
+	_, err := f.WriteString(whole)
+	s.must(err)
 	for _, subject := range who {
 		s.wrote(subject)
 	}
@@ -373,7 +400,9 @@ func (s *siege) failure(subject netip.Prefix) string {
 }
 
 func (s *siege) wrote(subject netip.Prefix) {
-	s.written[subject]++
+	if s.written[subject]++; s.written[subject] == maxRetry {
+		s.now()
+	}
 	if !slices.Contains(s.open, subject) {
 		s.open = append(s.open, subject)
 	}

@@ -496,3 +496,30 @@ func TestStopDoesNotWaitForIdleClients(t *testing.T) {
 	fmt.Fprint(c, "GET / HT")
 	s.stop() // which wants it within 5 s
 }
+
+func TestSessionOverARotationIsCountedOnce(t *testing.T) {
+	s := newSite(t)
+	s.start()
+	now := time.Now().Format("Jan _2 15:04:05")
+	s.write("d.log", now+" auth: Info: passwd-file(eve,203.0.113.9,<s1>): Password mismatch")
+	counted := func(addr string) (n int) {
+		w, err := s.client.Why(t.Context(), netip.MustParsePrefix(addr+"/32"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range w.Lines {
+			n += l.Count
+		}
+		return n
+	}
+	s.until("the failure is counted", func() bool { return counted("203.0.113.9") == 1 })
+	if err := os.Rename(filepath.Join(s.dir, "d.log"), filepath.Join(s.dir, "d.log.1")); err != nil {
+		t.Fatal(err)
+	}
+	s.write("d.log", now+" imap-login: Info: Disconnected (auth failed, 1 attempts in 2 secs): user=<eve>, method=PLAIN, rip=203.0.113.9, lip=10.0.0.1, TLS, session=<s1>",
+		failure("203.0.113.10", "marker"))
+	s.until("the new file is read", func() bool { return counted("203.0.113.10") == 1 })
+	if n := counted("203.0.113.9"); n != 1 {
+		t.Errorf("one failed login over a rotation: counted %d times, want once", n)
+	}
+}

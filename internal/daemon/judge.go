@@ -132,6 +132,9 @@ func (j *judge) take(ctx context.Context, ev edgeban.Event, silent bool) error {
 		j.newest = t
 	}
 	defer func() { j.counting = j.fold.Len() }()
+	if b, ok := ev.Fact.(edgeban.Ban); ok && b.Jail == j.c.Name && ev.Seq > j.began { // said once, whatever is judged again
+		j.log.Info("ban", "jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "for", length(b))
+	}
 	if silent {
 		j.fold.Warm(ev)
 		return nil
@@ -145,7 +148,6 @@ func (j *judge) take(ctx context.Context, ev edgeban.Event, silent bool) error {
 	if err := j.ledger.Impose(context.WithoutCancel(ctx), b, j.notices(b, m)); err != nil {
 		return err
 	}
-	j.log.Info("ban", "jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "for", length(b))
 	return nil
 }
 

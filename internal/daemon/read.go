@@ -40,10 +40,17 @@ type watcher struct {
 	ignore atomic.Pointer[never.List]
 	fits   func(netip.Prefix) bool // every target of the jail can hold it
 
-	mu       sync.Mutex                 // a jail may be read by two sources at once
-	scanners map[string]*filter.Scanner // by stream
+	mu       sync.Mutex           // a jail may be read by two sources at once
+	scanners map[string]*scanning // by origin
 	counters counters
 	vantage  vantage
+}
+
+// A scanning is what the jail's filter remembers of one log: dates and sessions go
+// on from one file to the next when that is rotated.
+type scanning struct {
+	*filter.Scanner
+	streams map[string]bool // those that have not ended
 }
 
 type counters struct {
@@ -171,7 +178,7 @@ func (r *reader) recall(c edgeban.Chunk) {
 func (w *watcher) recall(c edgeban.Chunk) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for range w.scanner(c.Stream).Scan(c) {
+	for range w.scanner(c).Scan(c) {
 	}
 }
 
@@ -188,20 +195,21 @@ func (w *watcher) reads(origin string) bool {
 	return false
 }
 
-// scanner returns the jail's scanner of a stream.
-func (w *watcher) scanner(stream string) *filter.Scanner {
-	s := w.scanners[stream]
+// scanner returns the jail's scanner for a chunk's log.
+func (w *watcher) scanner(c edgeban.Chunk) *scanning {
+	s := w.scanners[c.Origin]
 	if s == nil {
-		s = w.filter.Scanner(filter.Options{Jail: w.c.Name, Zone: w.c.LogTimezone})
-		w.scanners[stream] = s
+		s = &scanning{w.filter.Scanner(filter.Options{Jail: w.c.Name, Zone: w.c.LogTimezone}), map[string]bool{}}
+		w.scanners[c.Origin] = s
 	}
+	s.streams[c.Stream] = true
 	return s
 }
 
 func (w *watcher) scan(c edgeban.Chunk, list *never.List) []edgeban.Match {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.scanner(c.Stream)
+	s := w.scanner(c)
 	before := s.Stats()
 	f := flood{c: w.c, seen: map[floodKey]*floodState{}}
 	for m := range s.Scan(c) {
@@ -210,7 +218,9 @@ func (w *watcher) scan(c edgeban.Chunk, list *never.List) []edgeban.Match {
 	}
 	w.counters.add(before, s.Stats(), f)
 	if c.End {
-		delete(w.scanners, c.Stream)
+		if delete(s.streams, c.Stream); len(s.streams) == 0 {
+			delete(w.scanners, c.Origin)
+		}
 	}
 	return f.matches
 }

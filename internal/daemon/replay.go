@@ -48,7 +48,7 @@ func (r *Replay) Open() error {
 	if err != nil {
 		return err
 	}
-	r.watcher = &watcher{c: r.Jail, filter: f, fits: func(netip.Prefix) bool { return true }, scanners: map[string]*filter.Scanner{}}
+	r.watcher = &watcher{c: r.Jail, filter: f, fits: func(netip.Prefix) bool { return true }, scanners: map[string]*scanning{}}
 	r.watcher.ignore.Store(r.Ignore)
 	r.fold = jail.New(r.Jail, r.Forget)
 	r.recent = map[netip.Prefix][]edgeban.Match{}

@@ -147,7 +147,7 @@ func life(t *testing.T, path string, s *script) []edgeban.Ban {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.jails = append(r.jails, &watcher{c: j, filter: f, fits: func(netip.Prefix) bool { return true }, scanners: map[string]*filter.Scanner{}})
+		r.jails = append(r.jails, &watcher{c: j, filter: f, fits: func(netip.Prefix) bool { return true }, scanners: map[string]*scanning{}})
 	}
 	ended := make(chan error, len(judges))
 	for _, j := range judges {

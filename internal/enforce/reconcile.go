@@ -25,8 +25,8 @@ func (k *Keeper) loop(ctx context.Context) error {
 		began := time.Now()
 		next, err := k.look(ctx)
 		// Let a burst gather, so that one list proves many adds, and never spend
-		// more than a sixth of the time on lists.
-		gather := min(5*time.Since(began), k.Every)
+		// more than a tenth of the time on lists.
+		gather := min(10*time.Since(began), k.Every)
 		if _, whole := k.Target.(Whole); !whole {
 			gather = max(gather, settle)
 		}

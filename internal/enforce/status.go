@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -26,25 +27,17 @@ func (k *Keeper) Status() Status {
 	return k.status
 }
 
-// decide makes the plan and writes the look down, in one step, so that no new ban
-// is sent twice meanwhile. It returns how often the change has been sent that was
-// sent most often without any list showing it.
+// decide makes the plan and writes the look down. New bans go on being sent
+// meanwhile: what they sent by then is left out of the plan. It returns how often
+// the change has been sent that was sent most often without any list showing it.
 func (k *Keeper) decide(v view) (p plan, unproven int) {
+	k.prepare(&v)
+	listed := newSet(v.listed)
+	p = v.plan()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for e, answered := range k.flying {
-		if answered.IsZero() || (v.now.Sub(answered) < flight && v.now.Sub(answered) >= 0) {
-			v.inFlight[e] = true
-		} else {
-			delete(k.flying, e)
-		}
-	}
-	k.room = k.Budget.Entries - len(v.known)
-	k.budget.forget(v.wanted)
-	v.tries = k.tries
-	v.admit = func(e netip.Prefix) bool { return k.admit(e, v.now) }
-	p = v.plan()
-	k.listed = newSet(v.listed)
+	p.diff.Add = slices.DeleteFunc(p.diff.Add, func(e netip.Prefix) bool { _, sent := k.flying[e]; return sent })
+	k.listed = listed
 	k.status.Counts, k.status.Looked, k.status.Doubt = p.counts, v.now, v.doubt
 	tries := map[netip.Prefix]int{}
 	for _, e := range p.missing {
@@ -57,11 +50,32 @@ func (k *Keeper) decide(v view) (p plan, unproven int) {
 	for _, e := range p.diff.Remove {
 		tries[e] = k.tries[e] + 1
 	}
-	k.tries = tries
+	k.tries = tries // never changed, only replaced: a plan may still read the one before
 	for _, n := range tries {
 		unproven = max(unproven, n)
 	}
 	return p, unproven
+}
+
+// prepare puts into a view what the keeper knows of the moment.
+func (k *Keeper) prepare(v *view) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for e, answered := range k.flying {
+		if answered.IsZero() || (v.now.Sub(answered) < flight && v.now.Sub(answered) >= 0) {
+			v.inFlight[e] = true
+		} else {
+			delete(k.flying, e)
+		}
+	}
+	k.room = k.Budget.Entries - len(v.known)
+	k.budget.forget(v.wanted)
+	v.tries = k.tries
+	v.admit = func(e netip.Prefix) bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.admit(e, v.now)
+	}
 }
 
 // admit asks the budget for a new entry. The caller holds the lock.

@@ -101,7 +101,7 @@ func (a *Alias) misfit(p netip.Prefix) error {
 		return unfit("not a canonical network")
 	case p.Bits() == 0:
 		return unfit("everything is never banned")
-	case strings.HasPrefix(p.String(), ":"):
+	case p.Addr().Is6() && p.Addr().As16()[0] == 0 && p.Addr().As16()[1] == 0:
 		// A network alias makes ::/32 of an address that starts with a colon, and
 		// the firewall spells ::192.0.2.1 unlike we do. Nobody attacks from there.
 		return unfit("not an address of the Internet")

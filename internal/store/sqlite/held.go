@@ -61,20 +61,19 @@ func (s *Store) hold(seq edgeban.Seq, h edgeban.Held) {
 	s.held[h.Target][h.Subject] = holding{h, seq}
 }
 
-// Holdings implements edgeban.Ledger. They come in the order of their subjects.
+// Holdings implements edgeban.Ledger. They come in no order.
 func (s *Store) Holdings(ctx context.Context, target string) ([]edgeban.Held, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	var out []edgeban.Held
+	defer s.mu.Unlock()
+	out := make([]edgeban.Held, 0, len(s.held[target]))
 	for _, h := range s.held[target] {
 		if h.Released.IsZero() {
 			out = append(out, h.Held)
 		}
 	}
-	s.mu.Unlock()
-	slices.SortFunc(out, func(a, b edgeban.Held) int { return a.Subject.Compare(b.Subject) })
 	return out, nil
 }
 

@@ -103,6 +103,7 @@ func (w *world) holdings(target string) []edgeban.Held {
 	w.Helper()
 	held, err := w.Holdings(w.Context(), target)
 	w.must(err)
+	slices.SortFunc(held, func(a, b edgeban.Held) int { return a.Subject.Compare(b.Subject) }) // they come in no order
 	return held
 }
 
