@@ -30,7 +30,7 @@ func FuzzClean(f *testing.F) {
 		if !utf8.ValidString(got) {
 			t.Fatalf("clean(%q) = %q, which is not UTF-8", s, got)
 		}
-		if again := clean(got, 6*limit+1); again != got {
+		if again := clean(got, 8*limit+1); again != got {
 			t.Fatalf("clean(%q) = %q, and cleaned again %q", s, got, again)
 		}
 	})
