@@ -92,6 +92,9 @@ func (e *env) statusTargets(targets []web.Target, now time.Time) {
 		if t.Refused > 0 {
 			rows = append(rows, []string{count(t.Refused, "ban") + " not sent: edgeban bans says why"})
 		}
+		for _, n := range t.Notes {
+			rows = append(rows, []string{clean(n, 400)})
+		}
 		if t.Doubt != "" {
 			rows = append(rows, []string{"nothing is removed: " + clean(t.Doubt, 200)})
 		}

@@ -32,6 +32,9 @@ func (a api) Status(ctx context.Context) (web.Status, error) {
 			Name: c.Name, Kind: kindOf(c, g.targets[c.Name]), Wanted: s.Wanted, Held: s.Counts.Held, Missing: s.Missing,
 			Waiting: s.Waiting, Refused: s.Refused, Foreign: s.Foreign, Kept: s.Kept, Looked: s.Looked, Since: s.Since, Doubt: s.Doubt,
 		}
+		if n, ok := g.targets[c.Name].(interface{ Notes() []string }); ok {
+			t.Notes = n.Notes()
+		}
 		if s.Err != nil {
 			t.Error = s.Err.Error()
 		}

@@ -66,6 +66,7 @@ type Target struct {
 	Error   string    `json:"error,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
 	Doubt   string    `json:"doubt,omitempty"` // why nothing is removed
+	Notes   []string  `json:"notes,omitempty"` // what its owner may want to know
 }
 
 // Notifier is the state of one notifier.

@@ -3,7 +3,6 @@ package feed
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/netip"
@@ -14,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
 )
@@ -147,18 +145,6 @@ func (f *Feed) keepCopy(p *page) {
 		f.log.Info("copy of the feed written again", "path", f.path)
 	}
 	f.saved, f.lost = p, false
-}
-
-// Run listens and serves until ctx is done.
-func (f *Feed) Run(ctx context.Context) error {
-	ln, err := listen(ctx, f.config.Listen)
-	if err != nil && ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
-		return edgeban.Permanent(fmt.Errorf("feed: %w", err))
-	}
-	return f.Serve(ctx, ln)
 }
 
 // Addr returns the address that the feed is to be served at.

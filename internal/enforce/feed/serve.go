@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -212,19 +211,4 @@ func (r *refusals) say(log *slog.Logger, client string, status int) {
 	}
 	log.Warn("feed refused a client", "client", client, "status", status, "times", r.since)
 	r.said, r.since = time.Now(), 0
-}
-
-var errNoListen = errors.New("nothing to listen on; write listen: with an address and a port")
-
-// listen opens the port, or says which way out there is.
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	if address == "" {
-		return nil, errNoListen
-	}
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s, give the feed another address or port in listen: %w", address, err)
-	}
-	return ln, nil
 }

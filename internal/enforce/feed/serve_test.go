@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,11 +14,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
 )
@@ -285,25 +282,15 @@ func TestABanIsSeenByTheNextFetch(t *testing.T) {
 	}
 }
 
-func TestAPortInUseIsSaidClearly(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func TestServingStopsWithItsContext(t *testing.T) {
+	f, log := newFeed(config.Feed{Listen: "127.0.0.1:0"}, "")
+	ln, err := net.Listen("tcp", f.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	f, _ := newFeed(config.Feed{Listen: ln.Addr().String()}, "")
-	err = f.Run(t.Context())
-	want := "feed: cannot listen on " + ln.Addr().String() + ", give the feed another address or port in listen: "
-	if !errors.Is(err, syscall.EADDRINUSE) || !edgeban.IsPermanent(err) || !strings.HasPrefix(err.Error(), want) {
-		t.Errorf("got %v, want %s...", err, want)
-	}
-}
-
-func TestRunStopsWithItsContext(t *testing.T) {
-	f, log := newFeed(config.Feed{Listen: "127.0.0.1:0"}, "")
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- f.Run(ctx) }()
+	go func() { done <- f.Serve(ctx, ln) }()
 	for !strings.Contains(log.String(), "feed is served") && t.Context().Err() == nil {
 		select {
 		case err := <-done:
@@ -314,9 +301,6 @@ func TestRunStopsWithItsContext(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Errorf("ended with %v", err)
-	}
-	if err := f.Run(ctx); err != nil {
-		t.Errorf("with a context that is done: %v", err)
 	}
 }
 
