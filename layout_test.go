@@ -42,6 +42,7 @@ var may = map[string][]string{
 	"internal/store/sqlite":     {"", "internal/store/lease", "internal/store/sqlite/row"},
 	"internal/store/sqlite/row": {""},
 	"internal/web":              {"", "internal/config"},
+	"internal/zeroconf":         {"internal/config"},
 
 	// For tests; see testOnly.
 	"internal/enforce/enforcetest":           {"", "internal/enforce"},

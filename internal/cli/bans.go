@@ -56,7 +56,7 @@ func holders(b web.Ban) (text string, all bool) {
 		switch {
 		case !h.Released.IsZero():
 		case !h.Held.IsZero():
-			yes = append(yes, clean(h.Target, 20))
+			yes = append(yes, holder(h))
 		case !h.Sent.IsZero():
 			sent = append(sent, clean(h.Target, 20))
 		}
@@ -72,4 +72,12 @@ func holders(b web.Ban) (text string, all bool) {
 		return "none: " + clean(b.Refused, 200), false
 	}
 	return "not yet", false
+}
+
+// holder names who holds an entry. A list holds only where somebody pulls it.
+func holder(h web.Hold) string {
+	if h.Served {
+		return clean(h.Target, 20) + " (list)"
+	}
+	return clean(h.Target, 20)
 }

@@ -41,6 +41,7 @@ func commands() []command {
 		{"pin", "URL", "print the pin of a server's certificate", pin},
 		{"test", "[FILTER...]", "run the samples of filters; all built-in ones", test},
 		{"replay", "JAIL FILE...", "what a jail would have done with a log", replay},
+		{"filter", "[NAME]", "print a built-in filter, to read or to copy", printFilter},
 		{"version", "", "print the version", version},
 	}
 }

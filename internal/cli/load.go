@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/zeroconf"
 )
 
 const defaultConfig = "/etc/edgeban/edgeban.yaml"
@@ -35,11 +36,11 @@ func (e *env) read() (config.Config, error) {
 // fill finds the logs and the state where nobody said.
 func (e *env) fill(c config.Config) config.Config {
 	if c.Jails == nil {
-		c.Jails = e.wellKnown()
+		c.Jails = zeroconf.Jails(e.root, func(path string) bool { _, err := size(path); return err == nil })
 	}
 	if c.State == "" {
 		if c.State = e.at(config.DefaultState); !writable(c.State) {
-			c.State = e.ownState()
+			c.State = zeroconf.OwnState(e.root)
 		}
 	}
 	c.Socket = cmp.Or(c.Socket, filepath.Join(c.State, config.SocketName))
@@ -48,19 +49,6 @@ func (e *env) fill(c config.Config) config.Config {
 
 // at returns a path of the system.
 func (e *env) at(path string) string { return filepath.Join(e.root, path) }
-
-// ownState is where the state of a user belongs who may not write to the system's
-// folder.
-func (e *env) ownState() string {
-	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "edgeban")
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return e.at(config.DefaultState)
-	}
-	return filepath.Join(home, ".local", "state", "edgeban")
-}
 
 func writable(dir string) bool {
 	f, err := os.CreateTemp(dir, ".edgeban-*")
@@ -84,35 +72,10 @@ func (e *env) findSocket() (string, error) {
 	}
 	socket := filepath.Join(e.at(config.DefaultState), config.SocketName)
 	if _, err := os.Lstat(socket); errors.Is(err, fs.ErrNotExist) {
-		socket = filepath.Join(e.ownState(), config.SocketName)
+		socket = filepath.Join(zeroconf.OwnState(e.root), config.SocketName)
 	}
 	if err != nil {
 		fmt.Fprintf(e.stderr, "edgeban: the configuration cannot be used (edgeban check says why), so the daemon is looked for at %s; --socket names another place\n", socket)
 	}
 	return socket, nil
-}
-
-// wellKnown returns a jail for each built-in filter whose usual log is readable here.
-func (e *env) wellKnown() []config.Jail {
-	jails := []config.Jail{}
-	for _, k := range []struct {
-		jail  string
-		paths []string
-	}{
-		{"sshd", []string{"/var/log/auth.log", "/var/log/secure"}},
-		{"dovecot", []string{"/var/log/mail.log", "/var/log/maillog", "/var/log/dovecot.log"}},
-		{"postfix", []string{"/var/log/mail.log", "/var/log/maillog"}},
-		{"traefik", []string{"/var/log/traefik/access.log"}},
-	} {
-		j := config.NewJail(k.jail)
-		for _, p := range k.paths {
-			if _, err := size(e.at(p)); err == nil {
-				j.LogPath = append(j.LogPath, e.at(p))
-			}
-		}
-		if len(j.LogPath) > 0 {
-			jails = append(jails, j)
-		}
-	}
-	return jails
 }

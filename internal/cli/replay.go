@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bufio"
+	"compress/gzip"
 	"context"
 	"flag"
 	"fmt"
@@ -63,7 +65,7 @@ func (e *env) prepare(ctx context.Context, name string) (*daemon.Replay, error) 
 	switch {
 	case i >= 0:
 		r.Jail = c.Jails[i]
-	case slices.Contains(filter.Builtin(), name):
+	case slices.Contains(filter.Builtin(), name), strings.HasSuffix(name, ".yaml"), strings.HasSuffix(name, ".yml"), strings.Contains(name, "/"):
 		r.Jail = config.NewJail(name)
 		r.Jail.LogPath = []string{config.Stdin}
 	default:
@@ -88,7 +90,11 @@ func (e *env) replayFile(ctx context.Context, r *daemon.Replay, path string) (si
 		in = f
 	}
 	count := &counter{r: in}
-	for v, err := range r.File(ctx, count) {
+	text, err := plain(count)
+	if err != nil {
+		return 0, 0, fmt.Errorf("%s: %w", path, err)
+	}
+	for v, err := range r.File(ctx, text) {
 		if err != nil {
 			return count.n, bans, fmt.Errorf("%s: %w", path, err)
 		}
@@ -98,6 +104,15 @@ func (e *env) replayFile(ctx context.Context, r *daemon.Replay, path string) (si
 		}
 	}
 	return count.n, bans, ctx.Err()
+}
+
+// plain returns what in holds, unpacked if it is gzip: rotated logs often are.
+func plain(in io.Reader) (io.Reader, error) {
+	b := bufio.NewReader(in)
+	if magic, err := b.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
+		return b, nil // whoever reads on finds out what is wrong
+	}
+	return gzip.NewReader(b)
 }
 
 type counter struct {

@@ -93,7 +93,9 @@ func (e *env) statusTargets(targets []web.Target, now time.Time) {
 			rows = append(rows, []string{count(t.Refused, "ban") + " not sent: edgeban bans says why"})
 		}
 		for _, n := range t.Notes {
-			rows = append(rows, []string{clean(n, 400)})
+			for _, line := range wrap(clean(n, 400), 74) {
+				rows = append(rows, []string{line})
+			}
 		}
 		if t.Doubt != "" {
 			rows = append(rows, []string{"nothing is removed: " + clean(t.Doubt, 200)})

@@ -137,16 +137,29 @@ func holdMoments(w web.Why, h web.Hold) (ms []moment) {
 	if h.Subject != w.Prefix && h.Subject.IsValid() {
 		target += " as " + subject(h.Subject)
 	}
-	held := "HELD by " + target
-	if h.Foreign {
+	held, released := "HELD by "+target, "released by "+target
+	switch {
+	case h.Foreign:
 		held = "seen in " + target + ", where somebody else put it"
+	case h.Served:
+		held = "served by " + target
 	}
-	for _, m := range []moment{{h.Sent, "sent to " + target, ""}, {h.Held, held, ""}, {h.Released, "released by " + target, ""}} {
+	if lost(w, h) {
+		released = "LOST by " + target + ": it does not list it any more"
+	}
+	for _, m := range []moment{{h.Sent, "sent to " + target, ""}, {h.Held, held, ""}, {h.Released, released, ""}} {
 		if !m.at.IsZero() {
 			ms = append(ms, m)
 		}
 	}
 	return ms
+}
+
+// lost reports whether an entry was gone from its target while a ban wanted it.
+func lost(w web.Why, h web.Hold) bool {
+	return !h.Released.IsZero() && slices.ContainsFunc(w.Bans, func(b web.Ban) bool {
+		return !b.Since.After(h.Released) && (b.Until.IsZero() || b.Until.After(h.Released)) && b.Subject.Overlaps(h.Subject) && !lifted(w, b)
+	})
 }
 
 // verdict says what is true of an address now.
@@ -187,7 +200,7 @@ func heldBy(w web.Why) string {
 	var by []string
 	for _, h := range w.Holds {
 		if !h.Held.IsZero() && h.Released.IsZero() {
-			by = append(by, clean(h.Target, 40))
+			by = append(by, holder(h))
 		}
 	}
 	if len(by) == 0 {
@@ -234,7 +247,7 @@ func proofs(w web.Why) (lines []string) {
 func outcome(h web.Hold) (s string) {
 	last := h.Sent
 	if !h.Held.IsZero() {
-		s += " -> " + span(h.Held.Sub(last)) + " -> held"
+		s += " -> " + span(h.Held.Sub(last)) + map[bool]string{true: " -> served", false: " -> held"}[h.Served]
 		last = h.Held
 	}
 	if !h.Released.IsZero() {

@@ -72,13 +72,13 @@ func place(t config.Target) string {
 }
 
 func (g *generation) hold(h edgeban.Held) web.Hold {
-	name := h.Target
+	name, served := h.Target, false
 	for _, t := range g.c.Targets {
 		if place(t) == h.Target {
-			name = t.Name
+			name, served = t.Name, t.Feed != nil
 		}
 	}
-	return web.Hold{Subject: h.Subject, Target: name, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign}
+	return web.Hold{Subject: h.Subject, Target: name, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign, Served: served}
 }
 
 func (g *generation) describe(b edgeban.Ban, holds map[netip.Prefix][]web.Hold) web.Ban {
@@ -111,12 +111,12 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 	if why, ok := list.Protects(r.Subject); ok {
 		return web.BanResult{}, &web.BadRequest{Text: fmt.Sprintf("%s is not banned: it is protected: %s", r.Subject, why)}
 	}
-	widest := g.c.Budget.IPv6
+	widest, family := g.c.Budget.IPv6, "ipv6"
 	if r.Subject.Addr().Is4() {
-		widest = g.c.Budget.IPv4
+		widest, family = g.c.Budget.IPv4, "ipv4"
 	}
 	if r.Subject.Bits() < widest {
-		return web.BanResult{}, &web.BadRequest{Text: fmt.Sprintf("%s is wider than the budget allows (/%d); set budget: in the configuration", r.Subject, widest)}
+		return web.BanResult{}, &web.BadRequest{Text: fmt.Sprintf("%s is wider than the budget allows (/%d); write budget: {%s: %d} for that", r.Subject, widest, family, r.Subject.Bits())}
 	}
 	now := g.Now()
 	b := edgeban.Ban{

@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/source"
+	"github.com/edgeban/edgeban/internal/store/lease"
 	"github.com/edgeban/edgeban/internal/store/sqlite"
 	"github.com/edgeban/edgeban/internal/web"
 )
@@ -70,7 +72,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d := &daemon{Options: o, started: o.Now(), stdin: source.NewStdin(o.Stdin), told: map[string]time.Time{}}
 	defer d.stdin.Close()
-	store, err := openStore(o)
+	store, err := openStore(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -95,18 +97,32 @@ func Run(ctx context.Context, o Options) error {
 	}
 	g.Go(func() error { return d.housekeep(ctx) })
 	g.Go(func() error { return d.generations(ctx, gen) })
+	d.Log.Info("edgeban runs", "version", d.Version, "config", d.Config.Path, "state", d.Config.State, "jails", len(gen.c.Jails), "targets", len(gen.c.Targets))
+	defer d.Log.Info("edgeban ends; bans stay")
 	return g.Wait()
 }
 
-func openStore(o Options) (*sqlite.Store, error) {
+// dying is how long a daemon that was killed may take to let go of the ledger.
+const dying = 5 * time.Second
+
+func openStore(ctx context.Context, o Options) (*sqlite.Store, error) {
 	if err := os.MkdirAll(o.Config.State, 0o700); err != nil {
 		return nil, fmt.Errorf("state: %w; mount a volume there that uid %d may write, or set state: to such a folder", err, os.Getuid())
 	}
-	store, err := sqlite.Open(filepath.Join(o.Config.State, "ledger.db"), sqlite.Options{Log: o.Log, Now: o.Now()})
-	if err != nil {
-		return nil, fmt.Errorf("state: %w", err)
+	for began := time.Now(); ; {
+		store, err := sqlite.Open(filepath.Join(o.Config.State, "ledger.db"), sqlite.Options{Log: o.Log, Now: o.Now()})
+		switch {
+		case err == nil:
+			return store, nil
+		case !errors.Is(err, lease.ErrTaken) || time.Since(began) > dying:
+			return nil, fmt.Errorf("state: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("state: %w", err)
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	return store, nil
 }
 
 // generations runs one generation after the other: a reload ends the present one
@@ -162,10 +178,20 @@ func (d *daemon) await(ctx context.Context, ran <-chan error) (*generation, erro
 				return p.generation, nil
 			}
 			next = nil
-			d.Log.Error("reload refused, the present configuration goes on", "err", p.err)
-			d.current.Load().trouble(ctx, "reload", "The new configuration was refused, the old one goes on: "+p.err.Error())
+			why := brief(p.err)
+			d.Log.Error("reload refused, the present configuration goes on", "err", why)
+			d.current.Load().trouble(ctx, "reload", "The new configuration was refused, the old one goes on: "+why)
 		}
 	}
+}
+
+// brief says the first problem of a configuration, and how many there are.
+func brief(err error) string {
+	problems, ok := errors.AsType[config.Problems](err)
+	if !ok || len(problems) < 2 {
+		return err.Error()
+	}
+	return fmt.Sprintf("%s (and %d more: edgeban check tells all)", problems[0].Error(), len(problems)-1)
 }
 
 // reload prepares the next generation: only what it takes over is left to do.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
@@ -21,53 +22,40 @@ type floodKey struct {
 	ignored bool
 }
 
-// floodState is which matches of the flood are kept for a key.
-type floodState struct{ kept []int }
+// floodState is what is kept for a key.
+type floodState struct {
+	at    time.Time // of the last match
+	n     int       // how many of that time are kept
+	spill int       // the match that stands for the rest; -1 for none
+}
 
+// add keeps a match, or adds it to one that stands for many. What does not count
+// is kept once. Of the failures of one address at one time as many are kept as a
+// ban takes: whatever the jail knew before, after these the address is banned,
+// or nothing of that time counts for it, so the rest changes no verdict.
 func (f *flood) add(m edgeban.Match) {
 	m.Count = max(1, m.Count)
 	k := floodKey{m.Addr, m.Kind, m.Ignored != ""}
+	enough := f.c.MaxRetry
+	if k.ignored || k.kind == edgeban.Success {
+		enough = 0
+	}
 	st := f.seen[k]
-	if st == nil {
-		st = &floodState{}
+	if st == nil || enough > 0 && !st.at.Equal(m.Time) {
+		st = &floodState{at: m.Time, spill: -1}
 		f.seen[k] = st
 	}
-	if !f.spare(k, st, m) {
-		st.kept = append(st.kept, len(f.matches))
+	switch {
+	case st.n < enough:
+		st.n++
 		f.matches = append(f.matches, m)
-		return
+	case st.spill < 0:
+		st.spill = len(f.matches)
+		f.matches = append(f.matches, m)
+	default:
+		rest := &f.matches[st.spill]
+		rest.Count, rest.Time, rest.User, rest.Text = rest.Count+m.Count, m.Time, m.User, m.Text
 	}
-	last := &f.matches[st.kept[len(st.kept)-1]]
-	last.Count += m.Count
-	last.User, last.Text = m.User, m.Text
-}
-
-// spare reports whether m may be added to the last match of its key without
-// changing a verdict. The time of that match stays.
-func (f *flood) spare(k floodKey, st *floodState, m edgeban.Match) bool {
-	if k.ignored || k.kind == edgeban.Success {
-		return len(st.kept) > 0
-	}
-	enough := f.c.MaxRetry
-	if len(st.kept) < enough {
-		return false
-	}
-	last := f.matches[st.kept[len(st.kept)-1]].Time
-	if m.Time.Equal(last) {
-		return true
-	}
-	if f.c.Count != config.Window || m.Time.Before(last) {
-		return false
-	}
-	// These alone are a ban that m falls into, so it would not count.
-	first := last
-	for _, i := range st.kept[len(st.kept)-enough:] {
-		if t := f.matches[i].Time; t.Before(first) {
-			first = t
-		}
-	}
-	certain := last.Sub(first) < f.c.FindTime
-	return certain && (f.c.BanTime == config.Forever || m.Time.Before(last.Add(f.c.BanTime)))
 }
 
 // totals returns how many lines failed, succeeded and were ignored.

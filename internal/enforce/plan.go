@@ -101,9 +101,9 @@ func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
 		return
 	case h.Sent.IsZero():
 		p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.place, Sent: v.now})
-	case !h.Held.IsZero(): // the target has lost it: it is not held until it is listed again
-		h.Held = time.Time{}
-		p.notes = append(p.notes, h)
+	case !h.Held.IsZero(): // the target has lost it: that stay is over, and another begins
+		h.Released = v.now
+		p.notes = append(p.notes, h, edgeban.Held{Subject: e, Target: v.place, Sent: v.now})
 	}
 	p.diff.Want = append(p.diff.Want, e)
 	p.missing = append(p.missing, e)

@@ -67,6 +67,14 @@ func Builtin() []string {
 	return names
 }
 
+// Text returns the file of a built-in filter.
+func Text(name string) ([]byte, error) {
+	if !slices.Contains(Builtin(), name) {
+		return nil, fmt.Errorf("filter %q is not built in; there are %s", name, strings.Join(Builtin(), ", "))
+	}
+	return embedded.ReadFile("filters/" + name + ".yaml")
+}
+
 // Load reads a built-in filter, or the file of a name that has a slash in it or
 // ends in .yaml or .yml. Every mistake of the file is in the error, with its
 // place.

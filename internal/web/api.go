@@ -108,6 +108,7 @@ type Hold struct {
 	Held     time.Time    `json:"held,omitzero"`
 	Released time.Time    `json:"released,omitzero"`
 	Foreign  bool         `json:"foreign,omitempty"`
+	Served   bool         `json:"served,omitempty"` // in a list that others pull: held where they do
 }
 
 // BanRequest asks for a ban by hand.

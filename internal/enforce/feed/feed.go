@@ -30,6 +30,7 @@ type Feed struct {
 	lost  bool                 // the last copy could not be written, and it was said
 
 	refused refusals
+	fetched atomic.Pointer[fetch]
 }
 
 var _ enforce.Whole = (*Feed)(nil)

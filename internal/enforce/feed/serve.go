@@ -85,11 +85,32 @@ func (f *Feed) answer(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the list is not known yet", http.StatusServiceUnavailable)
 		return
 	}
+	f.fetched.Store(&fetch{time.Now(), r.RemoteAddr})
 	if isJSON {
 		page.json.send(w, r, page.updated)
 		return
 	}
 	page.text.send(w, r, page.updated)
+}
+
+// A fetch is when the list was asked for last, and by whom.
+type fetch struct {
+	at time.Time
+	by string
+}
+
+// Notes says for status whether anybody takes the list: that it is served holds
+// nobody.
+func (f *Feed) Notes() []string {
+	last := f.fetched.Load()
+	if last == nil {
+		return []string{"a list holds only what somebody pulls: nobody has fetched it since the start"}
+	}
+	by := last.by
+	if a, err := netip.ParseAddrPort(by); err == nil {
+		by = a.Addr().Unmap().String()
+	}
+	return []string{"fetched last at " + last.at.Format("Jan _2 15:04:05") + " by " + by}
 }
 
 // send sends b, or that it has not changed.

@@ -11,6 +11,9 @@ import (
 	"syscall"
 )
 
+// ErrTaken is in the error of Take if another process has the file.
+var ErrTaken = errors.New("it is in use")
+
 // A File is locked for this process until it is closed, or the process ends.
 type File struct {
 	f     *os.File
@@ -29,7 +32,7 @@ func Take(path string) (*File, error) {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = fmt.Errorf("another edgeban (pid %s) uses it", strings.TrimSpace(string(pid)))
+		err = fmt.Errorf("another edgeban (pid %s) uses it: %w", strings.TrimSpace(string(pid)), ErrTaken)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
