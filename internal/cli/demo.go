@@ -190,6 +190,13 @@ func (s *show) phone(ctx context.Context) error {
 }
 
 func (s *show) reboot(ctx context.Context) error {
+	if err := s.until(ctx, "the ban is proven", func() bool {
+		bans, err := s.client.Bans(ctx)
+		return err == nil && len(bans) == 1 && len(bans[0].Held) == 1 && !bans[0].Held[0].Held.IsZero()
+	}); err != nil {
+		return err
+	}
+	s.say("\n   The firewall was asked, and lists it: held.")
 	s.firewall.Reboot()
 	if s.holds(attacker) {
 		return errors.New("the firewall kept its table over a reboot")

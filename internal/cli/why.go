@@ -232,7 +232,7 @@ func proofs(w web.Why) (lines []string) {
 		case h.Sent.Before(b.Since) && h.Released.IsZero() && !h.Held.IsZero():
 			lines = append(lines, target+" held it already when it was banned")
 		case !h.Sent.Before(b.Since):
-			lines = append(lines, start+" -> "+between(b.Since, h.Sent)+" -> sent to "+target+outcome(h))
+			lines = append(lines, start+" -> "+between(b.Since, h.Sent)+" -> sent to "+target+outcome(w, h))
 		}
 	}
 	switch {
@@ -244,14 +244,14 @@ func proofs(w web.Why) (lines []string) {
 	return []string{start + " -> not sent yet"}
 }
 
-func outcome(h web.Hold) (s string) {
+func outcome(w web.Why, h web.Hold) (s string) {
 	last := h.Sent
 	if !h.Held.IsZero() {
 		s += " -> " + span(h.Held.Sub(last)) + map[bool]string{true: " -> served", false: " -> held"}[h.Served]
 		last = h.Held
 	}
 	if !h.Released.IsZero() {
-		s += " -> " + span(h.Released.Sub(last)) + " -> released"
+		s += " -> " + span(h.Released.Sub(last)) + map[bool]string{true: " -> lost", false: " -> released"}[lost(w, h)]
 	}
 	if s == "" {
 		return " -> not held yet"
