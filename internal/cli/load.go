@@ -39,9 +39,7 @@ func (e *env) fill(c config.Config) config.Config {
 		c.Jails = zeroconf.Jails(e.root, func(path string) bool { _, err := size(path); return err == nil })
 	}
 	if c.State == "" {
-		if c.State = e.at(config.DefaultState); !writable(c.State) {
-			c.State = zeroconf.OwnState(e.root)
-		}
+		c.State = zeroconf.State(e.root)
 	}
 	c.Socket = cmp.Or(c.Socket, filepath.Join(c.State, config.SocketName))
 	return c
@@ -49,15 +47,6 @@ func (e *env) fill(c config.Config) config.Config {
 
 // at returns a path of the system.
 func (e *env) at(path string) string { return filepath.Join(e.root, path) }
-
-func writable(dir string) bool {
-	f, err := os.CreateTemp(dir, ".edgeban-*")
-	if err != nil {
-		return false
-	}
-	f.Close()
-	return os.Remove(f.Name()) == nil
-}
 
 // findSocket returns where the daemon of the configuration listens. The daemon may
 // run on while its configuration is broken, or where this user cannot read it: then

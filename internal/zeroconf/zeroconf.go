@@ -1,5 +1,5 @@
 // Package zeroconf finds what nobody has configured: the logs that every system
-// has, and where the state belongs. It reads nothing and changes nothing.
+// has, and where the state belongs. It reads nothing and leaves nothing behind.
 package zeroconf
 
 import (
@@ -33,6 +33,19 @@ func Jails(root string, readable func(path string) bool) []config.Jail {
 		}
 	}
 	return jails
+}
+
+// State is where the state belongs: in the system's folder if this user may write
+// there.
+func State(root string) string {
+	dir := filepath.Join(root, config.DefaultState)
+	f, err := os.CreateTemp(dir, ".edgeban-*")
+	if err != nil {
+		return OwnState(root)
+	}
+	_ = f.Close()
+	_ = os.Remove(f.Name())
+	return dir
 }
 
 // OwnState is where the state of a user belongs who may not write to the system's
