@@ -30,10 +30,7 @@ bench: ## compare two runs with: go tool -modfile=tools/go.mod benchstat old new
 	go test -run '^$$' -bench . -benchmem -count 10 ./...
 
 fuzz: ## every fuzz target in turn, FUZZTIME each
-	@grep -rEo --include='*_test.go' '^func Fuzz\w+' . | sed -E 's|(.*)/[^/]*:func (.*)|\1 \2|' | sort | while read -r package target; do \
-		echo "$$package $$target"; \
-		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
-	done
+	.ci/fuzz $(FUZZTIME)
 
 dist: build ## what goes into the image: root owns dist/root, uid 65532 owns dist/state
 	rm -rf dist
