@@ -575,6 +575,12 @@ func (s *siege) banned() (all []netip.Prefix) {
 func (s *siege) settle() {
 	s.Helper()
 	s.drain()
+	// What the ledger says is held was true before the firewall last rebooted: this
+	// daemon must have looked itself.
+	s.until("the daemon has found the firewall equal", func() bool {
+		st, err := s.client.Status(s.Context())
+		return err == nil && len(st.Targets) == 1 && !st.Targets[0].Looked.IsZero() && st.Targets[0].Missing == 0 && st.Targets[0].Held == st.Targets[0].Wanted
+	})
 	s.until("all bans are proven", func() bool {
 		bans, err := s.client.Bans(s.Context())
 		proven := func(b web.Ban) bool { return len(b.Held) == 1 && !b.Held[0].Held.IsZero() }
