@@ -41,6 +41,7 @@ var may = map[string][]string{
 	"internal/store/lease":      {""},
 	"internal/store/sqlite":     {"", "internal/store/lease", "internal/store/sqlite/row"},
 	"internal/store/sqlite/row": {""},
+	"internal/systemd":          {},
 	"internal/web":              {"", "internal/config"},
 	"internal/zeroconf":         {"internal/config"},
 

@@ -22,6 +22,7 @@ import (
 	"github.com/edgeban/edgeban/internal/source"
 	"github.com/edgeban/edgeban/internal/store/lease"
 	"github.com/edgeban/edgeban/internal/store/sqlite"
+	"github.com/edgeban/edgeban/internal/systemd"
 	"github.com/edgeban/edgeban/internal/web"
 )
 
@@ -133,9 +134,9 @@ func (d *daemon) generations(ctx context.Context, gen *generation) error {
 		ran := make(chan error, 1)
 		gctx, stop := context.WithCancel(ctx)
 		go func() { ran <- gen.run(gctx) }()
-		notifySystemd("READY=1\nSTATUS=" + gen.summary())
+		systemd.Notify("READY=1\nSTATUS=" + gen.summary())
 		next, err := d.await(ctx, ran)
-		notifySystemd(map[bool]string{true: "RELOADING=1", false: "STOPPING=1"}[next != nil])
+		systemd.Notify(map[bool]string{true: "RELOADING=1", false: "STOPPING=1"}[next != nil])
 		stop()
 		if next == nil {
 			return err
@@ -174,10 +175,12 @@ func (d *daemon) await(ctx context.Context, ran <-chan error) (*generation, erro
 		case <-d.Reload:
 			again = true
 		case p := <-next:
+			if next = nil; again { // the file was read before it was changed once more
+				continue
+			}
 			if p.err == nil {
 				return p.generation, nil
 			}
-			next = nil
 			why := brief(p.err)
 			d.Log.Error("reload refused, the present configuration goes on", "err", why)
 			d.current.Load().trouble(ctx, "reload", "The new configuration was refused, the old one goes on: "+why)
@@ -244,8 +247,13 @@ func listenUnix(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("socket: %w", err)
 	}
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("socket: %w", err)
+	if info, err := os.Lstat(path); err == nil {
+		if info.Mode().Type() != os.ModeSocket {
+			return nil, fmt.Errorf("socket: %s is there and is no socket; set socket: to another path", path)
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("socket: %w", err)
+		}
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {

@@ -523,3 +523,22 @@ func TestSessionOverARotationIsCountedOnce(t *testing.T) {
 		t.Errorf("one failed login over a rotation: counted %d times, want once", n)
 	}
 }
+
+func TestSocketNeverTakesThePlaceOfAFile(t *testing.T) {
+	s := newSite(t)
+	path := filepath.Join(s.dir, "s")
+	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = daemon.Run(t.Context(), daemon.Options{Config: c, Log: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("got %v, want an error that names the file", err)
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "mine" {
+		t.Errorf("the file is %q, %v; want it untouched", b, err)
+	}
+}

@@ -1,4 +1,5 @@
-package daemon
+// Package systemd tells the service manager how the daemon fares, where there is one.
+package systemd
 
 import (
 	"net"
@@ -6,8 +7,8 @@ import (
 	"strings"
 )
 
-// notifySystemd tells the service manager a state, where there is one: sd_notify(3).
-func notifySystemd(state string) {
+// Notify tells a state: sd_notify(3).
+func Notify(state string) {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
 		return
