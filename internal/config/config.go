@@ -13,16 +13,17 @@ const Forever = time.Duration(-1)
 
 // A Config is what one daemon runs.
 type Config struct {
-	Path    string // the file it came from; empty for none
-	State   string // the folder of the ledger; empty where nobody said: DefaultState if it can be written
-	Socket  string // the unix socket of the commands; empty with State: SocketName in that folder
-	Listen  string // address of /healthz; empty for none
-	Targets []Target
-	Notify  []Notifier
-	Never   []string // addresses, networks and lower-case names that are never banned
-	Budget  Budget
-	Forget  time.Duration // how long ended bans are remembered
-	Jails   []Jail        // nil where nobody said: they are to be found; empty for none
+	Path     string // the file it came from; empty for none
+	Fail2ban string // a folder like /etc/fail2ban, whose enabled jails run too; empty for none
+	State    string // the folder of the ledger; empty where nobody said: DefaultState if it can be written
+	Socket   string // the unix socket of the commands; empty with State: SocketName in that folder
+	Listen   string // address of /healthz; empty for none
+	Targets  []Target
+	Notify   []Notifier
+	Never    []string // addresses, networks and lower-case names that are never banned
+	Budget   Budget
+	Forget   time.Duration // how long ended bans are remembered
+	Jails    []Jail        // nil where nobody said: they are to be found; empty for none
 }
 
 // A Target is one place that holds bans. Exactly one kind is set.
@@ -36,6 +37,7 @@ type Target struct {
 type OPNsense struct {
 	URL       string // https://192.168.123.1
 	Pin       string // "sha256:" and the hex of the certificate's SHA-256; empty to verify as usual
+	Insecure  bool   // trust whoever answers; said by the user, and complained about
 	CA        string // file of PEM certificates to trust instead of the system's
 	Key       Secret
 	Secret    Secret
@@ -54,9 +56,10 @@ type Feed struct {
 
 // A Notifier is one way to tell people. Exactly one kind is set.
 type Notifier struct {
-	Name string
-	On   []string // kinds of edgeban.NoticeKind, each once
-	Ntfy *Ntfy
+	Name  string
+	On    []string // kinds of edgeban.NoticeKind, each once
+	Jails []string // whose bans are told; empty for all
+	Ntfy  *Ntfy
 }
 
 // Ntfy is a topic of an ntfy server.
@@ -81,7 +84,8 @@ type Budget struct {
 // A Jail watches logs with a filter and bans who fails too often.
 type Jail struct {
 	Name        string
-	Filter      string   // a built-in filter, or the path of a filter file
+	Filter      string   // a built-in filter, or the path of a filter file; empty with Rules
+	Rules       *Rules   // patterns in the way of fail2ban, in place of a filter
 	LogPath     []string // globs, or Stdin; empty for a jail over the bans of the others (Recidive)
 	MaxRetry    int
 	FindTime    time.Duration
@@ -98,6 +102,7 @@ type Jail struct {
 type Increment struct {
 	Enabled      bool
 	Factor       float64       // of the doubling; 1 unless said
+	Formula      string        // in place of the doubling, as package formula reads it
 	Multipliers  []int         // in place of the doubling
 	MaxTime      time.Duration // 0 for none; never shorter than the bantime
 	RandomTime   time.Duration // a random part up to it is added
@@ -111,4 +116,29 @@ type Count string
 const (
 	Window Count = "window" // maxretry failures within any findtime
 	Rate   Count = "rate"   // fail2ban's estimate of the rate
+)
+
+// Rules are the patterns of a jail that is written in the way of fail2ban, whose
+// words and meanings these are: every tag and option of a filter is resolved, the
+// tags of the regular expressions (<HOST>, <F-USER>) are not.
+type Rules struct {
+	PrefRegex    string   // empty for none
+	FailRegex    []string // at least one
+	IgnoreRegex  []string
+	DatePattern  []string // one template each; empty for the usual ones
+	MaxLines     int      // how many lines a match may span, 1 unless said
+	UseDNS       UseDNS
+	LogEncoding  string   // "auto" or a name that IANA knows
+	JournalMatch []string // one alternative each, as journalctl takes them
+}
+
+// UseDNS is what is done with a host's name in the place of an address.
+type UseDNS string
+
+// What may be done with a name. Only Yes ever bans for one.
+const (
+	Yes  UseDNS = "yes"  // its addresses are looked up, and counted
+	Warn UseDNS = "warn" // it matches, is counted as a name, and bans nobody
+	No   UseDNS = "no"   // it does not match
+	Raw  UseDNS = "raw"  // it matches, and cannot be banned at an edge
 )
