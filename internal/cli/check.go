@@ -2,18 +2,21 @@ package cli
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/edgeban/edgeban/internal/config"
-	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/never"
 )
 
 func check(ctx context.Context, e *env, args []string) error {
-	rest, err := e.parse("check", args, nil)
+	var every bool
+	rest, err := e.parse("check", args, func(fs *flag.FlagSet) {
+		fs.BoolVar(&every, "patterns", false, "show every pattern of fail2ban's filters, and what a search for it costs")
+	})
 	if err != nil {
 		return err
 	}
@@ -24,8 +27,9 @@ func check(ctx context.Context, e *env, args []string) error {
 	default:
 		return usagef("check takes one configuration at most")
 	}
-	said, err := e.read()
+	said, notes, err := e.read()
 	if err != nil {
+		e.checkNotes(notes)
 		return err
 	}
 	c := e.fill(said)
@@ -37,7 +41,7 @@ func check(ctx context.Context, e *env, args []string) error {
 	}
 	problems := 0
 	for _, j := range c.Jails {
-		problems += e.checkJail(ctx, c, j)
+		problems += e.checkJail(ctx, c, j, every)
 	}
 	for _, t := range c.Targets {
 		e.checkTarget(t)
@@ -45,6 +49,7 @@ func check(ctx context.Context, e *env, args []string) error {
 	for _, n := range c.Notify {
 		fmt.Fprintf(e.stdout, "notify %s\n  topic %s of %s is told of: %s\n", n.Name, n.Ntfy.Topic, n.Ntfy.URL, strings.Join(n.On, ", "))
 	}
+	problems += e.checkNotes(notes)
 	e.warn(ctx, c)
 	if problems > 0 {
 		return fmt.Errorf("%s above", count(problems, "PROBLEM"))
@@ -54,7 +59,7 @@ func check(ctx context.Context, e *env, args []string) error {
 }
 
 // checkJail says what a jail would do, and returns how many things stop it.
-func (e *env) checkJail(ctx context.Context, c config.Config, j config.Jail) (problems int) {
+func (e *env) checkJail(ctx context.Context, c config.Config, j config.Jail, every bool) (problems int) {
 	noun := "failure"
 	if len(j.LogPath) == 0 {
 		noun = "ban"
@@ -70,12 +75,10 @@ func (e *env) checkJail(ctx context.Context, c config.Config, j config.Jail) (pr
 	}
 	if len(j.LogPath) == 0 {
 		fmt.Fprintln(e.stdout, "  reads the bans of the other jails")
-	} else if f, err := filter.Load(j.Filter); err != nil {
+	} else if err := e.checkFilter(j, every); err != nil {
 		for _, line := range strings.Split(err.Error(), "\n") {
 			problem(line)
 		}
-	} else {
-		fmt.Fprintf(e.stdout, "  filter %s: %s\n", j.Filter, clean(f.Description, 200))
 	}
 	for _, glob := range j.LogPath {
 		e.checkLog(glob, problem)
@@ -136,8 +139,11 @@ func (e *env) checkTarget(t config.Target) {
 	switch {
 	case t.OPNsense != nil:
 		trust := "its certificate is verified"
-		if t.OPNsense.Pin != "" {
+		switch {
+		case t.OPNsense.Pin != "":
 			trust = "its certificate is pinned"
+		case t.OPNsense.Insecure:
+			trust = "whoever answers there is trusted"
 		}
 		fmt.Fprintf(e.stdout, "target %s\n  alias %s of %s, %s\n", t.Name, t.OPNsense.Alias, t.OPNsense.URL, trust)
 	case t.Feed != nil:
@@ -152,13 +158,18 @@ func (e *env) warn(ctx context.Context, c config.Config) {
 	for _, p := range f.Problems() {
 		fmt.Fprintf(e.stdout, "warning: %s\n", clean(p, 400))
 	}
-	if !list.ProtectsOutside() {
-		fmt.Fprintln(e.stdout, "warning: the address you come from when away from home can be banned; add it, or its dyndns name, to never:")
+	owner, wall, phone := "never:", "in targets:", "notify:"
+	if c.Fail2ban != "" {
+		owner, wall, phone = "ignoreip, or to never: of edgeban.yaml", "by banaction = opnsense[...] or by targets: of edgeban.yaml", "ntfy[...] to action, or notify: to edgeban.yaml"
+	}
+	exposed := func(j config.Jail) bool { return !never.NewIgnore(j.IgnoreIP, nil).Find(ctx).ProtectsOutside() }
+	if !list.ProtectsOutside() && slices.ContainsFunc(c.Jails, exposed) {
+		fmt.Fprintf(e.stdout, "warning: the address you come from when away from home can be banned; add it, or its dyndns name, to %s\n", owner)
 	}
 	if !slices.ContainsFunc(c.Targets, func(t config.Target) bool { return t.OPNsense != nil }) {
-		fmt.Fprintln(e.stdout, "warning: no firewall is named in targets: bans hold only where something pulls the list")
+		fmt.Fprintf(e.stdout, "warning: no firewall is named %s: bans hold only where something pulls the list\n", wall)
 	}
 	if len(c.Notify) == 0 {
-		fmt.Fprintln(e.stdout, "warning: nobody is told of bans and troubles; add notify: for that")
+		fmt.Fprintf(e.stdout, "warning: nobody is told of bans and troubles; add %s for that\n", phone)
 	}
 }

@@ -31,7 +31,7 @@ func commands() []command {
 	return []command{
 		{"run", "", "watch the logs, ban, keep the targets, tell people", run},
 		{"check", "[FILE]", "say what would run, and every problem", check},
-		{"demo", "", "show the whole chain with nothing installed", demo},
+		{"demo", "", "show the whole chain with nothing installed", show},
 		{"status", "", "the daemon at a glance; exit 1 if it is not healthy", status},
 		{"bans", "", "who is banned, and where it is held", bans},
 		{"why", "ADDRESS", "the story of an address, from line to firewall", why},
@@ -41,6 +41,7 @@ func commands() []command {
 		{"pin", "URL", "print the pin of a server's certificate", pin},
 		{"test", "[FILTER...]", "run the samples of filters; all built-in ones", test},
 		{"replay", "JAIL FILE...", "what a jail would have done with a log", replay},
+		{"import", "DIR", "print a folder of fail2ban's as edgeban.yaml", importFolder},
 		{"filter", "[NAME]", "print a built-in filter, to read or to copy", printFilter},
 		{"version", "", "print the version", version},
 	}
@@ -52,6 +53,7 @@ type env struct {
 	stdout, stderr io.Writer
 	root           string // stands before the system's paths; empty but in tests
 	config, socket string
+	fail2ban       string // a folder like /etc/fail2ban; empty for what the configuration says
 	json           bool
 }
 

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
-		Setup: setup,
+		Setup: stage,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"expand": expandFiles, "exits": exitWith, "until": untilMatch, "attack": writeAttack,
 			"columns": holdColumns, "hup": hangUp, "firewall": askFirewall,
@@ -52,7 +52,7 @@ const ntfyToken = "tk_0123456789abcdefghijklmnopqrs"
 
 // A script has a firewall and an ntfy server on loopback, two free ports, and a
 // system of its own under $WORK/root.
-func setup(env *testscript.Env) error {
+func stage(env *testscript.Env) error {
 	wall := opnsensetest.New(opnsensetest.Options{})
 	url, err := wall.ListenTLS()
 	if err != nil {

@@ -1,13 +1,17 @@
 package cli
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/edgeban/edgeban/internal/cli/setup"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/fail2ban"
 	"github.com/edgeban/edgeban/internal/filter"
 )
 
@@ -17,7 +21,7 @@ func TestTheExampleConfigurationIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := regexp.MustCompile(`(?m)^( *)# (state|socket|listen|states|ignoreip|logtimezone|multipliers|click): `).ReplaceAllString(string(b), "$1$2: ")
+	all := regexp.MustCompile(`(?m)^( *)# (state|socket|listen|states|ignoreip|logtimezone|multipliers|click|fail2ban|jails|journalmatch): `).ReplaceAllString(string(b), "$1$2: ")
 	for name, text := range map[string]string{"as it stands": string(b), "with every setting": all} {
 		path := filepath.Join(t.TempDir(), "edgeban.yaml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -59,6 +63,86 @@ func TestTheFilterOfTheGuideWorks(t *testing.T) {
 	for _, r := range results {
 		if r.Err != nil {
 			t.Errorf("%s: %v", r.Line, r.Err)
+		}
+	}
+}
+
+// Every command that the documents show is one, and takes the flags that they show.
+func TestTheCommandsOfTheDocumentsExist(t *testing.T) {
+	fence, line, inline := regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```"), regexp.MustCompile(`(?m)^edgeban ([^#>\n]+)`), regexp.MustCompile("`edgeban ([^`>]+)[`>]")
+	for _, name := range []string{"../../README.md", "../../docs/fail2ban.md", "../../docs/filters.md"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := inline.FindAllStringSubmatch(fence.ReplaceAllString(string(b), ""), -1)
+		for _, block := range fence.FindAllStringSubmatch(string(b), -1) {
+			found = append(found, line.FindAllStringSubmatch(block[1], -1)...)
+		}
+		for _, m := range found {
+			e := &env{stdout: io.Discard, stderr: io.Discard}
+			args := append(strings.Fields(m[1]), "-h")
+			if err := e.command(t.Context(), args); !errors.Is(err, errHelp) {
+				t.Errorf("%s: edgeban %s: %v", name, m[1], err)
+			}
+		}
+		if len(found) < 3 {
+			t.Errorf("%s: %d commands found, want 3 at least", name, len(found))
+		}
+	}
+}
+
+// section returns what a document shows in a block of a language, without the
+// indentation of the block.
+func section(t *testing.T, name, language string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?ms)^( *)```" + language + "\n(.*?)^ *```").FindStringSubmatch(string(b))
+	if m == nil {
+		t.Fatalf("%s has no %s", name, language)
+	}
+	return regexp.MustCompile("(?m)^"+m[1]).ReplaceAllString(m[2], "")
+}
+
+func TestTheGuideFromFail2banIsTrue(t *testing.T) {
+	const guide = "../../docs/fail2ban.md"
+	dir := t.TempDir()
+	pin := "sha256:" + strings.Repeat("0", 64)
+	local := strings.ReplaceAll(section(t, guide, "ini"), `pin="sha256:…"`, `pin="`+pin+`"`)
+	for name, text := range map[string]string{
+		"jail.conf":          folder["jail.conf"] + "\n[sshd]\nlogpath = /var/log/auth.log\n",
+		"paths-here.conf":    folder["paths-here.conf"],
+		"jail.local":         local,
+		"filter.d/sshd.conf": "[Definition]\nfailregex = ^no <HOST>$\n",
+		"edgeban.yaml":       strings.ReplaceAll(section(t, guide, "yaml"), "/etc/fail2ban", dir),
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, notes, err := setup.Files{Default: filepath.Join(dir, "none"), Fail2ban: dir}.Read()
+	if err != nil || len(c.Jails) != 1 || len(c.Targets) != 1 || len(c.Notify) != 1 {
+		t.Fatalf("jail.local gives %+v, %v, %v; want a jail, a target and a topic", c, notes, err)
+	}
+	if o := c.Targets[0].OPNsense; o.URL != "https://192.168.123.1" || o.Pin != pin || o.Insecure || c.Notify[0].Ntfy.Priority != 5 {
+		t.Errorf("jail.local gives %+v and %+v", o, c.Notify[0].Ntfy)
+	}
+	t.Setenv("KEY", "k")
+	t.Setenv("SECRET", "s")
+	c, notes, err = setup.Files{Config: filepath.Join(dir, "edgeban.yaml")}.Read()
+	if err != nil || len(c.Jails) != 1 || len(c.Targets) != 1 || len(c.Notify) != 1 || len(c.Never) != 2 {
+		t.Fatalf("edgeban.yaml gives %+v, %v, %v; want the folder's jail and topic, and one target", c, notes, err)
+	}
+	for _, n := range notes {
+		if n.Level != fail2ban.Info {
+			t.Errorf("%+v", n)
 		}
 	}
 }

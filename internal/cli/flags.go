@@ -18,6 +18,7 @@ func (e *env) parse(name string, args []string, more func(*flag.FlagSet)) ([]str
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&e.config, "config", os.Getenv("EDGEBAN_CONFIG"), "`FILE` in place of "+defaultConfig+" (EDGEBAN_CONFIG)")
+	fs.StringVar(&e.fail2ban, "fail2ban", os.Getenv("EDGEBAN_FAIL2BAN"), "`DIR` like /etc/fail2ban, to run as well (EDGEBAN_FAIL2BAN)")
 	if more != nil {
 		more(fs)
 	}

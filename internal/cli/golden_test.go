@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/web"
 )
 
@@ -34,7 +35,7 @@ func fixedStatus() web.Status {
 		},
 		Jails: []web.Jail{
 			{Name: "dovecot", Lines: 12_345_678, Failures: 54_321, Ignored: 12, Counting: 345, Banned: 67},
-			{Name: "postfix-probe", Lines: 98_765, Failures: 43, Undated: 1},
+			{Name: "postfix-probe", Lines: 98_765, Failures: 43, Undated: 1, Names: 12, Spent: 2},
 			{Name: strings.Repeat("a-very-long-name", 3)},
 			{Name: "evil\x1b[2J\u202e", Lines: 1},
 		},
@@ -194,5 +195,23 @@ func TestTablesFitAScreen(t *testing.T) {
 	}
 	if rows < 20 {
 		t.Errorf("%d rows were looked at, want 20 at least", rows)
+	}
+}
+
+// A folder whose actions edgeban does not know must not look as if it were enforced.
+func TestAFolderWithoutAFirewallIsSaidToEnforceNothing(t *testing.T) {
+	for _, c := range []struct {
+		targets []config.Target
+		want    string
+	}{
+		{config.Default().Targets, "edgeban: no action of /etc/fail2ban names a firewall that edgeban knows: nothing is enforced yet, the bans are served at http://127.0.0.1:9098/bans.txt\n"},
+		{[]config.Target{{Name: "opnsense", OPNsense: &config.OPNsense{}}}, ""},
+	} {
+		var b bytes.Buffer
+		said := config.Config{Fail2ban: "/etc/fail2ban", Targets: c.targets, Jails: []config.Jail{}}
+		(&env{stderr: &b}).introduce(said, said)
+		if got := b.String(); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
 	}
 }

@@ -8,29 +8,28 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/edgeban/edgeban/internal/cli/setup"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/fail2ban"
 	"github.com/edgeban/edgeban/internal/zeroconf"
 )
 
 const defaultConfig = "/etc/edgeban/edgeban.yaml"
 
 // load reads the configuration, and fills in what it leaves to be found.
-func (e *env) load() (config.Config, error) {
-	c, err := e.read()
+func (e *env) load() (config.Config, []fail2ban.Note, error) {
+	c, notes, err := e.read()
 	if err != nil {
-		return c, err
+		return c, notes, err
 	}
-	return e.fill(c), nil
+	return e.fill(c), notes, nil
 }
 
-// read reads the configuration: the one that is named, else the default one, else
-// none at all.
-func (e *env) read() (config.Config, error) {
-	c, err := config.Load(cmp.Or(e.config, e.at(defaultConfig)))
-	if e.config == "" && errors.Is(err, fs.ErrNotExist) {
-		return config.Default(), nil
-	}
-	return c, err
+// read reads what was said, and what there is to say about fail2ban's files.
+func (e *env) read() (config.Config, []fail2ban.Note, error) { return e.files().Read() }
+
+func (e *env) files() setup.Files {
+	return setup.Files{Config: e.config, Default: e.at(defaultConfig), Fail2ban: e.fail2ban}
 }
 
 // fill finds the logs and the state where nobody said.
@@ -52,7 +51,7 @@ func (e *env) at(path string) string { return filepath.Join(e.root, path) }
 // run on while its configuration is broken, or where this user cannot read it: then
 // it is looked for where one listens that nobody told otherwise.
 func (e *env) findSocket() (string, error) {
-	c, err := e.read()
+	c, err := e.files().YAML() // fail2ban's files say nothing of it
 	if _, broken := errors.AsType[config.Problems](err); err != nil && !broken && e.config != "" {
 		return "", err
 	}

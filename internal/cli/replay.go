@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban/internal/config"
-	"github.com/edgeban/edgeban/internal/daemon"
 	"github.com/edgeban/edgeban/internal/filter"
+	"github.com/edgeban/edgeban/internal/intake"
 	"github.com/edgeban/edgeban/internal/never"
 )
 
@@ -55,12 +55,12 @@ func replay(ctx context.Context, e *env, args []string) error {
 }
 
 // prepare finds the jail in the configuration, or makes one of a built-in filter.
-func (e *env) prepare(ctx context.Context, name string) (*daemon.Replay, error) {
-	c, err := e.load()
+func (e *env) prepare(ctx context.Context, name string) (*intake.Replay, error) {
+	c, _, err := e.load()
 	if err != nil {
 		return nil, err
 	}
-	r := &daemon.Replay{Forget: c.Forget, Now: time.Now()}
+	r := &intake.Replay{Forget: c.Forget, Now: time.Now()}
 	i := slices.IndexFunc(c.Jails, func(j config.Jail) bool { return j.Name == name })
 	switch {
 	case i >= 0:
@@ -79,7 +79,7 @@ func (e *env) prepare(ctx context.Context, name string) (*daemon.Replay, error) 
 	return r, nil
 }
 
-func (e *env) replayFile(ctx context.Context, r *daemon.Replay, path string) (size int64, bans int, err error) {
+func (e *env) replayFile(ctx context.Context, r *intake.Replay, path string) (size int64, bans int, err error) {
 	in := e.stdin
 	if path != "-" {
 		f, err := os.Open(path)
@@ -138,7 +138,7 @@ type replayed struct {
 	Lines    []string     `json:"lines"`
 }
 
-func (e *env) verdict(v daemon.Verdict) error {
+func (e *env) verdict(v intake.Verdict) error {
 	b := v.Ban
 	if e.json {
 		out := replayed{b.Subject, b.Jail, b.Since, b.Until, b.Failures, b.Nth, b.Reason, []string{}}
@@ -162,15 +162,15 @@ func (e *env) verdict(v daemon.Verdict) error {
 	return nil
 }
 
-func (e *env) summary(r *daemon.Replay, bans int, size int64, took time.Duration) error {
+func (e *env) summary(r *intake.Replay, bans int, size int64, took time.Duration) error {
 	s := r.Stats()
 	if e.json {
 		return nil
 	}
 	fmt.Fprintf(e.stdout, "%s, %s, %d ignored, %s; %s in %s\n", count(int(s.Lines), "line"), count(int(s.Failures), "failure"), s.Ignored,
 		count(bans, "ban"), volume(size), took.Round(time.Millisecond))
-	if s.Undated > 0 {
-		fmt.Fprintf(e.stdout, "%s without a date that edgeban knows: left out\n", count(int(s.Undated), "failing line"))
+	for _, text := range leftOut(s.Undated, s.Names, s.Spent) {
+		fmt.Fprintln(e.stdout, text)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -32,7 +33,8 @@ func run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	said, err := e.read()
+	said, notes, err := e.read()
+	e.complainOf(notes)
 	if err != nil {
 		return err
 	}
@@ -45,7 +47,12 @@ func run(ctx context.Context, e *env, args []string) error {
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	return daemon.Run(ctx, daemon.Options{
-		Config: c, Log: log, Version: versionText(), Stdin: e.stdin, Reload: hup, Load: e.load,
+		Config: c, Log: log, Version: versionText(), Stdin: e.stdin, Reload: hup,
+		Load: func() (config.Config, error) {
+			c, notes, err := e.load()
+			logNotes(log, notes)
+			return c, err
+		},
 	})
 }
 
@@ -74,6 +81,12 @@ func (e *env) nothing(said config.Config) error {
 
 // introduce says what is done that nobody said.
 func (e *env) introduce(said, c config.Config) {
+	if said.Fail2ban != "" {
+		if reflect.DeepEqual(c.Targets, config.Default().Targets) {
+			fmt.Fprintf(e.stderr, "edgeban: no action of %s names a firewall that edgeban knows: nothing is enforced yet, the bans are served at http://%s/bans.txt\n", said.Fail2ban, config.DefaultFeed)
+		}
+		return
+	}
 	if said.Path == "" {
 		fmt.Fprintf(e.stderr, "edgeban: no configuration (%s), so:\n", defaultConfig)
 	} else if said.Jails == nil {

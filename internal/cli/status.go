@@ -71,12 +71,26 @@ func (e *env) statusJails(jails []web.Jail) {
 			clean(j.Name, 20), number(j.Lines), number(j.Failures), number(j.Ignored),
 			number(int64(j.Counting)), number(int64(j.Banned)),
 		})
-		if j.Undated > 0 {
-			rows = append(rows, []string{count(int(j.Undated), "failing line") + " without a date that edgeban knows: left out"})
+		for _, text := range leftOut(j.Undated, j.Names, j.Spent) {
+			rows = append(rows, []string{text})
 		}
 	}
 	fmt.Fprintln(e.stdout)
 	e.columns("lrrrrr", rows)
+}
+
+// leftOut says what a jail has seen and not counted, and the way out.
+func leftOut(undated, names, spent int64) (texts []string) {
+	if undated > 0 {
+		texts = append(texts, count(int(undated), "failing line")+" without a date that edgeban knows: left out")
+	}
+	if names > 0 {
+		texts = append(texts, count(int(names), "failure")+" by a host's name: not counted; usedns = yes counts its addresses")
+	}
+	if spent > 0 {
+		texts = append(texts, count(int(spent), "search")+" given up: edgeban check --patterns names what to simplify")
+	}
+	return texts
 }
 
 func (e *env) statusTargets(targets []web.Target, now time.Time) {

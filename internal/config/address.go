@@ -10,20 +10,22 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/edgeban/edgeban/internal/config/node"
 )
 
 // hostOrFile reads a host, or file:PATH of a list of such.
-func hostOrFile(v value) (string, bool) {
-	s, ok := v.text()
+func hostOrFile(v node.Value) (string, bool) {
+	s, ok := v.Text()
 	path, is := strings.CutPrefix(s, "file:")
 	switch {
 	case !ok || !is:
-		return as(host)(v)
+		return node.As(Host)(v)
 	case path == "":
-		v.wrong("file: names no file; write file:PATH")
+		v.Wrong("file: names no file; write file:PATH")
 		return "", false
 	}
-	return "file:" + v.r.absolute(path), true
+	return "file:" + v.Absolute(path), true
 }
 
 var (
@@ -35,18 +37,18 @@ func isHostName(s string) bool {
 	return len(s) <= 253 && hostName.MatchString(s) && !digits.MatchString(s)
 }
 
-// host reads an address, a network or a host name, in its canonical form.
-func host(s string) (string, error) {
+// Host reads an address, a network or a host name, in its canonical form.
+func Host(s string) (string, error) {
 	if strings.Contains(s, "/") {
 		p, err := network(s)
 		if err == nil && p.Bits() == 0 {
-			return "", fmt.Errorf("%s is every address; write a narrower network", quote(s))
+			return "", fmt.Errorf("%s is every address; write a narrower network", node.Quote(s))
 		}
 		return p.String(), err
 	}
 	if a, err := netip.ParseAddr(s); err == nil {
 		if a.Zone() != "" {
-			return "", fmt.Errorf("%s has a zone, which no log shows; write it without the %%", quote(s))
+			return "", fmt.Errorf("%s has a zone, which no log shows; write it without the %%", node.Quote(s))
 		}
 		return a.Unmap().String(), nil
 	}
@@ -54,20 +56,20 @@ func host(s string) (string, error) {
 	case isHostName(s):
 		return strings.ToLower(strings.TrimSuffix(s, ".")), nil
 	case digits.MatchString(s), strings.Contains(s, ":"):
-		return "", fmt.Errorf("%s is not an address; write one such as 192.0.2.7 or 2001:db8::7", quote(s))
+		return "", fmt.Errorf("%s is not an address; write one such as 192.0.2.7 or 2001:db8::7", node.Quote(s))
 	}
-	return "", fmt.Errorf("%s is neither an address, a network nor a host name", quote(s))
+	return "", fmt.Errorf("%s is neither an address, a network nor a host name", node.Quote(s))
 }
 
 // network reads a network. Bits beyond its length are cleared.
 func network(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%s is not a network; write one such as 192.0.2.0/24 or 2001:db8::/48", quote(s))
+		return netip.Prefix{}, fmt.Errorf("%s is not a network; write one such as 192.0.2.0/24 or 2001:db8::/48", node.Quote(s))
 	}
 	if p.Addr().Is4In6() {
 		if p.Bits() < 96 {
-			return netip.Prefix{}, fmt.Errorf("%s is wider than all of IPv4; write an IPv4 network", quote(s))
+			return netip.Prefix{}, fmt.Errorf("%s is wider than all of IPv4; write an IPv4 network", node.Quote(s))
 		}
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
@@ -87,7 +89,7 @@ func prefix(s string) (netip.Prefix, error) {
 func address(s string) (string, error) {
 	h, port, err := net.SplitHostPort(s)
 	if err != nil || !isPort(port) || h != "" && !isHost(h) {
-		return "", fmt.Errorf("%s is not an address to listen on; write host:port, such as %s", quote(s), DefaultFeed)
+		return "", fmt.Errorf("%s is not an address to listen on; write host:port, such as %s", node.Quote(s), DefaultFeed)
 	}
 	return s, nil
 }
@@ -108,8 +110,8 @@ func isLoopback(host string) bool {
 	return err == nil && a.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-// server reads the URL of a server: a scheme, a host, perhaps a port.
-func server(s string) (string, error) {
+// ServerURL reads the URL of a server: a scheme, a host, perhaps a port.
+func ServerURL(s string) (string, error) {
 	u, err := parseURL(s)
 	if err != nil {
 		return "", err
@@ -128,7 +130,7 @@ func parseURL(s string) (*url.URL, error) {
 	}
 	shown := "this"
 	if !strings.Contains(s, "?") {
-		shown = quote(s)
+		shown = node.Quote(s)
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || !isHost(u.Hostname()) {

@@ -14,6 +14,12 @@ const (
 	// target: on loopback, so that it needs no token.
 	DefaultFeed = "127.0.0.1:9098"
 
+	// DefaultNtfy is the server of a notifier that names none.
+	DefaultNtfy = "https://ntfy.sh"
+
+	// DefaultTimeout is how long one call to a firewall may take.
+	DefaultTimeout = 30 * time.Second
+
 	// Stdin is the LogPath that means standard input.
 	Stdin = "-"
 

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/edgeban/edgeban/internal/config/node"
 )
 
 const (
@@ -49,7 +51,7 @@ func ParseDuration(s string) (time.Duration, error) {
 	sum.Mul(sum, new(big.Rat).SetInt64(int64(time.Second)))
 	ns := new(big.Int).Quo(sum.Num(), sum.Denom())
 	if !ns.IsInt64() {
-		return 0, fmt.Errorf("%s is longer than %d years; write -1 for ever", quote(s), math.MaxInt64/(seconds("y")*int64(time.Second)))
+		return 0, fmt.Errorf("%s is longer than %d years; write -1 for ever", node.Quote(s), math.MaxInt64/(seconds("y")*int64(time.Second)))
 	}
 	return time.Duration(ns.Int64()), nil
 }
@@ -59,11 +61,11 @@ func notDuration(s string) error {
 	case strings.TrimSpace(s) == "":
 		return errors.New("a duration is missing; write 10m, 1d12h or -1 for ever")
 	case strings.HasPrefix(s, "-"):
-		return fmt.Errorf("%s is less than nothing; write 10m, 1d12h or -1 for ever", quote(s))
+		return fmt.Errorf("%s is less than nothing; write 10m, 1d12h or -1 for ever", node.Quote(s))
 	case strings.ContainsAny(s, "+-*/"):
-		return fmt.Errorf("%s is a calculation; write its result, such as 50m or 1d12h", quote(s))
+		return fmt.Errorf("%s is a calculation; write its result, such as 50m or 1d12h", node.Quote(s))
 	}
-	return fmt.Errorf("%s is not a duration; write 10m, 1d12h or -1 for ever", quote(s))
+	return fmt.Errorf("%s is not a duration; write 10m, 1d12h or -1 for ever", node.Quote(s))
 }
 
 // seconds returns how many a unit has, 0 for a word that is none. The spellings

@@ -72,13 +72,18 @@ func within(t *testing.T, c Config) {
 			t.Errorf("%s: %#v", what, got)
 		}
 	}
+	isName := func(s string) bool {
+		_, err := JailName(s)
+		return err == nil
+	}
 	names := map[string]bool{}
 	for _, target := range c.Targets {
-		must(nameRule.MatchString(target.Name) && !names[target.Name], "target's name", target.Name)
+		must(isName(target.Name) && !names[target.Name], "target's name", target.Name)
 		names[target.Name] = true
 		must((target.OPNsense == nil) != (target.Feed == nil), "target of one kind", target)
 		if o := target.OPNsense; o != nil {
 			must(o.URL != "" && !o.Key.Empty() && !o.Secret.Empty() && aliasRule.MatchString(o.Alias) && o.Timeout > 0, "OPNsense", *o)
+			must(!o.Insecure || o.Pin == "" && o.CA == "", "insecure", *o)
 			must(o.Pin == "" || len(o.Pin) == len("sha256:")+64, "pin", o.Pin)
 		}
 		if feed := target.Feed; feed != nil {
@@ -88,7 +93,7 @@ func within(t *testing.T, c Config) {
 		}
 	}
 	for _, n := range c.Notify {
-		must(nameRule.MatchString(n.Name) && len(n.On) > 0 && n.Ntfy != nil, "notifier", n)
+		must(isName(n.Name) && len(n.On) > 0 && n.Ntfy != nil, "notifier", n)
 		for _, on := range n.On {
 			must(slices.Contains([]edgeban.NoticeKind{edgeban.NoticeBan, edgeban.NoticeUnban, edgeban.NoticeInside, edgeban.NoticeTrouble}, edgeban.NoticeKind(on)), "on", on)
 		}
@@ -100,16 +105,25 @@ func within(t *testing.T, c Config) {
 	}
 	b := c.Budget
 	must(b.PerMinute > 0 && b.Entries > 0 && b.IPv4 >= 8 && b.IPv4 <= 32 && b.IPv6 >= 16 && b.IPv6 <= 128, "budget", b)
-	must(c.Forget >= day && c.Forget <= longest, "forget", c.Forget)
+	must(c.Forget >= day && c.Forget <= LongestTime, "forget", c.Forget)
+	must(c.Fail2ban == "" || c.Jails != nil, "jails beside fail2ban's", c.Jails)
 	jails := map[string]bool{}
 	for _, j := range c.Jails {
-		must(nameRule.MatchString(j.Name) && !jails[j.Name] && j.Filter != "", "jail's name", j)
+		must(isName(j.Name) && !jails[j.Name] && (j.Filter == "") == (j.Rules != nil), "jail's name", j)
 		jails[j.Name] = true
 		must((j.Filter == Recidive) == (len(j.LogPath) == 0), "jail's logs", j)
-		must(j.MaxRetry > 0 && j.FindTime >= time.Second && j.FindTime <= longest, "jail's window", j)
-		must(j.BanTime == Forever || j.BanTime >= time.Second && j.BanTime <= longest, "jail's bantime", j)
+		must(j.MaxRetry > 0 && j.FindTime >= time.Second && j.FindTime <= LongestTime, "jail's window", j)
+		must(j.BanTime == Forever || j.BanTime >= time.Second && j.BanTime <= LongestTime, "jail's bantime", j)
+		if r := j.Rules; r != nil {
+			must(len(r.FailRegex) > 0 && r.MaxLines > 0 && r.MaxLines <= MaxLines && r.LogEncoding != "", "rules", *r)
+			must(r.UseDNS == Yes || r.UseDNS == Warn || r.UseDNS == No || r.UseDNS == Raw, "usedns", r.UseDNS)
+			for _, s := range slices.Concat([]string{r.PrefRegex + "x"}, r.FailRegex, r.IgnoreRegex, r.DatePattern, r.JournalMatch) {
+				must(s != "" && !strings.ContainsAny(s, "\n\r\x00"), "pattern", s)
+			}
+		}
 		i := j.Increment
-		must(i.Factor > 0 && i.Factor <= 1000 && i.MaxTime >= 0 && i.MaxTime <= longest && (i.MaxTime == 0 || i.MaxTime >= j.BanTime) && i.RandomTime >= 0 && i.RandomTime <= longest, "jail's increment", i)
+		must(i.Formula == "" || i.Multipliers == nil, "formula and multipliers", i)
+		must(i.Factor > 0 && i.Factor <= 1000 && i.MaxTime >= 0 && i.MaxTime <= LongestTime && (i.MaxTime == 0 || i.MaxTime >= j.BanTime) && i.RandomTime >= 0 && i.RandomTime <= LongestTime, "jail's increment", i)
 		must(!slices.ContainsFunc(i.Multipliers, func(n int) bool { return n < 1 }), "multipliers", i)
 		must(j.Count == Window || j.Count == Rate, "count", j.Count)
 		must(j.IPv6Prefix >= max(32, b.IPv6) && j.IPv6Prefix <= 128, "ipv6", j)

@@ -7,14 +7,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/edgeban/edgeban/internal/config/node"
 )
 
-// An Env is what a configuration may refer to outside of its file.
-type Env struct {
-	ReadFile  func(path string) ([]byte, error)
-	LookupEnv func(name string) (string, bool)
-	UID       int // who reads, for problems with a file's permissions
-}
+// What walking the file needs and gives, in the words of package node.
+type (
+	// An Env is what a configuration may refer to outside of its file.
+	Env = node.Env
+	// A Problem is one thing that is wrong with a configuration.
+	Problem = node.Problem
+	// Problems is everything that is wrong, in the order of the file.
+	Problems = node.Problems
+)
 
 // Load reads the configuration at path, with the secrets that it refers to. The
 // error is Problems, or the reason why the file itself cannot be read.
@@ -44,58 +49,78 @@ func readFile(path string) ([]byte, error) {
 // paths in it are relative to that file's folder. The error is Problems: all of
 // them, in the order of the file, none of which holds a secret.
 func Parse(name string, data []byte, env Env) (Config, error) {
-	r := &reader{file: name, env: env}
+	r := node.NewReader(name, env)
 	c := Default()
 	c.Path = name
-	if root, ok := r.document(data); ok {
-		r.config(&c, root)
+	if root, ok := r.Document(data, "write at least a jail, such as jails: {sshd: {logpath: /var/log/auth.log}}"); ok {
+		readConfig(&c, root)
 	}
-	if len(r.problems) > 0 {
-		return Config{}, r.problems.sorted()
+	if problems := r.Problems(); len(problems) > 0 {
+		return Config{}, problems
 	}
 	return c, nil
 }
 
-// config reads the top of the file. What is read later depends on what is read
+// readConfig reads the top of the file. What is read later depends on what is read
 // before: a jail on the defaults, the budget and the targets.
-func (r *reader) config(c *Config, root value) {
+func readConfig(c *Config, root node.Value) {
 	base := NewJail("")
-	root.mapping([]field{
-		{"state", into(&c.State, value.file), ""},
-		{"socket", into(&c.Socket, socket), ""},
-		{"listen", into(&c.Listen, as(address)), ""},
-		{"targets", func(v value) { readTargets(&c.Targets, v) }, ""},
-		{"notify", func(v value) { readNotifiers(&c.Notify, v) }, ""},
-		{"never", each(&c.Never, value.words, as(host)), ""},
-		{"budget", func(v value) {
+	root.Mapping([]node.Field{
+		node.Key("state", node.Into(&c.State, node.Value.File)),
+		node.Key("socket", node.Into(&c.Socket, socket)),
+		node.Key("listen", node.Into(&c.Listen, node.As(address))),
+		node.Key("targets", func(v node.Value) { readTargets(&c.Targets, v) }),
+		node.Key("notify", func(v node.Value) { readNotifiers(&c.Notify, v) }),
+		node.Key("never", node.Each(&c.Never, node.Value.Words, node.As(Host))),
+		node.Key("budget", func(v node.Value) {
 			readBudget(&c.Budget, v)
 			base.IPv6Prefix = max(base.IPv6Prefix, c.Budget.IPv6)
-		}, ""},
-		{"forget", into(&c.Forget, span(day, longest)), ""},
-		{"defaults", func(v value) { readDefaults(&base, v, c.Budget) }, ""},
-		{"jails", func(v value) { c.Jails = readJails(v, base, c) }, ""},
+		}),
+		node.Key("forget", node.Into(&c.Forget, span(day, LongestTime))),
+		node.Key("defaults", func(v node.Value) { readDefaults(&base, v, c.Budget) }),
+		node.Key("fail2ban", node.Into(&c.Fail2ban, folder)),
+		node.Key("jails", func(v node.Value) { c.Jails = readJails(v, base, c) }),
 	})
+	jails, _ := root.Get("jails")
+	switch {
+	case c.Fail2ban == "" && c.Jails != nil:
+		if notify, ok := root.Get("notify"); ok {
+			checkJails(notify, jails.Keys())
+		}
+	case c.Fail2ban != "" && c.Jails == nil:
+		c.Jails = []Jail{} // they are there, and not to be found
+	}
 	if c.State != "" && c.Socket == "" {
 		c.Socket = filepath.Join(c.State, SocketName)
 	}
 }
 
-// socket reads the path of a unix socket, which the kernel cuts at 107 bytes.
-func socket(v value) (string, bool) {
-	const longest = 107
-	path, ok := v.file()
-	if ok && len(path) > longest {
-		v.wrong("%s is %d bytes long; the path of a socket has %d at most", quote(path), len(path), longest)
+// folder reads the path of a folder like /etc/fail2ban.
+func folder(v node.Value) (string, bool) {
+	path, ok := v.File()
+	if ext := filepath.Ext(path); ok && (ext == ".conf" || ext == ".local") {
+		v.Wrong("%s is a file; write the folder that holds jail.conf, such as /etc/fail2ban", node.Quote(path))
 		return "", false
 	}
 	return path, ok
 }
 
-func readBudget(b *Budget, v value) {
-	v.mapping([]field{
-		{"per_minute", into(&b.PerMinute, whole(1, 100_000)), ""},
-		{"entries", into(&b.Entries, whole(1, 10_000_000)), ""},
-		{"ipv4", into(&b.IPv4, whole(8, 32)), ""},
-		{"ipv6", into(&b.IPv6, whole(16, 128)), ""},
+// socket reads the path of a unix socket, which the kernel cuts at 107 bytes.
+func socket(v node.Value) (string, bool) {
+	const longest = 107
+	path, ok := v.File()
+	if ok && len(path) > longest {
+		v.Wrong("%s is %d bytes long; the path of a socket has %d at most", node.Quote(path), len(path), longest)
+		return "", false
+	}
+	return path, ok
+}
+
+func readBudget(b *Budget, v node.Value) {
+	v.Mapping([]node.Field{
+		node.Key("per_minute", node.Into(&b.PerMinute, node.Whole(1, 100_000))),
+		node.Key("entries", node.Into(&b.Entries, node.Whole(1, 10_000_000))),
+		node.Key("ipv4", node.Into(&b.IPv4, node.Whole(8, 32))),
+		node.Key("ipv6", node.Into(&b.IPv6, node.Whole(16, 128))),
 	})
 }

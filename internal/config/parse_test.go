@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -65,9 +66,16 @@ func TestEverySettingArrives(t *testing.T) {
 	dovecot.LogPath = []string{"/logs/mail/*.log"}
 	web.Filter, web.LogPath = "/etc/edgeban/web.conf", []string{"-"}
 	web.BanTime, web.Increment.MaxTime = 2*week, 2*week
+	own := jail("own")
+	own.Filter, own.LogPath = "", []string{"/etc/edgeban/own.log"}
+	own.Increment.Formula = "ban.Time * (1<<(ban.Count if ban.Count<20 else 20)) * banFactor"
+	own.Rules = &Rules{
+		PrefRegex: "^app<F-CONTENT>.+</F-CONTENT>$", FailRegex: []string{"^bad <HOST>$", `^worse "<HOST>": .*\s$`}, IgnoreRegex: []string{`^bad 192\.0\.2\.1 `},
+		DatePattern: []string{"{^LN-BEG}%Y", "EPOCH"}, MaxLines: 5, UseDNS: No, LogEncoding: "iso-8859-1", JournalMatch: []string{"_COMM=app"},
+	}
 	recidive.FindTime, recidive.BanTime, recidive.Increment.Enabled = day, week, false
 	want := Config{
-		Path: "/etc/edgeban/edgeban.yaml", State: "/srv/edgeban", Socket: "/etc/edgeban/run/edgeban.sock", Listen: ":9099",
+		Path: "/etc/edgeban/edgeban.yaml", Fail2ban: "/etc/fail2ban", State: "/srv/edgeban", Socket: "/etc/edgeban/run/edgeban.sock", Listen: ":9099",
 		Targets: []Target{
 			{Name: "edge", OPNsense: &OPNsense{
 				URL: "https://firewall.example.org:8443",
@@ -76,13 +84,16 @@ func TestEverySettingArrives(t *testing.T) {
 				Key: NewSecret("the+key/of/the/literal=="), Secret: NewSecret("the+secret/of/the/literal=="),
 				Alias: "_bans", Exclusive: true, States: true, Timeout: 5 * time.Second,
 			}},
+			{Name: "lab", OPNsense: &OPNsense{
+				URL: "https://192.0.2.1", Insecure: true, Key: NewSecret("a"), Secret: NewSecret("b"), Alias: "lab", Timeout: 30 * time.Second,
+			}},
 			{Name: "feed", Feed: &Feed{
 				Listen: "[::]:9098", Token: NewSecret("the feed's token"),
 				Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("192.0.2.0/24")},
 			}},
 		},
 		Notify: []Notifier{
-			{Name: "phone", On: []string{"ban", "trouble"}, Ntfy: &Ntfy{
+			{Name: "phone", On: []string{"ban", "trouble"}, Jails: []string{"dovecot", "off"}, Ntfy: &Ntfy{
 				URL: "https://ntfy.example.org", Topic: "intruder_alerts", User: "edgeban", Password: NewSecret("the password"),
 				Priority: 5, Click: "https://dash.example.org/ban/{ip}?from=ntfy",
 			}},
@@ -103,6 +114,7 @@ func TestEverySettingArrives(t *testing.T) {
 				LogTimezone: time.FixedZone("-0330", -12600), Targets: []string{"feed"},
 			},
 			web,
+			own,
 			recidive,
 		},
 	}
@@ -233,6 +245,8 @@ func TestNothingSaidIsNotNone(t *testing.T) {
 		"targets:\njails:":             {true, false},
 		"targets: []\njails: {}":       {false, true},
 		"jails: {sshd: {enabled: no}}": {true, true},
+		"fail2ban: /etc/fail2ban":      {true, true},
+		"fail2ban: /f\njails:":         {true, true},
 	} {
 		c, err := Parse("edgeban.yaml", []byte(doc), room())
 		if err != nil {
@@ -264,6 +278,14 @@ func TestSmallThingsThatAreRight(t *testing.T) {
 		"an offset that looks like a number":    "defaults: {logtimezone: +0200}",
 		"a name that looks like a truth":        "notify: [{on: ban, ntfy: {topic: on, user: yes, password: 0123}}]",
 		"the lists that may be empty":           "never:\ndefaults: {ignoreip: ''}\nnotify: []",
+		"a notifier of jails that are found":    "notify: [{ntfy: {topic: a}, jails: [sshd]}]",
+		"a notifier of jails of fail2ban":       "fail2ban: /f\nnotify: [{ntfy: {topic: a}, jails: [sshd]}]\njails: {web: {logpath: /a}}",
+		"a notifier of a jail that is off":      "notify: [{ntfy: {topic: a}, jails: sshd}]\njails: {sshd: {enabled: no}}",
+		"a recidive of rules over a log":        "jails: {recidive: {logpath: /a, failregex: '^<HOST>$'}}",
+		"a tab in a pattern":                    "jails: {a: {logpath: /a, failregex: \"^a\\t<HOST>$\"}}",
+		"no patterns to ignore":                 "jails: {a: {logpath: /a, failregex: a, ignoreregex: , datepattern: '', journalmatch: []}}",
+		"no insecurity beside a pin":            "targets: [{opnsense: {url: https://fw, allow_insecure: no, pin: 'sha256:" + strings.Repeat("00", 32) + "', key: a, secret: b, alias: x}}]",
+		"a formula that overflows some day":     "jails: {a: {logpath: /a, filter: sshd, increment: {formula: ban.Time ** 999}}}",
 		"a path of the words of standard input": "jails: {sshd: {logpath: [stdin]}}",
 	} {
 		if _, err := Parse("edgeban.yaml", []byte(doc), room()); err != nil {
@@ -299,6 +321,75 @@ func TestDefaultWidthFollowsTheBudget(t *testing.T) {
 		}
 		if got := c.Jails[0].IPv6Prefix; got != want {
 			t.Errorf("%q: /%d, want /%d", doc, got, want)
+		}
+	}
+}
+
+// What a jail says of its own replaces what the defaults say of the same.
+func TestAFormulaAndMultipliersReplaceEachOther(t *testing.T) {
+	const doc = "defaults: {increment: {%s}}\njails: {sshd: {logpath: /a, increment: {%s}}}"
+	for i, want := range []Increment{
+		{Enabled: true, Factor: 1, MaxTime: week, Formula: "ban.Time * 2"},
+		{Enabled: true, Factor: 1, MaxTime: week, Multipliers: []int{1, 2}},
+	} {
+		both := []string{"multipliers: 1 2", "formula: ban.Time * 2"}
+		c, err := Parse("edgeban.yaml", fmt.Appendf(nil, doc, both[i], both[1-i]), room())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Jails[0].Increment; !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+}
+
+// A jail of fail2ban's kind has edgeban's defaults, and fail2ban's in what only
+// fail2ban has.
+func TestRulesStandInPlaceOfAFilter(t *testing.T) {
+	c, err := Parse("/etc/edgeban.yaml", []byte("jails: {recidive: {logpath: /a, failregex: '^<HOST>$'}}"), room())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := NewJail("")
+	want.Name, want.LogPath = "recidive", []string{"/a"}
+	want.Rules = &Rules{FailRegex: []string{"^<HOST>$"}, MaxLines: 1, UseDNS: Warn, LogEncoding: "auto"}
+	if got := c.Jails[0]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestDNSModesAreNoTruths(t *testing.T) {
+	for word, want := range map[string]UseDNS{"yes": Yes, "no": No, "'no'": No, "true": Yes, "Off": No, "WARN": Warn, "raw": Raw} {
+		c, err := Parse("edgeban.yaml", []byte("jails: {a: {logpath: /a, failregex: a, usedns: "+word+"}}"), room())
+		if err != nil {
+			t.Errorf("%s: %v", word, err)
+		} else if got := c.Jails[0].Rules.UseDNS; got != want {
+			t.Errorf("%s: got %s, want %s", word, got, want)
+		}
+	}
+}
+
+func TestTimezonesOfFail2banAreFixed(t *testing.T) {
+	summer := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	for word, want := range map[string]int{
+		"UTC+0200": 7200, "GMT-0100": -3600, "+0530": 19800, "+05:30": 19800, "UTC-05": -18000, "CET": 3600, "CEST": 7200, "CET+0100": 7200, "EST": -18000, "PST-0100": -32400,
+		"Z": 0, "utc": 0, "GMT": 0, "CET-0100": 0, "+0000": 0, "Europe/Berlin": 7200, "NST": -12600,
+	} {
+		l, err := Timezone(word)
+		if err != nil {
+			t.Errorf("%s: %v", word, err)
+			continue
+		}
+		if _, got := summer.In(l).Zone(); got != want {
+			t.Errorf("%s: %d s east of UTC, want %d", word, got, want)
+		}
+		if back, err := Timezone(l.String()); !reflect.DeepEqual(back, l) {
+			t.Errorf("%s: read back as %v (%v), want %v", word, back, err, l)
+		}
+	}
+	for _, word := range []string{"UTC+2", "+2", "+1500", "+0260", "QQQ", "QQQ+0100", "NZDT+0300", "Local", "", "Europe/Nowhere", "../etc", "cet"} {
+		if l, err := Timezone(word); err == nil {
+			t.Errorf("%q: got %v, want an error", word, l)
 		}
 	}
 }

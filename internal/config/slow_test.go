@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/edgeban/edgeban/internal/config/node"
 )
 
 // A file of another kind, given by mistake, fills no screen and no day: the time
@@ -18,12 +20,12 @@ func TestStrangeFilesGetABoundedAnswer(t *testing.T) {
 		"wrong jails":       "jails:\n" + strings.Repeat("  a: {x: 1}\n", 20_000),
 		"wrong words":       "never: '" + strings.Repeat("-,", 100_000) + "'",
 		"anchors":           "never:\n- &a b\n" + strings.Repeat("- *a\n", 40_000),
-		"larger than a log": strings.Repeat("x", largest+1),
+		"larger than a log": strings.Repeat("x", node.MaxSize+1),
 	} {
 		_, err := Parse("edgeban.yaml", []byte(data), room())
 		problems, ok := errors.AsType[Problems](err)
-		if !ok || len(problems) > told {
-			t.Errorf("%s: %d problems, want 1 to %d", name, len(problems), told)
+		if !ok || len(problems) > node.MaxProblems {
+			t.Errorf("%s: %d problems, want 1 to %d", name, len(problems), node.MaxProblems)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -18,7 +19,7 @@ import (
 	"github.com/edgeban/edgeban/internal/enforce"
 	"github.com/edgeban/edgeban/internal/enforce/feed"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense"
-	"github.com/edgeban/edgeban/internal/filter"
+	"github.com/edgeban/edgeban/internal/intake"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/notify"
 	"github.com/edgeban/edgeban/internal/source"
@@ -31,7 +32,8 @@ type generation struct {
 	c          config.Config
 	finder     *never.Finder
 	never      atomic.Pointer[never.List]
-	watchers   []*watcher // the jails that read logs
+	names      *intake.Names     // looks up the hosts that failed
+	watchers   []*intake.Watcher // the jails that read logs
 	judges     []*judge
 	targets    map[string]enforce.Target
 	keepers    []*enforce.Keeper
@@ -50,6 +52,7 @@ func (d *daemon) build(c config.Config) (*generation, error) {
 		daemon: d, c: c, targets: map[string]enforce.Target{}, troubles: map[string]string{},
 		finder: &never.Finder{Never: c.Never, Hosts: c.Hosts(), Memory: filepath.Join(d.Config.State, "names.json"), Log: d.Log},
 	}
+	g.names = intake.NewNames(lookup, g.store, g.never.Load)
 	for _, t := range c.Targets {
 		if err := g.addTarget(t); err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
@@ -107,7 +110,7 @@ func (g *generation) alias(c config.OPNsense) (a *opnsense.Alias, err error) {
 // addNotifier knows every kind of notifier.
 func (g *generation) addNotifier(c config.Notifier) {
 	n := notify.NewNtfy(*c.Ntfy, g.Transport)
-	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Log: g.Log}))
+	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy}))
 }
 
 func (g *generation) addJail(c config.Jail) error {
@@ -121,15 +124,23 @@ func (g *generation) addJail(c config.Jail) error {
 	if len(c.LogPath) == 0 { // over the bans of the others
 		return nil
 	}
-	f, err := filter.Load(c.Filter)
+	w, err := intake.NewWatcher(c, intake.Settings{
+		Fits: func(p netip.Prefix) bool { return g.fits(c, p) }, Names: g.names,
+		Memory: filepath.Join(g.daemon.Config.State, "names-"+c.Name+".json"), Log: g.Log,
+	})
 	if err != nil {
 		return err
 	}
-	w := &watcher{c: c, filter: f, fits: func(p netip.Prefix) bool { return g.fits(c, p) }, scanners: map[string]*scanning{}}
-	w.finder = never.NewIgnore(c.IgnoreIP, g.Log)
-	w.finder.Memory = filepath.Join(g.daemon.Config.State, "names-"+c.Name+".json")
 	g.watchers = append(g.watchers, w)
 	return nil
+}
+
+// lookups is how many names are looked up at once.
+const lookups = 4
+
+// lookup asks the resolver of the system for the addresses of a host.
+func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
 // addSources knows every kind of source. All logs are one source: two jails that
@@ -166,7 +177,10 @@ func (g *generation) run(parent context.Context) error {
 	const look = 5 * time.Minute
 	eg.Go(func() error { return g.finder.Run(ctx, look, g.protectNow) })
 	for _, w := range g.watchers {
-		eg.Go(func() error { return w.finder.Run(ctx, look, func(l *never.List) { w.ignore.Store(l) }) })
+		eg.Go(func() error { return w.Run(ctx, look) })
+	}
+	for range lookups {
+		eg.Go(func() error { return g.names.Run(ctx) })
 	}
 	for _, f := range g.feeds {
 		eg.Go(func() error {
@@ -219,7 +233,7 @@ func (g *generation) protect(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { g.never.Store(g.finder.Find(ctx)) })
 	for _, w := range g.watchers {
-		wg.Go(func() { w.ignore.Store(w.finder.Find(ctx)) })
+		wg.Go(func() { w.Protect(ctx) })
 	}
 	wg.Wait()
 }
@@ -229,20 +243,20 @@ func (g *generation) remember(earlier *generation) {
 	g.finder.Remember(earlier.finder)
 	for _, w := range g.watchers {
 		for _, old := range earlier.watchers {
-			if old.c.Name == w.c.Name {
-				w.finder.Remember(old.finder)
+			if old.Jail.Name == w.Jail.Name {
+				w.Remember(old)
 			}
 		}
 	}
 }
 
 func (g *generation) read(ctx context.Context, name string, s source.Source) error {
-	r := &reader{name: name, source: s, jails: g.watchers, ledger: g.store, never: &g.never}
+	r := &intake.Reader{Name: name, Source: s, Jails: g.watchers, Ledger: g.store, Never: g.never.Load}
 	cursors, err := g.store.Cursors(ctx, name)
 	if err != nil {
 		return fmt.Errorf("source %s: %w", name, err)
 	}
-	return r.run(ctx, cursors, func(stream string, err error) {
+	return r.Run(ctx, cursors, func(stream string, err error) {
 		g.Log.Error("not read", "source", name, "stream", stream, "err", err)
 		g.trouble(ctx, "read "+name+": "+err.Error(), err.Error())
 	})

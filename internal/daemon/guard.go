@@ -174,12 +174,9 @@ func (g *generation) inspect(ctx context.Context) {
 	g.check(ctx, "ledger", g.ledgerTrouble())
 	g.check(ctx, "clock", g.clock.Doubt())
 	for _, w := range g.watchers {
-		text := ""
-		if s := w.counters.skew.Load(); s != nil {
-			text = fmt.Sprintf("jail %s: %s", w.c.Name, *s)
-		}
-		g.check(ctx, "skew "+w.c.Name, text)
-		g.check(ctx, "proxy "+w.c.Name, w.vantage.diagnosis(w.c.Name))
+		g.check(ctx, "skew "+w.Jail.Name, w.Skewed())
+		g.check(ctx, "proxy "+w.Jail.Name, w.Proxy())
+		g.check(ctx, "spent "+w.Jail.Name, w.Degraded(g.Now()))
 	}
 	g.inspectLogs()
 }

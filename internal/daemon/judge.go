@@ -132,23 +132,36 @@ func (j *judge) take(ctx context.Context, ev edgeban.Event, silent bool) error {
 		j.newest = t
 	}
 	defer func() { j.counting = j.fold.Len() }()
-	if b, ok := ev.Fact.(edgeban.Ban); ok && b.Jail == j.c.Name && ev.Seq > j.began { // said once, whatever is judged again
-		j.log.Info("ban", "jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "for", length(b))
-	}
 	if silent {
 		j.fold.Warm(ev)
+		j.say(ev)
 		return nil
 	}
 	b, decided := j.fold.Observe(ev)
+	j.say(ev)
 	if !decided {
 		return nil
 	}
 	m := cause(ev.Fact)
 	b.Addr = m.Addr
-	if err := j.ledger.Impose(context.WithoutCancel(ctx), b, j.notices(b, m)); err != nil {
-		return err
+	var notices []edgeban.Notice
+	if !j.fold.Prolongs(b) { // of which people know
+		notices = j.notices(b, m)
 	}
-	return nil
+	return j.ledger.Impose(context.WithoutCancel(ctx), b, notices)
+}
+
+// say logs a ban of the jail once, whatever is judged again.
+func (j *judge) say(ev edgeban.Event) {
+	b, ok := ev.Fact.(edgeban.Ban)
+	if !ok || b.Jail != j.c.Name || ev.Seq <= j.began {
+		return
+	}
+	what := "ban"
+	if j.fold.Prolongs(b) {
+		what = "ban prolonged"
+	}
+	j.log.Info(what, "jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "for", length(b))
 }
 
 // length is how long a ban stands, for people.

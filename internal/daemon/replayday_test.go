@@ -10,13 +10,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/filter"
+	"github.com/edgeban/edgeban/internal/intake"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/store/sqlite"
 )
@@ -133,7 +133,7 @@ func life(t *testing.T, path string, s *script) []edgeban.Ban {
 	defer store.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	r := &reader{name: "script", source: s, ledger: store, never: new(atomic.Pointer[never.List])}
+	r := &intake.Reader{Name: "script", Source: s, Ledger: store, Never: func() *never.List { return nil }}
 	var judges []*judge
 	for _, j := range dayJails() {
 		judges = append(judges, &judge{
@@ -143,11 +143,11 @@ func life(t *testing.T, path string, s *script) []edgeban.Ban {
 		if len(j.LogPath) == 0 {
 			continue
 		}
-		f, err := filter.Load(j.Filter)
+		w, err := intake.NewWatcher(j, intake.Settings{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.jails = append(r.jails, &watcher{c: j, filter: f, fits: func(netip.Prefix) bool { return true }, scanners: map[string]*scanning{}})
+		r.Jails = append(r.Jails, w)
 	}
 	ended := make(chan error, len(judges))
 	for _, j := range judges {
@@ -163,7 +163,7 @@ func life(t *testing.T, path string, s *script) []edgeban.Ban {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.run(ctx, cursors, func(string, error) {}); err != nil {
+	if err := r.Run(ctx, cursors, func(string, error) {}); err != nil {
 		t.Fatal(err)
 	}
 	cancel()

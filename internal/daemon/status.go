@@ -2,8 +2,11 @@ package daemon
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/intake"
 	"github.com/edgeban/edgeban/internal/web"
 )
 
@@ -62,16 +65,13 @@ func (g *generation) jailStatus(j *judge, banned int) web.Jail {
 	j.mu.Lock()
 	w.Counting = j.counting
 	j.mu.Unlock()
-	i := slices.IndexFunc(g.watchers, func(x *watcher) bool { return x.c.Name == j.c.Name })
+	i := slices.IndexFunc(g.watchers, func(x *intake.Watcher) bool { return x.Jail.Name == j.c.Name })
 	if i < 0 {
 		return w
 	}
-	c := &g.watchers[i].counters
-	w.Lines, w.Failures, w.Successes = c.lines.Load(), c.failures.Load(), c.successes.Load()
-	w.Ignored, w.Undated = c.ignored.Load(), c.undated.Load()
-	if s := c.skew.Load(); s != nil {
-		w.Skew = *s
-	}
+	s := g.watchers[i].Stats()
+	w.Lines, w.Failures, w.Successes, w.Ignored = s.Lines, s.Failures, s.Successes, s.Ignored
+	w.Undated, w.Names, w.Spent, w.Skew = s.Undated, s.Names, s.Spent, s.Skew
 	return w
 }
 
@@ -85,6 +85,26 @@ func (g *generation) streams() []web.Stream {
 		out = append(out, w)
 	}
 	return out
+}
+
+// bannedBy returns the jails whose bans of a subject were the last, one after the
+// other or at the same time.
+func (g *generation) bannedBy(ctx context.Context, p netip.Prefix) (jails []string) {
+	rec, err := g.store.About(ctx, p, 0)
+	if err != nil {
+		g.Log.Error("not known who was banned by whom", "subject", p, "err", err)
+		return nil
+	}
+	if len(rec.Bans) == 0 {
+		return nil
+	}
+	last := slices.MaxFunc(rec.Bans, func(a, b edgeban.Ban) int { return a.Since.Compare(b.Since) })
+	for _, b := range rec.Bans {
+		if b.Standing(last.Since) && !slices.Contains(jails, b.Jail) {
+			jails = append(jails, b.Jail)
+		}
+	}
+	return jails
 }
 
 // listTroubles returns what a person must mend, one sentence each.

@@ -5,11 +5,8 @@ import (
 	"time"
 
 	edgeban "github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/filter/clock"
 )
-
-// near is how far the stamp of a live line may lie from the clock, and how long
-// a stamp holds for lines without one.
-const near = time.Minute
 
 // far is how many lines are looked at for a stamp.
 const far = 100
@@ -20,30 +17,13 @@ func (s *Scanner) when(c *edgeban.Chunk, at place, stamp time.Time) (own, t time
 	if at.n < len(c.Times) && !c.Times[at.n].IsZero() {
 		stamp = c.Times[at.n]
 	}
-	if !stamp.IsZero() {
-		return stamp, clamp(c, stamp), true
-	}
-	if !s.filter.undated {
-		if stamp, ok = s.stampBefore(c, at.start); !ok {
-			stamp, ok = s.last, !s.last.IsZero()
+	var last time.Time
+	if stamp.IsZero() && !s.filter.undated {
+		if last, ok = s.stampBefore(c, at.start); !ok {
+			last = s.last
 		}
 	}
-	switch {
-	case !c.Live:
-		return stamp, clamp(c, stamp), ok
-	case ok && c.Read.Sub(stamp).Abs() < near:
-		return stamp, clamp(c, stamp), true
-	}
-	return c.Read, c.Read, true
-}
-
-// clamp keeps a stamp from lying after the reading, and a live line's from lying
-// far off: its clock, or the zone that it is read in, is wrong.
-func clamp(c *edgeban.Chunk, t time.Time) time.Time {
-	if t.After(c.Read) || c.Live && c.Read.Sub(t) > near {
-		return c.Read
-	}
-	return t
+	return clock.When(c, stamp, last)
 }
 
 // stampBefore returns the stamp of the last line before from that has one.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	edgeban "github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/filter/clock"
 )
 
 const failedAt = " host sshd[1]: Failed password for root from 203.0.113.9 port 1 ssh2\n"
@@ -68,7 +69,7 @@ func TestZoneOfStampsWithoutOne(t *testing.T) {
 }
 
 // live scans n chunks of a line each, whose stamps are off the clock.
-func live(t *testing.T, off time.Duration, n int) Skew {
+func live(t *testing.T, off time.Duration, n int) clock.Skew {
 	s := filterOf(t, "sshd").Scanner(Options{Zone: time.UTC})
 	for i := range n {
 		now := captured.Add(time.Duration(i) * time.Second)
@@ -83,29 +84,17 @@ func live(t *testing.T, off time.Duration, n int) Skew {
 func TestWrongZoneIsToldFromAWrongClock(t *testing.T) {
 	for _, tt := range []struct {
 		off  time.Duration
-		want Skew
+		want clock.Skew
 		says string
 	}{
-		{-2*time.Hour - time.Second, Skew{-2 * time.Hour, 12, true}, "lines are 2h0m0s behind the clock since 12 lines; likely their zone: set logtimezone"},
-		{5*time.Hour + 30*time.Minute, Skew{5*time.Hour + 30*time.Minute, 12, true}, "lines are 5h30m0s ahead of the clock since 12 lines; likely their zone: set logtimezone"},
-		{-7 * time.Minute, Skew{-7 * time.Minute, 12, false}, "lines are 7m0s behind the clock since 12 lines; set the clock of the machine that writes them"},
-		{-20 * time.Hour, Skew{-20 * time.Hour, 12, false}, "lines are 20h0m0s behind the clock since 12 lines; set the clock of the machine that writes them"},
-		{-time.Second, Skew{}, ""},
+		{-2*time.Hour - time.Second, clock.Skew{Offset: -2 * time.Hour, Lines: 12, Zone: true}, "lines are 2h0m0s behind the clock since 12 lines; likely their zone: set logtimezone"},
+		{5*time.Hour + 30*time.Minute, clock.Skew{Offset: 5*time.Hour + 30*time.Minute, Lines: 12, Zone: true}, "lines are 5h30m0s ahead of the clock since 12 lines; likely their zone: set logtimezone"},
+		{-7 * time.Minute, clock.Skew{Offset: -7 * time.Minute, Lines: 12, Zone: false}, "lines are 7m0s behind the clock since 12 lines; set the clock of the machine that writes them"},
+		{-20 * time.Hour, clock.Skew{Offset: -20 * time.Hour, Lines: 12, Zone: false}, "lines are 20h0m0s behind the clock since 12 lines; set the clock of the machine that writes them"},
+		{-time.Second, clock.Skew{}, ""},
 	} {
 		if got := live(t, tt.off, 12); got != tt.want || got.String() != tt.says {
 			t.Errorf("%v off: got %+v %q, want %+v %q", tt.off, got, got, tt.want, tt.says)
 		}
-	}
-}
-
-func TestOneOddStampIsNoSkew(t *testing.T) {
-	var k skew
-	for range 5 {
-		k.note(-time.Second)
-	}
-	k.note(-3 * time.Hour)
-	k.note(-time.Second)
-	if got := k.state(); got != (Skew{}) {
-		t.Errorf("got %+v, want none", got)
 	}
 }

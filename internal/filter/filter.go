@@ -101,6 +101,12 @@ func Load(name string) (*Filter, error) {
 type Options struct {
 	Jail string
 	Zone *time.Location // of stamps without one; nil for the local zone
+
+	// Named is told of each failure that names a host whose addresses are to be
+	// looked up and counted: the match lacks only the address. It must not block.
+	// Only patterns in the way of fail2ban with usedns = yes find such; nil to
+	// leave them out.
+	Named func(name string, m edgeban.Match)
 }
 
 // Scanner returns a Scanner for the lines of one stream.

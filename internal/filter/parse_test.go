@@ -15,7 +15,7 @@ func TestMistakesOfAFileHaveAPlaceAndAWayOut(t *testing.T) {
 		{"- x\n", "test.yaml:1:1: a filter is a mapping; write description: and what belongs to it"},
 		{"failures: x\n", `test.yaml:1:11: a list is wanted here; write each item on a line of its own after "- "`},
 		{"failures:\n  - 'no address'\n", "test.yaml:2:5: the pattern does not say who; write <HOST> where the address stands"},
-		{"failures:\n  - 'from <HOST> (x'\n", `test.yaml:2:18: a parenthesis without its other half; write \( for the character (byte 12 of the pattern)`},
+		{"failures:\n  - 'from <HOST> (x'\n", `test.yaml:2:18: this ( has no ) behind it; write \( for the character (byte 12 of the pattern)`},
 		{"failures:\n  - '''a'' <F-USR>x</F-USR> <HOST>'\n", "test.yaml:2:12: <F-USR> is not a tag; the tags are <HOST>,"},
 		{"failures:\n  - ''\n", "test.yaml:2:5: an empty pattern matches every line; write what the line says"},
 		{"failures:\n  - program: x\n", "test.yaml:2:5: a pattern without match; write match: '...'"},

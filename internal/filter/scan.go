@@ -2,24 +2,16 @@ package filter
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"iter"
-	"net/netip"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	edgeban "github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/filter/clock"
 	"github.com/edgeban/edgeban/internal/filter/date"
 	"github.com/edgeban/edgeban/internal/filter/pattern"
+	"github.com/edgeban/edgeban/internal/filter/pyre"
 )
-
-// maxLine is the longest line that is read. A longer one is left out, not cut: a
-// pattern that is anchored at the end must see the true end.
-const maxLine = 64 << 10
 
 // A Scanner reads one stream for one jail. It remembers the stream's last stamp
 // and its sessions, and is not safe for concurrent use.
@@ -29,6 +21,7 @@ type Scanner struct {
 	zone   *time.Location
 
 	gate     gate
+	matcher  pyre.Matcher
 	groups   pattern.Groups
 	buf      []byte // of the text that a container's line was unwrapped to
 	last     time.Time
@@ -37,7 +30,7 @@ type Scanner struct {
 	resumed  time.Time // the first stamp after a place in the middle of the stream
 	began    bool      // some chunk was read
 	stats    Stats
-	skew     skew
+	skew     clock.Gauge
 }
 
 // Stats is what a Scanner has seen.
@@ -49,13 +42,15 @@ type Stats struct {
 	Successes int64
 	Long      int64 // lines that were left out, being longer than 64 KiB
 	Invalid   int64 // matches that were dropped because the address is none
-	Skew      Skew
+	Names     int64 // failures that name a host where an address is needed, and are not counted
+	Spent     int64 // searches that gave up on a hostile line: whether it matches is not known
+	Skew      clock.Skew
 }
 
 // Stats returns what was seen so far.
 func (s *Scanner) Stats() Stats {
 	st := s.stats
-	st.Skew = s.skew.state()
+	st.Skew = s.skew.Skew()
 	return st
 }
 
@@ -100,7 +95,7 @@ func (s *Scanner) end(c *edgeban.Chunk) {
 	if t, ok := s.stampBefore(c, len(c.Text)); ok {
 		s.last = t
 		if c.Live && c.Times == nil {
-			s.skew.note(t.Sub(c.Read))
+			s.skew.Note(t.Sub(c.Read))
 		}
 	}
 	if bytes.HasPrefix(c.Text, []byte(dockerOpen)) {
@@ -150,7 +145,7 @@ func (s *Scanner) line(c *edgeban.Chunk, at place, mask uint64) (m edgeban.Match
 	if !s.filter.may(raw, mask) {
 		return m, false
 	}
-	if len(raw) > maxLine {
+	if len(raw) > MaxLine {
 		s.stats.Long++
 		return m, false
 	}
@@ -162,7 +157,7 @@ func (s *Scanner) line(c *edgeban.Chunk, at place, mask uint64) (m edgeban.Match
 	if r == nil || r.kind == 0 && s.groups[pattern.Session] == nil {
 		return m, false
 	}
-	addr, ok := address(s.groups[pattern.Host])
+	addr, ok := Address(s.groups[pattern.Host])
 	if !ok && (r.kind != 0 || r.pattern.Has(pattern.Host)) {
 		s.stats.Invalid++
 		return m, false
@@ -174,7 +169,7 @@ func (s *Scanner) line(c *edgeban.Chunk, at place, mask uint64) (m edgeban.Match
 	}
 	m = edgeban.Match{
 		Jail: s.jail, Kind: r.kind, Addr: addr, Time: t, Count: 1,
-		User: clean(s.groups[pattern.User]),
+		User: Clean(s.groups[pattern.User]),
 	}
 	if r.kind != edgeban.Success {
 		if m.Count = s.count(r, m, stamp, d.pid); m.Count == 0 {
@@ -187,8 +182,8 @@ func (s *Scanner) line(c *edgeban.Chunk, at place, mask uint64) (m edgeban.Match
 	if stamp.Equal(d.stamp) || at.n < len(c.Times) {
 		s.stats.Dated++
 	}
-	m.ID = s.id(c.Stream, c.Base+int64(at.start))
-	m.Text = clean(d.text)
+	m.ID = ID(s.jail, c.Stream, c.Base+int64(at.start))
+	m.Text = Clean(d.text)
 	return m, true
 }
 
@@ -196,25 +191,17 @@ func (s *Scanner) line(c *edgeban.Chunk, at place, mask uint64) (m edgeban.Match
 func (s *Scanner) rule(d *dressed, raw []byte, mask uint64) *rule {
 	for i := range s.filter.rules {
 		r := &s.filter.rules[i]
-		if r.may(raw, mask) && r.by(d.program) && r.pattern.Match(d.msg, &s.groups) {
+		if !r.may(raw, mask) || !r.by(d.program) {
+			continue
+		}
+		if r.pattern.Match(&s.matcher, d.msg, &s.groups) {
 			return r
+		}
+		if s.matcher.Spent() {
+			s.stats.Spent++
 		}
 	}
 	return nil
-}
-
-// address reads what <HOST> took. Zones are refused: a scope says nothing about
-// who sits there.
-func address(text []byte) (netip.Addr, bool) {
-	if len(text) == 0 {
-		return netip.Addr{}, false
-	}
-	a, err := netip.ParseAddr(string(text))
-	if err != nil || a.Zone() != "" {
-		return netip.Addr{}, false
-	}
-	a = a.Unmap()
-	return a, !a.IsUnspecified()
 }
 
 // number reads what <F-COUNT> or <F-AGE> took; missing if there is none, most if
@@ -228,26 +215,4 @@ func number(text []byte, missing, most int) int {
 		return most
 	}
 	return n
-}
-
-// id names a line by where it lies, so that it has the same name on every
-// reading.
-func (s *Scanner) id(stream string, offset int64) string {
-	h := sha256.New()
-	h.Write([]byte(s.jail + "\x00" + stream + "\x00"))
-	h.Write(binary.BigEndian.AppendUint64(nil, uint64(offset)))
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// clean makes text that is kept: valid UTF-8, cut at a rune's border.
-func clean(text []byte) string {
-	valid := strings.ToValidUTF8(string(text[:min(len(text), 2*edgeban.MaxText)]), "\uFFFD")
-	if len(valid) <= edgeban.MaxText {
-		return valid
-	}
-	n := edgeban.MaxText
-	for !utf8.RuneStart(valid[n]) {
-		n--
-	}
-	return valid[:n]
 }

@@ -198,7 +198,7 @@ func TestACountIsBounded(t *testing.T) {
 func TestALineTooLongIsLeftOutWhole(t *testing.T) {
 	s := filterOf(t, "sshd").Scanner(Options{Zone: time.UTC})
 	line := "Nov 22 11:00:01 h sshd[1]: Failed password for invalid user %s from 203.0.113.9 port 1 ssh2\n"
-	ms := chunks(s, 0, fmt.Sprintf(line, strings.Repeat("x", maxLine))+fmt.Sprintf(line, "x"))
+	ms := chunks(s, 0, fmt.Sprintf(line, strings.Repeat("x", MaxLine))+fmt.Sprintf(line, "x"))
 	if len(ms) != 1 || s.Stats().Long != 1 {
 		t.Errorf("%d matches and %d long lines, want 1 and 1", len(ms), s.Stats().Long)
 	}

@@ -1,14 +1,12 @@
 package jail
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // A count is the failures of one subject that still matter. Times are Unix
 // nanoseconds.
 type count struct {
 	total       int
+	seen        int // all failures: where a rate is counted, total is less of old ones and more of known bad ones
 	first, last int64
 	stamps      []stamp // the window only, oldest first
 }
@@ -43,21 +41,8 @@ func (c *count) addWindow(t int64, n int, window int64, enough int) {
 	for _, s := range c.stamps {
 		c.total += s.n
 	}
+	c.seen = c.total
 }
 
-// addRate counts n failures at t as fail2ban does: beyond the window the count
-// shrinks in proportion, rounded half to even, instead of forgetting each.
-func (c *count) addRate(t int64, n int, window int64) {
-	if c.total == 0 {
-		c.first, c.last, c.total = t, t, n
-		return
-	}
-	if t > c.last {
-		if c.first < t-window {
-			c.total = int(math.RoundToEven(float64(c.total) * float64(window) / float64(t-c.first)))
-			c.first = t - window
-		}
-		c.last = t
-	}
-	c.total += n
-}
+// failures returns how many failures led to the count.
+func (c *count) failures() int { return min(c.seen, c.total) }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/formula"
 )
 
 // MaxSubjects bounds how many subjects one jail counts. Beyond it the jail
@@ -22,31 +23,30 @@ const MaxSubjects = 200_000
 type Jail struct {
 	c       config.Jail
 	forget  time.Duration
-	over    bool // over the bans of the other jails
+	grow    *formula.Expr // of the bantime; nil where the configuration has none
+	over    bool          // over the bans of the other jails
 	max     int
 	counts  map[key]*count
 	records map[key][]*record
 	lifted  map[key]int64
 }
 
-// A record is what is remembered of a subject's bans in one jail.
-type record struct {
-	jail     string
-	until    int64   // when the ban that ends last ends; math.MaxInt64 for never
-	cause    uint64  // of the last ban
-	offence  bool    // whether the ban that stands, or stood last, is an offence
-	offences []int64 // when each offence was, the last maxOffences of them
-}
-
 const maxOffences = 32
 
 // New returns a jail that has seen nothing. An offence older than forget no
-// longer makes the next ban longer.
+// longer makes the next ban longer; where the rate is counted, all of a subject
+// are forgotten together, as in fail2ban.
 func New(c config.Jail, forget time.Duration) *Jail {
-	return &Jail{
+	j := &Jail{
 		c: c, forget: forget, over: len(c.LogPath) == 0, max: MaxSubjects,
 		counts: map[key]*count{}, records: map[key][]*record{}, lifted: map[key]int64{},
 	}
+	if c.Increment.Formula != "" {
+		if e, err := formula.Parse(c.Increment.Formula); err == nil { // one that cannot be read was refused with the configuration
+			j.grow = e
+		}
+	}
+	return j
 }
 
 // Subject returns what the jail bans for a failure of a: the address, or for an
@@ -67,7 +67,13 @@ func Subject(c config.Jail, a netip.Addr, alone bool) netip.Prefix {
 // Observe takes the next event in and reports the ban that it earns, if any.
 func (j *Jail) Observe(ev edgeban.Event) (edgeban.Ban, bool) {
 	f, ok := j.take(ev)
-	if !ok {
+	switch {
+	case !ok:
+		return edgeban.Ban{}, false
+	case j.c.Count == config.Rate:
+		return j.rate(f)
+	}
+	if c := j.count(f, f.n); c == nil || c.total < j.c.MaxRetry {
 		return edgeban.Ban{}, false
 	}
 	return j.judge(f)
@@ -75,7 +81,11 @@ func (j *Jail) Observe(ev edgeban.Event) (edgeban.Ban, bool) {
 
 // Warm takes an event in as Observe does, but decides nothing: the past warms
 // the counts in silence, and the next failure is judged with them.
-func (j *Jail) Warm(ev edgeban.Event) { j.take(ev) }
+func (j *Jail) Warm(ev edgeban.Event) {
+	if f, ok := j.take(ev); ok {
+		j.count(f, f.n)
+	}
+}
 
 // A failure is what counts: a match, or the ban of another jail.
 type failure struct {
@@ -83,31 +93,35 @@ type failure struct {
 	subject netip.Prefix
 	key     key
 	time    int64
+	n       int // how many it stands for
+}
+
+func newFailure(seq edgeban.Seq, subject netip.Prefix, t time.Time, n int) failure {
+	return failure{seq, subject, keyOf(subject), t.UnixNano(), max(1, n)}
 }
 
 func (j *Jail) take(ev edgeban.Event) (failure, bool) {
 	switch fact := ev.Fact.(type) {
 	case edgeban.Match:
-		if fact.Jail != j.c.Name || fact.Kind != edgeban.Failure || fact.Ignored != "" || j.over {
-			return failure{}, false
-		}
-		return j.count(failure{ev.Seq, fact.Subject, keyOf(fact.Subject), fact.Time.UnixNano()}, max(1, fact.Count))
+		ok := fact.Jail == j.c.Name && fact.Kind == edgeban.Failure && fact.Ignored == "" && !j.over
+		return newFailure(ev.Seq, fact.Subject, fact.Time, fact.Count), ok
 	case edgeban.Ban:
-		return j.takeBan(ev.Seq, fact)
+		return newFailure(ev.Seq, fact.Subject, fact.Since, 1), j.takeBan(fact)
 	case edgeban.Lift:
 		j.takeLift(fact)
 	}
 	return failure{}, false
 }
 
-// count adds n failures, unless the subject is banned already or was let go
-// after them.
-func (j *Jail) count(f failure, n int) (failure, bool) {
-	if r := j.record(j.c.Name, f.key); r != nil && f.time < r.until {
-		return f, false
+// count adds n failures to those of the subject and returns them, or nil where
+// they do not count: it was let go after them, or is banned already.
+func (j *Jail) count(f failure, n int) *count {
+	rate := j.c.Count == config.Rate
+	if r := j.record(j.c.Name, f.key); r != nil && f.time < r.until && !rate {
+		return nil
 	}
 	if at, ok := j.lifted[f.key]; ok && f.time <= at {
-		return f, false
+		return nil
 	}
 	c := j.counts[f.key]
 	if c == nil {
@@ -117,137 +131,60 @@ func (j *Jail) count(f failure, n int) (failure, bool) {
 		c = &count{}
 		j.counts[f.key] = c
 	}
-	if j.c.Count == config.Rate {
+	if rate {
 		c.addRate(f.time, n, int64(j.c.FindTime))
 	} else {
 		c.addWindow(f.time, n, int64(j.c.FindTime), j.c.MaxRetry)
 	}
-	return f, true
+	return c
 }
 
 // judge reports the ban of a subject that has failed too often.
 func (j *Jail) judge(f failure) (edgeban.Ban, bool) {
 	c := j.counts[f.key]
-	if c.total < j.c.MaxRetry {
-		return edgeban.Ban{}, false
-	}
-	since, first := c.last, c.first
-	nth := j.offences(f.key, since) + 1
-	k := edgeban.Key{Jail: j.c.Name, Subject: f.subject}
-	b := edgeban.Ban{
-		Key: k, Since: time.Unix(0, since).UTC(), Failures: c.total, Nth: nth, Cause: f.seq,
-		Reason: reason(c.total, time.Duration(since-first), j.over),
-	}
-	if d := duration(j.c, k, f.seq, nth); d != config.Forever {
+	before := j.offences(f.key, c.last)
+	b := j.ban(f, c)
+	b.Nth = before + 1
+	if d := j.duration(b.Key, f.seq, before); d != config.Forever {
 		b.Until = b.Since.Add(d)
 	}
 	j.remember(b)
 	return b, true
 }
 
-func reason(n int, within time.Duration, bans bool) string {
+// ban returns the ban that a count leads to, but for its end.
+func (j *Jail) ban(f failure, c *count) edgeban.Ban {
+	return edgeban.Ban{
+		Key: edgeban.Key{Jail: j.c.Name, Subject: f.subject}, Since: time.Unix(0, c.last).UTC(),
+		Failures: c.failures(), Cause: f.seq, Reason: reason(c, j.over),
+	}
+}
+
+func reason(c *count, bans bool) string {
 	what := "failure"
 	if bans {
 		what = "ban"
 	}
+	n := c.failures()
 	if n != 1 {
 		what += "s"
 	}
-	return fmt.Sprintf("%d %s in %s", n, what, config.FormatDuration(within.Round(time.Second)))
+	text := fmt.Sprintf("%d %s in %s", n, what, config.FormatDuration(time.Duration(c.last-c.first).Round(time.Second)))
+	if c.total > n {
+		text += fmt.Sprintf(", counted as %d after earlier bans", c.total)
+	}
+	return text
 }
 
-// takeBan takes in a ban: of this jail, or of another one where those matter.
-func (j *Jail) takeBan(seq edgeban.Seq, b edgeban.Ban) (failure, bool) {
+// takeBan takes in a ban, of this jail or of another one where those matter, and
+// reports whether it counts as a failure.
+func (j *Jail) takeBan(b edgeban.Ban) bool {
 	own := b.Jail == j.c.Name
 	if !own && !j.over && !j.c.Increment.OverallJails {
-		return failure{}, false
+		return false
 	}
 	fresh := j.remember(b)
-	if own || !j.over || !fresh || b.Cause == 0 {
-		return failure{}, false
-	}
-	return j.count(failure{seq, b.Subject, keyOf(b.Subject), b.Since.UnixNano()}, 1)
-}
-
-// remember writes a ban into its record, clears the count, and reports whether
-// it is an offence that was not known: neither told before nor a prolongation.
-func (j *Jail) remember(b edgeban.Ban) bool {
-	k := keyOf(b.Subject)
-	if c := j.counts[k]; b.Jail == j.c.Name && c != nil && c.last < untilOf(b) { // what came after its end counts on
-		delete(j.counts, k)
-	}
-	r := j.record(b.Jail, k)
-	if r == nil {
-		r = &record{jail: b.Jail}
-		j.records[k] = append(j.records[k], r)
-	}
-	since := b.Since.UnixNano()
-	known := b.Cause != 0 && r.cause == uint64(b.Cause)
-	prolonged := since < r.until
-	fresh := !known && !prolonged && b.Cause != 0
-	if !known && !prolonged {
-		r.offence = fresh
-	}
-	r.until, r.cause = max(r.until, untilOf(b)), uint64(b.Cause)
-	if fresh {
-		r.offences = append(r.offences, since)
-		if len(r.offences) > maxOffences {
-			r.offences = r.offences[1:]
-		}
-	}
-	return fresh
-}
-
-// takeLift forgets what led to a ban that a person has ended: it does not count
-// as an offence, and lines from before it never count again.
-func (j *Jail) takeLift(l edgeban.Lift) {
-	k := keyOf(l.Subject)
-	at := l.At.UnixNano()
-	if r := j.record(l.Jail, k); r != nil && r.until > at {
-		r.until = at
-		if n := len(r.offences); n > 0 && r.offence {
-			r.offences = r.offences[:n-1]
-		}
-		r.offence = false
-	}
-	if l.Jail == j.c.Name || j.over {
-		delete(j.counts, k)
-	}
-	if l.Jail == j.c.Name {
-		j.lifted[k] = max(at, j.lifted[k])
-	}
-}
-
-// record returns what is remembered of a subject in a jail, or nil.
-func (j *Jail) record(jail string, k key) *record {
-	for _, r := range j.records[k] {
-		if r.jail == jail {
-			return r
-		}
-	}
-	return nil
-}
-
-// offences returns how many offences of a subject are remembered at t.
-func (j *Jail) offences(k key, t int64) int {
-	n := 0
-	for _, r := range j.records[k] {
-		if r.jail == j.c.Name || j.c.Increment.OverallJails {
-			n += r.since(t - int64(j.forget))
-		}
-	}
-	return n
-}
-
-// since returns how many offences were at t or later.
-func (r *record) since(t int64) int {
-	n := 0
-	for _, o := range r.offences {
-		if o >= t {
-			n++
-		}
-	}
-	return n
+	return !own && j.over && fresh && b.Cause != 0
 }
 
 // Len returns how many subjects are being counted.

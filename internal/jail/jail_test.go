@@ -1,6 +1,8 @@
 package jail
 
 import (
+	"bytes"
+	"encoding/gob"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -112,7 +114,7 @@ func TestWhatDoesNotCountNeverBans(t *testing.T) {
 	}
 }
 
-// fail2ban's own figures, measured: reference 4.1 of its behaviour.
+// fail2ban's own figures, measured.
 func TestRateIsTheOneOfFail2ban(t *testing.T) {
 	sec := func(ss ...int) (ds []time.Duration) {
 		for _, s := range ss {
@@ -127,7 +129,9 @@ func TestRateIsTheOneOfFail2ban(t *testing.T) {
 	}{
 		{sec(0, 10, 20, 30, 605), 1},
 		{sec(0, 0, 0, 0, 700), 0},
-		{sec(0, 0, 0, 0, 700, 701), 1},
+		{sec(0, 0, 0, 0, 700, 701), 0},
+		{sec(0, 0, 0, 500, 700), 0},
+		{sec(0, 0, 0, 500, 700, 701), 1},
 		{sec(0, 150, 300, 450), 0},
 		{sec(0, 150, 300, 450, 600), 1},
 	} {
@@ -174,16 +178,20 @@ func TestMultipliersAndRandomPart(t *testing.T) {
 		c.Increment = config.Increment{Enabled: true, Factor: 1, Multipliers: []int{1, 3, 9}, RandomTime: time.Hour}
 	})
 	k := edgeban.Key{Jail: "sshd", Subject: netip.MustParsePrefix(attacker + "/32")}
-	for nth, want := range map[int]time.Duration{1: time.Hour, 2: 3 * time.Hour, 3: 9 * time.Hour, 7: 9 * time.Hour} {
-		got := duration(c, k, 42, nth)
+	j := New(c, forget)
+	if got := j.duration(k, 42, 0); got != time.Hour {
+		t.Errorf("first offence: %v, want the plain hour", got)
+	}
+	for before, want := range map[int]time.Duration{1: 3 * time.Hour, 2: 9 * time.Hour, 6: 9 * time.Hour} {
+		got := j.duration(k, 42, before)
 		if got < want || got >= want+time.Hour {
-			t.Errorf("offence %d: %v, want %v and a random part below 1h", nth, got, want)
+			t.Errorf("after %d offences: %v, want %v and a random part below 1h", before, got, want)
 		}
-		if again := duration(c, k, 42, nth); again != got {
-			t.Errorf("offence %d: %v, then %v: a replay must agree", nth, got, again)
+		if again := j.duration(k, 42, before); again != got {
+			t.Errorf("after %d offences: %v, then %v: a replay must agree", before, got, again)
 		}
 	}
-	if duration(c, k, 42, 1) == duration(c, k, 43, 1) {
+	if j.duration(k, 42, 1) == j.duration(k, 43, 1) {
 		t.Error("two causes gave the same random part")
 	}
 }
@@ -484,5 +492,157 @@ func TestFailuresAfterABansEndOutliveItsEvent(t *testing.T) {
 	tp.event(b)
 	if bans := tp.fail(attacker, late); len(bans) != 1 {
 		t.Errorf("third failure after the ban: got %v, want a ban", bans)
+	}
+}
+
+func rateRules(change func(*config.Jail)) config.Jail {
+	c := rules(func(c *config.Jail) {
+		c.Count, c.MaxRetry, c.BanTime = config.Rate, 5, 10*time.Minute
+		c.Increment = config.Increment{Enabled: true, Factor: 1}
+	})
+	if change != nil {
+		change(&c)
+	}
+	return c
+}
+
+// A known bad address is banned sooner each time, as by fail2ban: after one ban
+// each failure counts 2, after two 3, after three 5.
+func TestKnownBadAddressIsBannedSooner(t *testing.T) {
+	tp := play(t, rateRules(nil))
+	at := time.Duration(0)
+	for i, want := range []int{5, 3, 2, 1, 1} {
+		var bans []edgeban.Ban
+		n := 0
+		for ; len(bans) == 0; n++ {
+			at += time.Second
+			bans = tp.fail(attacker, at)
+		}
+		if n != want || bans[0].Failures != want || bans[0].Nth != i+1 {
+			t.Errorf("ban %d: %+v after %d failures, want %d", i+1, bans[0], n, want)
+		}
+		at = bans[0].Until.Sub(t0) + time.Minute
+	}
+}
+
+func TestFailuresDuringABanProlongARatesBan(t *testing.T) {
+	tp := play(t, rateRules(nil))
+	first := tp.fail(attacker, 0, 0, 0, 0, 0)[0]
+	if tp.j.Prolongs(first) {
+		t.Error("the first ban prolongs something")
+	}
+	tp.event(first)
+	bans := tp.fail(attacker, 5*time.Minute, 5*time.Minute, 5*time.Minute)
+	if len(bans) != 1 {
+		t.Fatalf("3 failures that count 2 each, during the ban: %d bans, want one", len(bans))
+	}
+	b := bans[0]
+	if want := first.Since.Add(15*time.Minute + 75*time.Second); !b.Until.Equal(want) || b.Nth != 1 || !tp.j.Prolongs(b) {
+		t.Errorf("got %+v, prolongs %v, want the first offence until %v", b, tp.j.Prolongs(b), want)
+	}
+	if bans := tp.fail(attacker, 6*time.Minute, 6*time.Minute, 6*time.Minute); len(bans) != 0 {
+		t.Errorf("a minute later: got %v, want nothing that is imposed again", bans)
+	}
+	tp.fail(attacker, 7*time.Minute) // read before the ban's own event comes back
+	tp.event(b)
+	if again := tp.fail(attacker, 7*time.Minute, 7*time.Minute); len(again) != 1 || again[0].Nth != 1 {
+		t.Errorf("3 failures more: got %v, want it longer still", again)
+	}
+	// It ends at 17 minutes; what is imposed, at 18:15.
+	if second := tp.fail(attacker, 17*time.Minute, 17*time.Minute, 17*time.Minute); len(second) != 1 || second[0].Nth != 2 || tp.j.Prolongs(second[0]) {
+		t.Errorf("after its end: got %v, want a second offence", second)
+	}
+	if tp.j.Len() != 0 {
+		t.Errorf("%d subjects are counted after a ban, want none", tp.j.Len())
+	}
+}
+
+// A flood that was coalesced leaves the count where its lines would have.
+func TestCoalescedFloodCountsAsItsLines(t *testing.T) {
+	for n := range 40 {
+		whole, single := New(rateRules(nil), forget), New(rateRules(nil), forget)
+		m := failing(attacker, 0)
+		for range n {
+			single.Observe(edgeban.Event{Seq: 1, Fact: m})
+		}
+		m.Count = n
+		if n > 0 {
+			whole.Observe(edgeban.Event{Seq: 1, Fact: m})
+		}
+		a, errA := whole.Snapshot(time.Time{})
+		b, errB := single.Snapshot(time.Time{})
+		if errA != nil || errB != nil || !bytes.Equal(a, b) {
+			t.Errorf("%d lines at once leave another state than one by one (%v, %v)", n, errA, errB)
+		}
+	}
+}
+
+func TestFormulaTakesThePlaceOfTheDoubling(t *testing.T) {
+	k := edgeban.Key{Jail: "sshd", Subject: netip.MustParsePrefix(attacker + "/32")}
+	for _, tt := range []struct {
+		formula string
+		max     time.Duration
+		want    time.Duration
+	}{
+		{"ban.Time * (ban.Count + banFactor)", 0, 60 * time.Minute}, // 10m * (4+2)
+		{"ban.Time / 2", 0, 10 * time.Minute},                       // never shorter
+		{"ban.Time ** 2", time.Hour, time.Hour},
+		{"ban.Time / (ban.Count - 4)", time.Hour, 10 * time.Minute}, // it has no value
+		{"2.0 ** 9999", time.Hour, time.Hour},                       // too large for a number
+	} {
+		j := New(rateRules(func(c *config.Jail) {
+			c.Increment.Formula, c.Increment.Factor, c.Increment.MaxTime = tt.formula, 2, tt.max
+		}), forget)
+		if got := j.duration(k, 1, 4); got != tt.want {
+			t.Errorf("%s, at most %v: %v, want %v", tt.formula, tt.max, got, tt.want)
+		}
+		if got := j.duration(k, 1, 0); got != 10*time.Minute {
+			t.Errorf("%s: the first ban %v, want the plain bantime", tt.formula, got)
+		}
+	}
+}
+
+// A snapshot of an edgeban that did not weigh failures.
+func TestEarlierSnapshotIsUnderstood(t *testing.T) {
+	type oldCount struct {
+		Key         key
+		Total       int
+		First, Last int64
+		At          []int64
+		N           []int
+	}
+	type oldRecord struct {
+		Jail     string
+		Key      key
+		Until    int64
+		Cause    uint64
+		Offence  bool
+		Offences []int64
+	}
+	type oldState struct {
+		Version int
+		Counts  []oldCount
+		Records []oldRecord
+		Lifted  map[key]int64
+	}
+	k, since := keyOf(netip.MustParsePrefix(attacker+"/32")), t0.UnixNano()
+	end := t0.Add(10 * time.Minute)
+	var b bytes.Buffer
+	err := gob.NewEncoder(&b).Encode(oldState{
+		Version: 1,
+		Counts:  []oldCount{{Key: k, Total: 1, First: end.UnixNano(), Last: end.UnixNano()}},
+		Records: []oldRecord{{Jail: "sshd", Key: k, Until: end.UnixNano(), Cause: 7, Offence: true, Offences: []int64{since}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := New(rateRules(nil), forget)
+	if err := j.Restore(b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	tp := &tape{t, j, 100}
+	bans := tp.fail(attacker, 11*time.Minute, 11*time.Minute)
+	if len(bans) != 1 || bans[0].Nth != 2 || bans[0].Failures != 3 || bans[0].Until.Sub(bans[0].Since) != 20*time.Minute {
+		t.Errorf("got %+v, want a second offence after the 3 failures, of which 2 count double", bans)
 	}
 }

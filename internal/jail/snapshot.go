@@ -2,6 +2,7 @@ package jail
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/gob"
 	"fmt"
 	"math"
@@ -21,6 +22,7 @@ type state struct {
 type countState struct {
 	Key         key
 	Total       int
+	Seen        int
 	First, Last int64
 	At          []int64
 	N           []int
@@ -33,6 +35,9 @@ type recordState struct {
 	Cause    uint64
 	Offence  bool
 	Offences []int64
+	Nth      int // what follows is not in the first snapshots
+	Length   int64
+	Imposed  int64
 }
 
 const stateVersion = 1
@@ -45,7 +50,7 @@ func (j *Jail) Snapshot(t time.Time) ([]byte, error) {
 	}
 	s := state{Version: stateVersion, Lifted: j.lifted}
 	for k, c := range j.counts {
-		cs := countState{Key: k, Total: c.total, First: c.first, Last: c.last}
+		cs := countState{Key: k, Total: c.total, Seen: c.seen, First: c.first, Last: c.last}
 		for _, st := range c.stamps {
 			cs.At, cs.N = append(cs.At, st.at), append(cs.N, st.n)
 		}
@@ -53,7 +58,7 @@ func (j *Jail) Snapshot(t time.Time) ([]byte, error) {
 	}
 	for k, rs := range j.records {
 		for _, r := range rs {
-			s.Records = append(s.Records, recordState{r.jail, k, r.until, r.cause, r.offence, r.offences})
+			s.Records = append(s.Records, recordState{r.jail, k, r.until, r.cause, r.offence, r.offences, r.nth, r.length, r.imposed})
 		}
 	}
 	var b bytes.Buffer
@@ -78,14 +83,18 @@ func (j *Jail) Restore(b []byte) error {
 		if len(cs.At) != len(cs.N) {
 			return fmt.Errorf("jail %s: restore: damaged snapshot", j.c.Name)
 		}
-		c := &count{total: cs.Total, first: cs.First, last: cs.Last}
+		c := &count{total: cs.Total, seen: cmp.Or(cs.Seen, cs.Total), first: cs.First, last: cs.Last}
 		for i := range cs.At {
 			c.stamps = append(c.stamps, stamp{cs.At[i], cs.N[i]})
 		}
 		fresh.counts[cs.Key] = c
 	}
 	for _, rs := range s.Records {
-		fresh.records[rs.Key] = append(fresh.records[rs.Key], &record{rs.Jail, rs.Until, rs.Cause, rs.Offence, rs.Offences})
+		r := &record{rs.Jail, rs.Until, max(rs.Until, rs.Imposed), rs.Cause, rs.Offence, rs.Offences, rs.Nth, rs.Length}
+		if rs.Length == 0 && len(rs.Offences) > 0 { // of an edgeban that did not write them
+			r.nth, r.length = len(rs.Offences), rs.Until-r.last()
+		}
+		fresh.records[rs.Key] = append(fresh.records[rs.Key], r)
 	}
 	for k, at := range s.Lifted {
 		fresh.lifted[k] = at
@@ -105,7 +114,7 @@ func (j *Jail) expire(t int64) {
 	}
 	for k, rs := range j.records {
 		kept := slices.DeleteFunc(rs, func(r *record) bool {
-			return r.until != math.MaxInt64 && r.until < t-slack && r.since(t-int64(j.forget)-slack) == 0
+			return r.until != math.MaxInt64 && r.until < t-slack && j.remembered(r, t-slack) == 0
 		})
 		if j.records[k] = kept; len(kept) == 0 {
 			delete(j.records, k)

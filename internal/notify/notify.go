@@ -11,6 +11,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -30,8 +31,14 @@ const (
 // Options says how to deliver.
 type Options struct {
 	On    []string      // the kinds to tell, as config.Notifier has them; empty for all
+	Jails []string      // of what is told but for trouble; empty for all
 	Every time.Duration // the least time between two messages; 5 s if 0
 	Log   *slog.Logger  // nil for none
+
+	// Banned returns the jails by which a subject was banned last: an unban is
+	// about the entry of a target and names none. It is asked only where Jails are
+	// given; nil for none.
+	Banned func(ctx context.Context, subject netip.Prefix) []string
 }
 
 // A Delivery tells one notifier what the outbox holds, at least once: the first
@@ -114,12 +121,12 @@ func (d *Delivery) step(ctx context.Context) time.Duration {
 		return d.opt.Every
 	}
 	began := time.Now()
-	wanted := d.wanted(batch)
+	wanted := d.wanted(ctx, batch)
 	if len(wanted) == 0 {
 		return d.silent(ctx, batch)
 	}
 	if n := d.stale(batch, began); n > 0 {
-		d.opt.Log.Error("notices dropped, they could not be told for a day", "count", len(d.wanted(batch[:n])))
+		d.opt.Log.Error("notices dropped, they could not be told for a day", "count", len(d.wanted(ctx, batch[:n])))
 		return d.drop(ctx, batch[:n])
 	}
 
@@ -144,14 +151,28 @@ func (d *Delivery) step(ctx context.Context) time.Duration {
 }
 
 // wanted returns what of batch is to be told and was not.
-func (d *Delivery) wanted(batch []edgeban.Notice) []edgeban.Notice {
+func (d *Delivery) wanted(ctx context.Context, batch []edgeban.Notice) []edgeban.Notice {
 	var ns []edgeban.Notice
 	for _, n := range batch {
-		if n.ID > d.told && (len(d.opt.On) == 0 || slices.Contains(d.opt.On, string(n.Kind))) {
+		if n.ID > d.told && d.opt.tell(ctx, n) {
 			ns = append(ns, n)
 		}
 	}
 	return ns
+}
+
+// tell reports whether n is of a kind and of a jail that are asked for. Trouble
+// is everybody's.
+func (o Options) tell(ctx context.Context, n edgeban.Notice) bool {
+	switch {
+	case len(o.On) > 0 && !slices.Contains(o.On, string(n.Kind)):
+		return false
+	case n.Kind == edgeban.NoticeTrouble || len(o.Jails) == 0:
+		return true
+	case n.Jail == "" && o.Banned != nil:
+		return slices.ContainsFunc(o.Banned(ctx, n.Subject), func(jail string) bool { return slices.Contains(o.Jails, jail) })
+	}
+	return slices.Contains(o.Jails, n.Jail)
 }
 
 // through writes down that batch needs no telling any more. It returns how long
@@ -190,11 +211,11 @@ func (d *Delivery) stale(batch []edgeban.Notice, now time.Time) int {
 // pass. A notifier that refuses everything must not cost a message per notice.
 func (d *Delivery) refuse(ctx context.Context, batch []edgeban.Notice, err error) time.Duration {
 	wait := d.failed(err)
-	if len(d.wanted(batch)) > 1 && d.refused < strikes {
+	if len(d.wanted(ctx, batch)) > 1 && d.refused < strikes {
 		d.limit = max(1, len(batch)/2)
 		return wait
 	}
-	d.opt.Log.Error("notices dropped, they were refused", "count", len(d.wanted(batch)), "err", err)
+	d.opt.Log.Error("notices dropped, they were refused", "count", len(d.wanted(ctx, batch)), "err", err)
 	if d.refused++; d.refused >= strikes {
 		d.limit = maxBatch
 	}
@@ -203,7 +224,7 @@ func (d *Delivery) refuse(ctx context.Context, batch []edgeban.Notice, err error
 
 // drop gives batch up, and remembers to say so.
 func (d *Delivery) drop(ctx context.Context, batch []edgeban.Notice) time.Duration {
-	n := len(d.wanted(batch))
+	n := len(d.wanted(ctx, batch))
 	d.mu.Lock()
 	d.status.Lost += n
 	d.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -221,6 +222,42 @@ func TestOnlyTheKindsAskedFor(t *testing.T) {
 		synctest.Wait()
 		if ms := w.messages(); len(ms) != 1 || ms[0].Title != "203.0.0.3 is free again" || strings.Contains(ms[0].Message, "203.0.0.4") {
 			t.Errorf("got %v, want the unban alone", ms)
+		}
+	})
+}
+
+func TestOnlyTheJailsAskedForAndEveryTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		by := map[string]string{"203.0.0.2/32": "dovecot", "203.0.0.7/32": "postfix"}
+		w := start(t, users(), Options{Jails: []string{"postfix"}, Banned: func(_ context.Context, p netip.Prefix) []string { return []string{by[p.String()]} }})
+		defer w.end(t)
+		of := func(i int, jail string, kind edgeban.NoticeKind) edgeban.Notice {
+			n := ban(i)
+			n.Jail, n.Kind = jail, kind
+			return n
+		}
+		w.post(t, of(1, "dovecot", edgeban.NoticeBan), of(2, "", edgeban.NoticeUnban), of(3, "dovecot", edgeban.NoticeInside))
+		time.Sleep(time.Minute)
+		if n, p := w.server.Requests(), w.pending(); n != 0 || p != 0 {
+			t.Errorf("of another jail: %d requests, %d pending, want none", n, p)
+		}
+		w.post(t, of(4, "dovecot", edgeban.NoticeBan), of(5, "postfix", edgeban.NoticeBan), of(6, "dovecot", edgeban.NoticeBan))
+		synctest.Wait()
+		if ms := w.messages(); len(ms) != 1 || !strings.Contains(ms[0].Title+ms[0].Message, "203.0.0.5") || strings.Contains(ms[0].Message, "203.0.0.4") {
+			t.Errorf("got %v, want the ban of postfix alone", ms)
+		}
+		for i, tt := range []struct {
+			n    edgeban.Notice
+			want string
+		}{
+			{of(7, "", edgeban.NoticeUnban), "203.0.0.7"},
+			{edgeban.Notice{Kind: edgeban.NoticeTrouble, Text: "the firewall is away"}, "the firewall is away"},
+		} {
+			w.post(t, tt.n)
+			time.Sleep(time.Minute)
+			if ms := w.messages(); len(ms) != 2+i || !strings.Contains(ms[1+i].Title+ms[1+i].Message, tt.want) {
+				t.Errorf("got %v, want %s too", ms, tt.want)
+			}
 		}
 	})
 }

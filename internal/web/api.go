@@ -48,6 +48,8 @@ type Jail struct {
 	Undated   int64  `json:"undated"`
 	Counting  int    `json:"counting"` // subjects that have failed, but not too often
 	Banned    int    `json:"banned"`   // standing now
+	Names     int64  `json:"names,omitempty"` // failures that named a host in place of an address, and do not count
+	Spent     int64  `json:"spent,omitempty"` // searches that gave up: what they would have found is missing
 	Skew      string `json:"skew,omitempty"`
 }
 

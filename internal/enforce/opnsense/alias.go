@@ -42,6 +42,7 @@ type Alias struct {
 	hidden     bool       // the key may not read the kind
 	networks   bool       // a network was accepted once, so this is no host alias
 	muted      bool       // the key may not kill states
+	trusted    string     // pin of a certificate that was not verified
 	unreadable int        // entries of the last list that are no addresses
 
 	listed   map[netip.Prefix]time.Time // the last list, and when we added what we did
@@ -57,11 +58,24 @@ var aliasName = regexp.MustCompile(`^(_?[A-Za-z][A-Za-z0-9_]*)$`)
 
 // New returns the alias that c describes. It asks the firewall nothing.
 func New(c config.OPNsense) (*Alias, error) {
-	t, err := newTransport(c)
+	var a *Alias
+	t, err := newTransport(c, func(pin string) { a.unverified(pin) })
 	if err != nil {
 		return nil, fmt.Errorf("opnsense: %w", err)
 	}
-	return NewWithTransport(c, t)
+	a, err = NewWithTransport(c, t)
+	return a, err
+}
+
+// unverified says, once for each certificate, that nobody vouches for it.
+func (a *Alias) unverified(pin string) {
+	a.mu.Lock()
+	news := a.trusted != pin
+	a.trusted = pin
+	a.mu.Unlock()
+	if news {
+		a.Log.Warn("certificate not verified (allow_insecure): whoever answers gets the key; better write the pin", "url", a.api.base, "pin", pin)
+	}
 }
 
 // NewWithTransport is New over another transport, which takes the place of c's

@@ -39,6 +39,9 @@ func (a *Alias) Notes() []string {
 	if strings.HasPrefix(a.api.base, "http:") {
 		say("the API key goes to %s in clear: use https", a.api.base)
 	}
+	if a.trusted != "" {
+		say("the certificate of %s is not verified (allow_insecure), so whoever stands in between gets the API key; if %s is this firewall's, write %s in place of that", a.api.base, a.trusted, setting(a.trusted))
+	}
 	switch {
 	case a.kind == Host:
 		say("alias %s is of type Host(s): each ban rewrites the firewall's configuration and pushes an older copy out of its history, and networks do not fit; an alias of type External (advanced) has neither drawback", a.name)

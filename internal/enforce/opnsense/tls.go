@@ -20,9 +20,10 @@ import (
 	"github.com/edgeban/edgeban/internal/config"
 )
 
-// newTransport returns the transport of one target. Its limits are the
-// product's: connections that idle for 30 s are closed there.
-func newTransport(c config.OPNsense) (*http.Transport, error) {
+// newTransport returns the transport of one target, which tells unverified the
+// pin of a certificate that it trusted because it was told to trust any. Its
+// limits are the product's: connections that idle for 30 s are closed there.
+func newTransport(c config.OPNsense, unverified func(pin string)) (*http.Transport, error) {
 	t := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
@@ -43,7 +44,8 @@ func newTransport(c config.OPNsense) (*http.Transport, error) {
 			return nil, fmt.Errorf("ca: %s holds no PEM certificate", c.CA)
 		}
 	}
-	if c.Pin != "" {
+	switch {
+	case c.Pin != "":
 		want, err := parsePin(c.Pin)
 		if err != nil {
 			return nil, err
@@ -52,6 +54,14 @@ func newTransport(c config.OPNsense) (*http.Transport, error) {
 		// this certificate is the firewall's.
 		t.TLSClientConfig.InsecureSkipVerify = true
 		t.TLSClientConfig.VerifyConnection = func(s tls.ConnectionState) error { return checkPin(want, s.PeerCertificates) }
+	case c.Insecure:
+		t.TLSClientConfig.InsecureSkipVerify = true
+		t.TLSClientConfig.VerifyConnection = func(s tls.ConnectionState) error {
+			if len(s.PeerCertificates) > 0 {
+				unverified(pinOf(s.PeerCertificates[0]))
+			}
+			return nil
+		}
 	}
 	return t, nil
 }
@@ -72,10 +82,15 @@ func pinOf(cert *x509.Certificate) string {
 	return pinPrefix + hex.EncodeToString(sum[:])
 }
 
+// setting says where a pin is written, whichever file the target came from.
+func setting(pin string) string {
+	return fmt.Sprintf("pin: %s in the target (in a fail2ban action: pin=%q)", pin, pin)
+}
+
 type pinMismatch struct{ want, got string }
 
 func (e *pinMismatch) Error() string {
-	return fmt.Sprintf("its certificate is %s, pinned is %s; if the firewall has a new certificate, change pin, else somebody stands in between", e.got, e.want)
+	return fmt.Sprintf("its certificate is %s, pinned is %s; if the firewall has a new certificate, write %s, else somebody stands in between", e.got, e.want, setting(e.got))
 }
 
 func checkPin(want string, chain []*x509.Certificate) error {
@@ -100,8 +115,8 @@ func certificateTrouble(base string, err error) error {
 		if bytes.Equal(cert.RawIssuer, cert.RawSubject) {
 			kind = "self-signed certificate"
 		}
-		return edgeban.Permanent(fmt.Errorf("its %s (%q) is not trusted: %w; if this is your firewall, add  pin: %s  to the target (compare it with System > Trust > Certificates, or run `edgeban pin %s` where you trust the network)",
-			kind, cert.Subject.CommonName, e.Err, pinOf(cert), base))
+		return edgeban.Permanent(fmt.Errorf("its %s (%q) is not trusted: %w; if this is your firewall, write %s (compare it with System > Trust > Certificates, or run `edgeban pin %s` where you trust the network)",
+			kind, cert.Subject.CommonName, e.Err, setting(pinOf(cert)), base))
 	}
 	op, _ := errors.AsType[*net.OpError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)

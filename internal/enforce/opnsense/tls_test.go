@@ -2,6 +2,8 @@ package opnsense
 
 import (
 	"context"
+	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,7 +49,7 @@ func ask(t *testing.T, c config.OPNsense) error {
 func TestSelfSignedCertificateIsNotTrustedByItself(t *testing.T) {
 	f, c, pin := listening(t, opnsensetest.Options{})
 	err := ask(t, c)
-	if !edgeban.IsPermanent(err) || !strings.Contains(err.Error(), "pin: "+pin) || !strings.Contains(err.Error(), "self-signed") || !strings.Contains(err.Error(), "edgeban pin "+c.URL) {
+	if !edgeban.IsPermanent(err) || !strings.Contains(err.Error(), "pin: "+pin) || !strings.Contains(err.Error(), "pin=\""+pin+"\"") || !strings.Contains(err.Error(), "self-signed") || !strings.Contains(err.Error(), "edgeban pin "+c.URL) {
 		t.Errorf("got %v, want the pin and what to do with it", err)
 	}
 	if n := len(f.Requests()); n != 0 {
@@ -65,6 +67,45 @@ func TestPinnedCertificateIsTrustedWhateverItSays(t *testing.T) {
 				t.Errorf("expired %v, pin %s: %v", expired, spelling, err)
 			}
 		}
+	}
+}
+
+// Many a fail2ban setup talks to a firewall that it never verified.
+func TestInsecureWorksAndSaysWhatToPin(t *testing.T) {
+	_, c, pin := listening(t, opnsensetest.Options{Expired: true})
+	c.Insecure = true
+	a, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.api.http.CloseIdleConnections()
+	var log strings.Builder
+	a.Log = slog.New(slog.NewTextHandler(&log, nil))
+	if notes := strings.Join(a.Notes(), "\n"); strings.Contains(notes, "certificate") {
+		t.Errorf("before the first call: notes %q", notes)
+	}
+	for _, p := range sequence(3) {
+		apply(t, a, []netip.Prefix{p}, nil)
+		a.api.http.CloseIdleConnections()
+	}
+	held(t, a, sequence(3)...)
+	if n := strings.Count(log.String(), pin); n != 1 || !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "allow_insecure") {
+		t.Errorf("logged %q, want one warning with the pin", &log)
+	}
+	if notes := strings.Join(a.Notes(), "\n"); !strings.Contains(notes, "pin: "+pin) || !strings.Contains(notes, "pin=\""+pin+"\"") {
+		t.Errorf("notes %q, want the pin and where it is written", notes)
+	}
+}
+
+func TestPinHoldsThoughInsecureIsSaid(t *testing.T) {
+	_, _, other := listening(t, opnsensetest.Options{})
+	f, c, _ := listening(t, opnsensetest.Options{})
+	c.Insecure, c.Pin = true, other
+	if err := ask(t, c); !edgeban.IsPermanent(err) {
+		t.Errorf("got %v, want another certificate to be refused", err)
+	}
+	if len(f.Requests()) != 0 {
+		t.Error("the key went to the wrong firewall")
 	}
 }
 

@@ -1,9 +1,10 @@
 package pattern
 
 import (
-	"regexp/syntax"
 	"slices"
 	"strings"
+
+	"github.com/edgeban/edgeban/internal/filter/pyre"
 )
 
 // Limits of what is worth searching for.
@@ -13,49 +14,30 @@ const (
 	mostSets     = 6
 )
 
-// required returns sets of strings: every match of re has at least one string
-// of each set. Only the longest piece that JSON writes as it stands is kept of
-// each, so that it is also found in a line that a container's log driver has
-// wrapped.
-func required(re *syntax.Regexp) [][]string {
-	switch re.Op {
-	case syntax.OpLiteral:
-		if re.Flags&syntax.FoldCase != 0 {
-			return nil
-		}
-		var sets [][]string
-		for _, piece := range pieces(string(re.Rune)) {
-			sets = append(sets, []string{piece})
-		}
-		return keep(sets)
-	case syntax.OpCapture, syntax.OpPlus:
-		return required(re.Sub[0])
-	case syntax.OpRepeat:
-		if re.Min > 0 {
-			return required(re.Sub[0])
-		}
-	case syntax.OpConcat:
-		var all [][]string
-		for _, sub := range re.Sub {
-			all = append(all, required(sub)...)
-		}
-		return keep(all)
-	case syntax.OpAlternate:
-		var all []string
-		for _, sub := range re.Sub {
-			sets := required(sub)
-			if len(sets) == 0 {
-				return nil
+// literals returns of sets of literals those to search for in lines as they are
+// written, the best first. Only pieces that JSON writes as they stand are kept, so
+// that they are also found in a line that a container's log driver has wrapped.
+func literals(required [][]pyre.Literal) [][]string {
+	var sets [][]string
+	for _, set := range required {
+		if len(set) == 1 && !set[0].Fold {
+			for _, piece := range pieces(set[0].Text) {
+				sets = append(sets, []string{piece})
 			}
-			all = append(all, sets[0]...)
+			continue
 		}
-		return keep([][]string{all})
+		var longest []string
+		for _, lit := range set {
+			longest = append(longest, "")
+			for _, piece := range pieces(lit.Text) {
+				if last := &longest[len(longest)-1]; len(piece) > len(*last) && !lit.Fold {
+					*last = piece
+				}
+			}
+		}
+		slices.Sort(longest)
+		sets = append(sets, slices.Compact(longest))
 	}
-	return nil
-}
-
-// keep returns the sets that are worth searching for, the best first.
-func keep(sets [][]string) [][]string {
 	sets = slices.DeleteFunc(sets, func(set []string) bool {
 		return len(set) > mostLiterals || shortest(set) < leastLiteral
 	})

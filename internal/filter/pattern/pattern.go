@@ -1,5 +1,5 @@
-// Package pattern runs the patterns of filters: regular expressions with
-// fail2ban's tags.
+// Package pattern runs the patterns of filters: Python's regular expressions, as
+// package pyre has them, with fail2ban's tags.
 //
 // <HOST> stands for an address and nothing else. It never matches a part of a
 // longer word, so that 1203.0.113.9 does not name 203.0.113.9; whether the text
@@ -10,16 +10,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
-	"regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/edgeban/edgeban/internal/filter/pyre"
 )
 
 // A Pattern finds who did what in a line. It is safe for concurrent use.
 type Pattern struct {
-	re     *regexp.Regexp
-	tagged bool
+	re     *pyre.Regexp
 	groups []Tag // by number of the regular expression's group; tags for none
 	lits   [][]string
 }
@@ -38,18 +38,13 @@ func Compile(text string) (*Pattern, error) {
 	if err := t.run(); err != nil {
 		return nil, err
 	}
-	tree, err := syntax.Parse(t.out.String(), syntax.Perl)
+	re, err := pyre.Compile(t.out.String(), 0)
 	if err != nil {
 		return nil, t.explain(err)
 	}
-	re, err := regexp.Compile(t.out.String())
-	if err != nil {
-		return nil, t.explain(err)
-	}
-	p := &Pattern{re: re, lits: required(tree.Simplify())}
-	for _, name := range re.SubexpNames() {
+	p := &Pattern{re: re, lits: literals(re.Required())}
+	for _, name := range re.Groups() {
 		p.groups = append(p.groups, tagOf(name))
-		p.tagged = p.tagged || tagOf(name) != tags
 	}
 	return p, nil
 }
@@ -60,35 +55,27 @@ func Compile(text string) (*Pattern, error) {
 func (p *Pattern) Literals() [][]string { return p.lits }
 
 // Has reports whether the pattern can fill the tag.
-func (p *Pattern) Has(t Tag) bool {
-	for _, g := range p.groups {
-		if g == t {
-			return true
-		}
-	}
-	return false
-}
+func (p *Pattern) Has(t Tag) bool { return slices.Contains(p.groups, t) }
 
 // Match searches line and fills g. It reports false also if the host is only
-// part of a longer word.
-func (p *Pattern) Match(line []byte, g *Groups) bool {
+// part of a longer word, and if m is spent.
+func (p *Pattern) Match(m *pyre.Matcher, line []byte, g *Groups) bool {
 	*g = Groups{}
-	if !p.re.Match(line) {
+	if !m.Search(p.re, line) {
 		return false
 	}
-	if !p.tagged {
-		return true
-	}
-	// This allocates; it is done only for lines that match, which are few.
-	at := p.re.FindSubmatchIndex(line)
 	for i, tag := range p.groups {
-		if tag == tags || at[2*i] < 0 {
+		if tag == tags {
 			continue
 		}
-		if tag == Host && !whole(line, at[2*i], at[2*i+1]) {
+		from, to := m.Span(i)
+		if from < 0 {
+			continue
+		}
+		if tag == Host && !whole(line, from, to) {
 			return false
 		}
-		g[tag] = line[at[2*i]:at[2*i+1]]
+		g[tag] = line[from:to]
 	}
 	return true
 }
@@ -231,48 +218,13 @@ func tagOf(group string) Tag {
 
 // explain says where in the pattern the regular expression is wrong.
 func (t *translation) explain(err error) error {
-	e, ok := errors.AsType[*syntax.Error](err)
+	e, ok := errors.AsType[*pyre.Error](err)
 	if !ok {
 		return &Error{0, err.Error()}
 	}
-	at, text := 0, e.Expr
-	if i := strings.Index(t.out.String(), e.Expr); i >= 0 && i < len(t.from) {
-		at = t.from[i]
+	at := len(t.text)
+	if e.Offset < len(t.from) {
+		at = t.from[e.Offset]
 	}
-	if e.Expr == t.out.String() {
-		at, text = unclosed(t.text), ""
-	}
-	switch e.Code {
-	case syntax.ErrInvalidPerlOp:
-		return &Error{at, fmt.Sprintf("%q cannot be used in a native pattern; list what is to be left out under ignore:", text)}
-	case syntax.ErrMissingParen, syntax.ErrUnexpectedParen:
-		return &Error{at, "a parenthesis without its other half; write \\( for the character"}
-	}
-	return &Error{at, fmt.Sprintf("%s %q", e.Code, text)}
-}
-
-// unclosed returns where the first parenthesis without its other half stands.
-func unclosed(text string) int {
-	var open []int
-	class := false
-	for i := 0; i < len(text); i++ {
-		switch b := text[i]; {
-		case b == '\\':
-			i++
-		case class:
-			class = b != ']'
-		case b == '[':
-			class = true
-		case b == '(':
-			open = append(open, i)
-		case b == ')' && len(open) == 0:
-			return i
-		case b == ')':
-			open = open[:len(open)-1]
-		}
-	}
-	if len(open) > 0 {
-		return open[len(open)-1]
-	}
-	return 0
+	return &Error{at, e.Msg}
 }

@@ -21,7 +21,7 @@ const (
 type Groups [tags][]byte
 
 const (
-	ip4 = `\b\d{1,3}(?:\.\d{1,3}){3}\b`
+	ip4 = `\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b`
 	ip6 = `(?:\b[0-9A-Fa-f]{1,4}|:):[0-9A-Fa-f:.]*[0-9A-Fa-f:]`
 )
 
@@ -40,9 +40,9 @@ var spellings = []spelling{
 	{name: "IP4", tag: Host, v4: true},
 	{name: "IP6", tag: Host, v6: true},
 	{name: "F-USER", tag: User, alone: `\S+`},
-	{name: "F-COUNT", tag: Count, alone: `\d+`},
+	{name: "F-COUNT", tag: Count, alone: `[0-9]+`},
 	{name: "F-SESSION", tag: Session, alone: `\S+`},
-	{name: "F-AGE", tag: Age, alone: `\d+`},
+	{name: "F-AGE", tag: Age, alone: `[0-9]+`},
 	{name: "F-BY", tag: By, alone: `\S+`},
 }
 

@@ -1,8 +1,13 @@
-// Package pyre matches Python's regular expressions, as the filters of fail2ban
-// are written in, within a bound of time and memory, and without allocating.
 package pyre
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
+)
 
 // Flags change what a whole expression means.
 type Flags uint8
@@ -14,75 +19,144 @@ const (
 
 // A Regexp is a compiled expression. It is safe for concurrent use.
 type Regexp struct {
-	expr  string
-	proto *Regex
+	expr     string
+	groups   []string
+	prog     *node
+	slots    int   // of the groups, two each, then of the loops
+	rows     int   // of the table of failures
+	conds    []int // groups that conditions ask for
+	looks    bool  // some look-around has a verdict
+	linear   bool
+	required [][]Literal
+	need     []string // one of these is in every text that matches
+
+	// Where a match can begin.
+	once   bool   // only at the start of the text
+	lines  bool   // only at the start of a line
+	prefix string // only where this stands
+	table  bool   // only where prog.first says
+	lead   *node  // with this run: what fails at its start fails up to its end
 }
 
 // An Error is a mistake in an expression.
-type Error struct {
-	Offset int // byte in the expression
-	Msg    string
-}
+type Error = syntax.Error
 
-func (e *Error) Error() string { return e.Msg }
+// A Literal is a text that must occur in what matches.
+type Literal = syntax.Literal
 
 // Compile reads an expression in the syntax of Python's re. The error is an *Error.
-func Compile(expr string, f Flags) (*Regexp, error) {
-	text := expr
-	if f&IgnoreCase != 0 {
-		text = "(?i)" + expr
-	}
-	p, err := compile(text, f&MultiLine != 0)
-	if err != nil {
-		return nil, &Error{0, err.Error()}
-	}
-	return &Regexp{expr, p}, nil
-}
+func Compile(expr string, f Flags) (*Regexp, error) { return compile(expr, f) }
 
 // String returns the expression as it was given to Compile.
 func (re *Regexp) String() string { return re.expr }
 
 // Groups returns the names of the groups by their number, "" for one without a
 // name; the first is the whole match.
-func (re *Regexp) Groups() []string { return re.proto.Names }
+func (re *Regexp) Groups() []string { return re.groups }
 
 // Group returns the number of the named group, -1 if there is none.
-func (re *Regexp) Group(name string) int { return slices.Index(re.proto.Names, name) }
-
-// A Literal is a text that must occur in what matches.
-type Literal struct {
-	Text string // lower-case if Fold
-	Fold bool   // ASCII letters may be of either case
-}
+func (re *Regexp) Group(name string) int { return slices.Index(re.groups, name) }
 
 // Required returns sets of literals: every text that matches holds at least one
 // of each set. The first set is the best to search for; there may be none.
-func (re *Regexp) Required() [][]Literal { return nil }
+func (re *Regexp) Required() [][]Literal { return re.required }
 
 // Linear reports whether the time of every search is linear in the length of its
-// text. Where it is not (back-references, conditionals), a search may be spent.
-func (re *Regexp) Linear() bool { return true }
+// text. Where it is not (back-references, captures in a look-ahead), a search is
+// spent sooner.
+func (re *Regexp) Linear() bool { return re.linear }
 
-// A Matcher is the memory that searches work in. Its zero value is ready; it
-// must not be used by two goroutines at once.
-type Matcher struct {
-	caps  []int
-	spent bool
+// start finds out where a match can begin.
+func (re *Regexp) start(t *syntax.Node) {
+	re.once, re.lines = t.Begins(syntax.TextBegin), t.Begins(syntax.LineBegin)
+	n := re.prog
+	for n.op == opSave {
+		n = n.next
+	}
+	switch {
+	case n.op == opLit && len(n.lit) > 1:
+		re.prefix = n.lit
+	case n.op == opRun && n.max == syntax.Unbounded && n.min <= 1 && !n.keep.tainted && n.keep.conds == 0:
+		re.lead = n
+	}
+	re.table = re.prog.first != syntax.Anything
 }
 
-// Search looks for the first match of re in text, as Python's re.search does.
-func (m *Matcher) Search(re *Regexp, text []byte) bool {
-	r := *re.proto
-	r.caps, r.lpos, r.trail = make([]int, len(r.caps)), make([]int, len(r.lpos)), nil
-	caps, ok := r.Find(text)
-	m.caps, m.spent = caps, !ok
-	return ok && caps != nil
+// next returns the first place not before i where a match can begin, -1 if there
+// is none.
+func (re *Regexp) next(t []byte, i int) int {
+	for {
+		switch {
+		case i > len(t) || re.once && i > 0:
+			return -1
+		case re.prefix != "":
+			if n := bytes.Index(t[i:], []byte(re.prefix)); n >= 0 {
+				i += n
+				break
+			}
+			return -1
+		case re.table:
+			for i < len(t) && !re.prog.first.Has(t[i]) {
+				if i++; re.once {
+					return -1
+				}
+			}
+			if i == len(t) && !re.prog.first.End {
+				return -1
+			}
+		}
+		if !re.lines || i == 0 || t[i-1] == '\n' {
+			return i
+		}
+		n := bytes.IndexByte(t[i:], '\n')
+		if n < 0 {
+			return -1
+		}
+		i += n + 1
+	}
 }
 
-// Span returns where a group of the last match lies in its text, -1 and -1 if it
-// took no part. It is valid until the next Search.
-func (m *Matcher) Span(group int) (start, end int) { return m.caps[2*group], m.caps[2*group+1] }
+// after returns the next place to try when no match begins at i.
+func (re *Regexp) after(t []byte, i int) int {
+	if re.lead != nil {
+		// A match that begins inside of the run could begin where the run does.
+		end := re.lead.reach(t, i, len(t))
+		if re.lead.min > 0 && end > i {
+			return end
+		}
+		i = end
+	}
+	if i < len(t) && t[i] >= utf8.RuneSelf {
+		_, w := utf8.DecodeRune(t[i:])
+		return i + w
+	}
+	return i + 1
+}
 
-// Spent reports whether the last Search gave up: its text is hostile, and
-// whether it matches is not known.
-func (m *Matcher) Spent() bool { return m.spent }
+// missing reports that a text cannot match, because it holds none of what every
+// text that does holds one of.
+func (re *Regexp) missing(t []byte) bool {
+	return len(re.need) > 0 && !slices.ContainsFunc(re.need, func(s string) bool { return bytes.Contains(t, []byte(s)) })
+}
+
+// needed returns the first set of few literals that are found quickly.
+func needed(sets [][]Literal) []string {
+	for _, set := range sets {
+		if len(set) > 4 || slices.ContainsFunc(set, func(l Literal) bool { return l.Fold }) {
+			continue
+		}
+		var all []string
+		for _, l := range set {
+			all = append(all, strings.Clone(l.Text))
+		}
+		return all
+	}
+	return nil
+}
+
+func pick[T any](cond bool, yes, no T) T {
+	if cond {
+		return yes
+	}
+	return no
+}

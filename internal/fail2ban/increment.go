@@ -1,0 +1,87 @@
+package fail2ban
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/fail2ban/ini"
+)
+
+// readIncrement reads whether and how the bantime grows. What is wrong with it
+// does not matter while it does not.
+func (j *jail) readIncrement() error {
+	on, err := j.truth("bantime.increment")
+	if err != nil {
+		return err
+	}
+	inc := config.Increment{Enabled: on, Factor: 1}
+	for _, step := range []func(*config.Increment) error{j.readGrowth, j.readCeiling} {
+		if err := step(&inc); err != nil && on {
+			return err
+		}
+	}
+	if inc.OverallJails, err = j.truth("bantime.overalljails"); err != nil && on {
+		return err
+	}
+	if on {
+		j.out.Increment = inc
+	} else {
+		j.out.Increment = config.Increment{Factor: 1}
+	}
+	return nil
+}
+
+// some returns an option that says something.
+func (j *jail) some(option string) (ini.Text, bool, error) {
+	t, ok, err := j.get(option)
+	return t, ok && t.String() != "", err
+}
+
+func (j *jail) readGrowth(inc *config.Increment) error {
+	t, ok, err := j.some("bantime.factor")
+	if err != nil {
+		return err
+	}
+	if ok {
+		if inc.Factor, err = parseNumber(t.String()); err != nil || inc.Factor <= 0 {
+			return wrong(t.Place(), "bantime.factor: %s is not a number above 0; write one such as 2", show(t.String()))
+		}
+	}
+	if t, ok, err = j.some("bantime.multipliers"); err != nil {
+		return err
+	}
+	if ok {
+		for word := range strings.FieldsSeq(t.String()) {
+			n, err := strconv.Atoi(word)
+			if err != nil || n < 1 {
+				return wrong(t.Place(), "bantime.multipliers: %s is not a whole number above 0; write such as 1 2 4 8", show(word))
+			}
+			inc.Multipliers = append(inc.Multipliers, n)
+		}
+		return nil // they count in place of a formula
+	}
+	if t, ok, err = j.some("bantime.formula"); err != nil || !ok {
+		return err
+	}
+	if inc.Formula, err = config.Formula(t.String()); err != nil {
+		return wrong(t.Place(), "bantime.formula: %v", err)
+	}
+	return nil
+}
+
+func (j *jail) readCeiling(inc *config.Increment) error {
+	limit, at, err := j.time("bantime.maxtime", 0)
+	switch {
+	case err != nil:
+		return err
+	case limit < 0:
+		return wrong(at, "bantime.maxtime: is less than nothing; take it out for no bound")
+	case limit > 0:
+		inc.MaxTime = min(max(limit, j.out.BanTime), config.LongestTime)
+	}
+	if inc.RandomTime, at, err = j.time("bantime.rndtime", 0); err == nil && inc.RandomTime < 0 {
+		err = wrong(at, "bantime.rndtime: is less than nothing; take it out")
+	}
+	return err
+}

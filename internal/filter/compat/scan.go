@@ -1,0 +1,309 @@
+package compat
+
+import (
+	"bytes"
+	"cmp"
+	"iter"
+	"net/netip"
+	"time"
+
+	edgeban "github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/filter"
+	"github.com/edgeban/edgeban/internal/filter/clock"
+	"github.com/edgeban/edgeban/internal/filter/datepattern"
+	"github.com/edgeban/edgeban/internal/filter/pyre"
+)
+
+var newline = []byte("\n")
+
+// A Scanner reads one log for one jail. It remembers the log's sessions, its last
+// lines, its last date and where dates stand, and is not safe for concurrent use.
+type Scanner struct {
+	filter *Filter
+	o      filter.Options
+	dates  *datepattern.Detector
+	code   decoder
+
+	// Of the current line.
+	line    []byte    // in UTF-8
+	stamp   time.Time // that it has, or that the transport knows; zero for none
+	free    bool      // of dates by {NONE}: it counts as just written
+	text    []byte    // it without its date
+	content []byte    // what of it the prefregex has let through
+	whole   probe     // what the prefregex sees
+	seen    probe     // what the failregexes see
+	groups  fields
+
+	pre, hit, drop pyre.Matcher
+	last           time.Time // stamp of the last line that had one
+	newest         time.Time // the same, of this chunk
+	sessions       sessions
+	window         window
+	stats          filter.Stats
+	skew           clock.Gauge
+}
+
+// Scanner returns a Scanner for the lines of one log.
+func (f *Filter) Scanner(o filter.Options) *Scanner {
+	s := &Scanner{filter: f, o: o, dates: f.dates.Detector(cmp.Or(o.Zone, time.Local))}
+	if f.code != nil {
+		s.code.by = f.code.NewDecoder().Transformer
+	}
+	return s
+}
+
+// Stats returns what was seen so far.
+func (s *Scanner) Stats() filter.Stats {
+	st := s.stats
+	st.Skew = s.skew.Skew()
+	return st
+}
+
+// Scan yields the matches of a chunk in the order of its lines. The sequence is
+// for one use, up to its end.
+func (s *Scanner) Scan(c edgeban.Chunk) iter.Seq[edgeban.Match] {
+	return func(yield func(edgeban.Match) bool) {
+		s.stats.Lines += int64(bytes.Count(c.Text, newline))
+		s.newest = time.Time{}
+		for n, from := 0, 0; from < len(c.Text); n++ {
+			end := len(c.Text)
+			if size := bytes.IndexByte(c.Text[from:], '\n'); size >= 0 {
+				end = from + size
+			}
+			m, ok := s.one(&c, n, from, end)
+			if ok && !yield(m) {
+				return
+			}
+			from = end + 1
+		}
+		if c.Live && c.Times == nil && !s.newest.IsZero() {
+			s.skew.Note(s.newest.Sub(c.Read))
+		}
+	}
+}
+
+// one reads the nth line of a chunk.
+func (s *Scanner) one(c *edgeban.Chunk, n, from, end int) (m edgeban.Match, ok bool) {
+	if !s.begin(c, n, c.Text[from:end]) {
+		return m, false
+	}
+	if s.filter.early && s.ignored(&s.whole) || !s.narrow() {
+		return m, false
+	}
+	for i := range s.filter.fail {
+		r := &s.filter.fail[i]
+		if !s.search(&s.hit, r, &s.seen) {
+			continue
+		}
+		own, t, dated := s.when(c)
+		if !dated {
+			s.stats.Undated++
+			return m, false
+		}
+		s.gather(r)
+		lines, ignored := s.settle(r)
+		if ignored {
+			return m, false
+		}
+		if m, ok = s.failure(own, t, lines); !ok {
+			return m, false
+		}
+		m.ID = filter.ID(s.o.Jail, c.Stream, c.Base+int64(from))
+		return s.count(c, m)
+	}
+	return m, false
+}
+
+// begin takes in a line, and reports whether it is short enough to be read.
+func (s *Scanner) begin(c *edgeban.Chunk, n int, raw []byte) bool {
+	if len(raw) > filter.MaxLine {
+		s.stats.Long++
+		return false
+	}
+	s.line = bytes.TrimRight(s.code.line(raw), "\r\n")
+	s.stamp, s.free = time.Time{}, false
+	start, end := 0, 0
+	if n < len(c.Times) && !c.Times[n].IsZero() {
+		s.stamp = c.Times[n]
+	} else if st, ok := s.dates.Find(s.line, c.Read); ok {
+		s.stamp, s.free = st.Time, st.Time.IsZero()
+		start, end = st.Start, st.End
+	}
+	if !s.stamp.IsZero() {
+		s.last, s.newest = s.stamp, s.stamp
+	}
+	s.text = append(append(s.text[:0], s.line[:start]...), s.line[end:]...)
+	if s.filter.lines > 1 {
+		s.window.add(s.text, s.filter.lines)
+		s.whole.set(s.window.text())
+	} else {
+		s.text = append(s.text, '\n')
+		s.whole.set(s.text)
+	}
+	return true
+}
+
+// narrow finds out what the failregexes see, and reports whether they see
+// anything.
+func (s *Scanner) narrow() bool {
+	r := s.filter.pref
+	if r == nil {
+		s.seen.set(s.whole.text)
+		return true
+	}
+	if !s.search(&s.pre, r, &s.whole) {
+		return false
+	}
+	text := group(&s.pre, s.whole.text, r.content)
+	if len(text) == 0 {
+		s.seen.set(s.whole.text)
+		return true
+	}
+	s.content = append(append(s.content[:0], text...), '\n')
+	s.seen.set(s.content)
+	if s.filter.lines > 1 {
+		s.window.set(text)
+	}
+	return true
+}
+
+// search reports whether the pattern matches.
+func (s *Scanner) search(m *pyre.Matcher, r *rule, p *probe) bool {
+	if !p.may(r.needs) {
+		return false
+	}
+	ok := m.Search(r.re, p.text)
+	if m.Spent() {
+		s.stats.Spent++
+		return false
+	}
+	return ok
+}
+
+// ignored reports whether an ignoreregex matches.
+func (s *Scanner) ignored(p *probe) bool {
+	for i := range s.filter.ignore {
+		if s.search(&s.drop, &s.filter.ignore[i], p) {
+			return true
+		}
+	}
+	return false
+}
+
+// gather reads the groups of the prefregex and of the failregex that matched.
+func (s *Scanner) gather(r *rule) {
+	s.groups.reset(len(s.filter.names))
+	if s.filter.pref != nil {
+		s.filter.pref.read(&s.pre, s.whole.text, s.groups)
+	}
+	r.read(&s.hit, s.seen.text, s.groups)
+}
+
+// settle takes the lines of the match out of the window. It returns their number,
+// and whether an ignoreregex matches them.
+func (s *Scanner) settle(r *rule) (lines int, ignored bool) {
+	if s.filter.lines == 1 {
+		return 1, s.ignored(&s.seen)
+	}
+	matched, lines := s.window.take(r, &s.hit, s.seen.text)
+	return lines, s.ignored(&probe{text: matched})
+}
+
+// when returns the line's own time, and when it counts as having happened.
+func (s *Scanner) when(c *edgeban.Chunk) (own, t time.Time, ok bool) {
+	if s.free {
+		live := *c
+		live.Live = true
+		return clock.When(&live, time.Time{}, s.last)
+	}
+	return clock.When(c, s.stamp, s.last)
+}
+
+// failure makes a match of the line in s.groups and of its session. The address
+// is missing where only a name is known, which is then in s.groups.
+func (s *Scanner) failure(own, t time.Time, lines int) (m edgeban.Match, ok bool) {
+	var v *session
+	if s.groups[slotSession] != nil {
+		var nofail bool
+		if v, nofail = s.merge(own, lines); nofail {
+			return m, false
+		}
+		copy(s.groups, v.vals)
+	}
+	addr, who := s.groups.who()
+	switch {
+	case who == nobody && v != nil:
+		v.pending = true
+		return m, false
+	case who == nobody || who == invalid:
+		s.stats.Invalid++
+		return m, false
+	}
+	return edgeban.Match{
+		Jail: s.o.Jail, Kind: edgeban.Failure, Addr: addr, Count: 1, Time: t,
+		User: filter.Clean(s.groups[slotUser]), Text: filter.Clean(s.line),
+	}, true
+}
+
+// count counts a failure, and hands one that names a host to who looks it up.
+func (s *Scanner) count(c *edgeban.Chunk, m edgeban.Match) (edgeban.Match, bool) {
+	if !m.Addr.IsValid() {
+		switch {
+		case s.filter.dns != config.Yes || s.o.Named == nil:
+			s.stats.Names++
+		case !c.Seen:
+			s.o.Named(string(s.groups[slotDNS]), m)
+		}
+		return m, false
+	}
+	if !s.stamp.IsZero() {
+		s.stats.Dated++
+	}
+	s.stats.Failures++
+	return m, true
+}
+
+// maxName is how long a host's name can be.
+const maxName = 253
+
+// identity says how well it is known who failed.
+type identity uint8
+
+const (
+	nobody  identity = iota // nothing was told
+	invalid                 // it is no address and no name
+	named
+	found
+)
+
+// who returns the address of who failed.
+func (f fields) who() (netip.Addr, identity) {
+	id := f[slotID]
+	if ip, mask, ok := bytes.Cut(id, []byte("/")); ok && len(bytes.Trim(mask, "0123456789")) == 0 {
+		id = ip
+	}
+	if inner, ok := bytes.CutPrefix(id, []byte("[")); ok {
+		id = bytes.TrimSuffix(inner, []byte("]"))
+	}
+	if a, ok := filter.Address(id); ok {
+		return a, found
+	}
+	text := f[slotIP4]
+	if text == nil {
+		text = f[slotIP6]
+	}
+	if text == nil {
+		text = f[slotDNS]
+	}
+	a, ok := filter.Address(text)
+	switch {
+	case ok:
+		return a, found
+	case text == nil && f[slotID] == nil:
+		return a, nobody
+	case text == nil || f[slotIP4] != nil || f[slotIP6] != nil || len(text) > maxName:
+		return a, invalid
+	}
+	return netip.Addr{}, named
+}

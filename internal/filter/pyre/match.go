@@ -1,0 +1,489 @@
+package pyre
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
+)
+
+// A search first goes plainly, as Python does. What takes more than quick steps
+// is hostile, or unlucky, and is searched for with a table of failures; the few
+// expressions that this does not help are bounded by hard. A step is a node or a
+// frame, or stepBytes bytes of a run.
+const (
+	quickSteps   = 2000
+	quickPerByte = 4
+	hardSteps    = 250_000
+	hardPerByte  = 12
+	stepBytes    = 16
+
+	maxText   = 1 << 28 // of a text, in bytes
+	maxTable  = 8 << 20 // of the table of failures, in bytes
+	maxFrames = 1 << 19
+
+	// Memory beyond these is given back after so many searches without need of it.
+	calm     = 1000
+	calmSize = 1 << 15
+)
+
+// A Matcher is the memory that searches work in. Its zero value is ready; it
+// must not be used by two goroutines at once.
+type Matcher struct {
+	re    *Regexp
+	text  []byte
+	slots []int32 // of groups, then of loops; -1 for none
+	trail []change
+	stack []frame
+	base  int // the frame of the innermost look-around or atomic group, -1 for none
+	steps int
+	spent bool
+	quick int // steps of the plain phase, for tests; 0 for the usual
+
+	// The table of failures. A row has a bit for each place of the text.
+	table  bool
+	rows   int
+	stride int
+	failed []uint64
+	held   []uint64 // likewise: inside of a look-around, what leads to its end
+	quiet  int      // searches without need of the table
+}
+
+// A change is what a slot was before.
+type change struct{ slot, old int32 }
+
+// A frame is what is left to try at a node, and whose failure is to be noted.
+type frame struct {
+	node *node
+	pos  int32 // where the node was reached; of an opRun see run.go
+	aux  int32 // opAlt: the next branch; opLoop: 1 if there is another way; opLook, opAtomic: the base before
+	mark int32 // length of the trail
+	row  int32 // of the table, -1 for none
+}
+
+// Search looks for the first match of re in text, as Python's re.search does.
+// An invalid byte of text counts as one U+FFFD.
+func (m *Matcher) Search(re *Regexp, text []byte) bool {
+	m.begin(re, text)
+	if len(text) > maxText {
+		m.spent = true
+		return false
+	}
+	at, ok := m.from(0)
+	if ok || at < 0 {
+		m.quiet++
+		m.release()
+		return ok
+	}
+	if re.missing(text) {
+		return false
+	}
+	m.remember()
+	at, ok = m.from(at)
+	m.spent = !ok && at >= 0
+	return ok
+}
+
+// Span returns where a group of the last match lies in its text, -1 and -1 if it
+// took no part. It is valid until the next Search.
+func (m *Matcher) Span(group int) (start, end int) {
+	start, end = int(m.slots[2*group]), int(m.slots[2*group+1])
+	if start < 0 || end < start {
+		return -1, -1
+	}
+	return start, end
+}
+
+// Spent reports whether the last Search gave up: its text is hostile, and
+// whether it matches is not known.
+func (m *Matcher) Spent() bool { return m.spent }
+
+func (m *Matcher) begin(re *Regexp, text []byte) {
+	m.re, m.text, m.spent, m.table, m.base = re, text, false, false, -1
+	m.trail, m.stack = m.trail[:0], m.stack[:0]
+	if cap(m.slots) < re.slots {
+		m.slots = make([]int32, re.slots)
+	}
+	m.slots = m.slots[:re.slots]
+	for i := range m.slots {
+		m.slots[i] = -1
+	}
+	if m.steps = m.quick; m.steps == 0 {
+		m.steps = quickSteps + quickPerByte*len(text)
+	}
+}
+
+// remember begins the phase with the table.
+func (m *Matcher) remember() {
+	m.table, m.quiet = true, 0
+	m.steps = hardSteps + hardPerByte*len(m.text)
+	m.stride = len(m.text)/64 + 1
+	m.rows = min(m.re.rows, maxTable/2/8/m.stride)
+	for _, bits := range []*[]uint64{&m.failed, &m.held} {
+		n := m.rows * m.stride
+		if bits == &m.held && !m.re.looks {
+			n = 0
+		}
+		if cap(*bits) < n {
+			*bits = make([]uint64, n)
+			continue
+		}
+		*bits = (*bits)[:n]
+		clear(*bits)
+	}
+}
+
+// release gives back the memory that only hostile texts need.
+func (m *Matcher) release() {
+	if m.quiet < calm {
+		return
+	}
+	m.quiet = 0
+	if cap(m.failed) > calmSize {
+		m.failed, m.held = nil, nil
+	}
+	if cap(m.stack) > calmSize {
+		m.stack = nil
+	}
+	if cap(m.trail) > calmSize {
+		m.trail = nil
+	}
+}
+
+// from searches from place i on. It returns where it ran out of steps, -1 if it
+// did not.
+func (m *Matcher) from(i int) (int, bool) {
+	for i = m.re.next(m.text, i); i >= 0; i = m.re.next(m.text, i) {
+		end := m.run(m.re.prog, i)
+		if end >= 0 {
+			m.slots[0], m.slots[1] = int32(i), int32(end)
+			return -1, true
+		}
+		m.undo(0)
+		m.stack, m.base = m.stack[:0], -1
+		if m.steps < 0 {
+			return i, false
+		}
+		i = m.re.after(m.text, i)
+	}
+	return -1, false
+}
+
+// run returns the end of the match that begins with n at i, -1 if there is none
+// or no step is left.
+func (m *Matcher) run(n *node, i int) int {
+	t := m.text
+	for {
+		if m.steps--; m.steps < 0 {
+			return -1
+		}
+		switch n.op {
+		case opLit:
+			if end := i + len(n.lit); end <= len(t) && string(t[i:end]) == n.lit {
+				i, n = end, n.next
+				continue
+			}
+		case opClass:
+			if i < len(t) && t[i] < utf8.RuneSelf {
+				if n.class.Tab[t[i]] {
+					i, n = i+1, n.next
+					continue
+				}
+			} else if w := n.class.Width(t, i); w > 0 {
+				i, n = i+w, n.next
+				continue
+			}
+		case opRun:
+			if to, next := m.repeat(n, i); next != nil {
+				i, n = to, next
+				continue
+			}
+		case opSave:
+			m.set(n.slot, i)
+			n = n.next
+			continue
+		case opAlt:
+			if to, next := m.alt(n, i); next != nil {
+				i, n = to, next
+				continue
+			}
+		case opLoop:
+			if to, next := m.loop(n, i); next != nil {
+				i, n = to, next
+				continue
+			}
+		case opMatch:
+			return i
+		default:
+			if to, next := m.rare(n, i); next != nil {
+				i, n = to, next
+				continue
+			}
+		}
+		if i, n = m.back(); n == nil {
+			return -1
+		}
+	}
+}
+
+// rare does the steps that are not worth a place in run. It returns the node to
+// go on with, nil if the step failed.
+func (m *Matcher) rare(n *node, i int) (int, *node) {
+	switch n.op {
+	case opFold:
+		end := syntax.FoldPrefix(m.text, i, n.lit, n.ascii)
+		return end, pick(end >= 0, n.next, nil)
+	case opAssert:
+		return i, pick(n.assert.Holds(m.text, i, n.ascii), n.next, nil)
+	case opReset:
+		m.set(n.slot, -1)
+		return i, n.next
+	case opLook:
+		return m.look(n, i)
+	case opAtomic:
+		m.push(frame{n, int32(i), int32(m.base), 0, -1})
+		m.base = len(m.stack) - 1
+		return i, n.sub
+	case opHeld:
+		return m.hold(i)
+	case opBack:
+		end := m.again(n, i)
+		return end, pick(end >= 0, n.next, nil)
+	case opCond:
+		return i, n.alts[pick(m.took(n.slot), 0, 1)]
+	}
+	return i, nil
+}
+
+// back undoes what led to a failure, and returns what is left to try; nil if
+// nothing is.
+func (m *Matcher) back() (int, *node) {
+	for len(m.stack) > 0 {
+		m.steps--
+		f := &m.stack[len(m.stack)-1]
+		m.undo(int(f.mark))
+		n := f.node
+		switch n.op {
+		case opRun:
+			if to, next := m.shorter(f); next != nil {
+				return to, next
+			}
+			continue
+		case opAlt:
+			if i := int(f.pos); f.aux >= 0 {
+				next := n.alts[f.aux]
+				if f.aux = int32(n.branch(m.text, i, int(f.aux)+1)); f.aux < 0 && f.row < 0 {
+					m.pop()
+				}
+				return i, next
+			}
+			m.note(m.failed, f.row, f.pos, f.pos)
+		case opLoop:
+			if f.aux > 0 {
+				f.aux = 0
+				i := int(f.pos)
+				if f.row < 0 {
+					m.pop()
+				}
+				if n.greed == syntax.Lazy {
+					m.enter(n, i)
+					return i, n.sub
+				}
+				return i, n.next
+			}
+			m.note(m.failed, f.row, f.pos, f.pos)
+		case opLook, opAtomic:
+			m.base = int(f.aux)
+			if i := int(f.pos); n.op == opLook && n.not {
+				m.pop()
+				return i, n.next
+			}
+		}
+		m.pop()
+	}
+	return 0, nil
+}
+
+func (m *Matcher) pop() { m.stack = m.stack[:len(m.stack)-1] }
+
+// push adds a frame that takes back what comes after it.
+func (m *Matcher) push(f frame) {
+	if len(m.stack) == maxFrames {
+		m.steps = 0
+		return
+	}
+	f.mark = int32(len(m.trail))
+	m.stack = append(m.stack, f)
+}
+
+func (m *Matcher) set(slot, to int) {
+	m.trail = append(m.trail, change{int32(slot), m.slots[slot]})
+	m.slots[slot] = int32(to)
+}
+
+func (m *Matcher) undo(mark int) {
+	for k := len(m.trail) - 1; k >= mark; k-- {
+		m.slots[m.trail[k].slot] = m.trail[k].old
+	}
+	m.trail = m.trail[:mark]
+}
+
+// took reports whether the group of slot took part.
+func (m *Matcher) took(slot int) bool {
+	return m.slots[slot] >= 0 && m.slots[slot+1] >= m.slots[slot]
+}
+
+// branch returns the first of the branches from k on that can begin at t[i], -1
+// if there is none.
+func (n *node) branch(t []byte, i, k int) int {
+	if i < len(t) {
+		b := t[i]
+		for ; k < len(n.alts); k++ {
+			if n.alts[k].first.Has(b) {
+				return k
+			}
+		}
+		return -1
+	}
+	for ; k < len(n.alts); k++ {
+		if n.alts[k].first.End {
+			return k
+		}
+	}
+	return -1
+}
+
+func (m *Matcher) alt(n *node, i int) (int, *node) {
+	k := n.branch(m.text, i, 0)
+	if k < 0 {
+		return i, nil
+	}
+	row := int32(-1)
+	if m.table {
+		r, v := m.row(n, i)
+		switch row = r + v; {
+		case r < 0:
+			row = -1
+		case m.noted(m.failed, row, i):
+			return i, nil
+		case n.keep.verdict && m.noted(m.held, row, i):
+			return m.hold(i)
+		}
+	}
+	if more := n.branch(m.text, i, k+1); more >= 0 || row >= 0 {
+		m.push(frame{n, int32(i), int32(more), 0, row})
+	}
+	return i, n.alts[k]
+}
+
+func (m *Matcher) loop(n *node, i int) (int, *node) {
+	if n.slot >= 0 && int(m.slots[n.slot]) == i {
+		return i, n.next // the last time matched nothing
+	}
+	row := int32(-1)
+	if m.table {
+		r, v := m.row(n, i)
+		switch row = r + v; {
+		case r < 0:
+			row = -1
+		case m.noted(m.failed, row, i):
+			return i, nil
+		case n.keep.verdict && m.noted(m.held, row, i):
+			return m.hold(i)
+		}
+	}
+	in, out := n.sub.first.At(m.text, i), n.next.first.At(m.text, i)
+	if !in && !out {
+		return i, nil
+	}
+	if in && out || row >= 0 {
+		m.push(frame{n, int32(i), pick(in && out, int32(1), 0), 0, row})
+	}
+	if !out || in && n.greed != syntax.Lazy {
+		m.enter(n, i)
+		return i, n.sub
+	}
+	return i, n.next
+}
+
+// enter notes where a repetition of what may match nothing begins.
+func (m *Matcher) enter(n *node, i int) {
+	if n.slot >= 0 {
+		m.set(n.slot, i)
+	}
+}
+
+// look tries a look-around.
+func (m *Matcher) look(n *node, i int) (int, *node) {
+	from := i
+	for k := 0; n.behind && k < n.width; k++ {
+		if from == 0 {
+			return i, pick(n.not, n.next, nil)
+		}
+		_, w := utf8.DecodeLastRune(m.text[:from])
+		from -= w
+	}
+	holds := false
+	switch s := n.sub; {
+	case !s.first.At(m.text, from):
+	case s.op == opLit && s.next.op == opHeld:
+		holds = bytes.HasPrefix(m.text[from:], []byte(s.lit))
+	case s.op == opClass && s.next.op == opHeld:
+		holds = s.class.Width(m.text, from) > 0
+	default:
+		m.push(frame{n, int32(i), int32(m.base), 0, -1})
+		m.base = len(m.stack) - 1
+		return from, s
+	}
+	return i, pick(holds != n.not, n.next, nil)
+}
+
+// hold ends a look-around or an atomic group: its other ways are forgotten.
+func (m *Matcher) hold(i int) (int, *node) {
+	f := m.stack[m.base]
+	n := f.node
+	if m.table && n.verdict {
+		for k := m.base + 1; k < len(m.stack); k++ {
+			m.noteHeld(&m.stack[k])
+		}
+	}
+	m.stack, m.base = m.stack[:m.base], int(f.aux)
+	switch {
+	case n.op == opAtomic:
+		return i, n.next
+	case n.not:
+		m.undo(int(f.mark))
+		return i, nil
+	}
+	return int(f.pos), n.next
+}
+
+// again returns the end of what a group took, at t[i]; -1 if it took no part or
+// that does not stand there.
+func (m *Matcher) again(n *node, i int) int {
+	if !m.took(n.slot) {
+		return -1
+	}
+	t, is := m.text, m.text[m.slots[n.slot]:m.slots[n.slot+1]]
+	m.steps -= len(is) / stepBytes
+	if !n.fold && bytes.HasPrefix(t[i:], is) {
+		return i + len(is)
+	}
+	for len(is) > 0 {
+		r, w := utf8.DecodeRune(is)
+		s, v := utf8.DecodeRune(t[i:])
+		if v == 0 || r != s && !(n.fold && lowerOf(r, n.ascii) == lowerOf(s, n.ascii)) {
+			return -1
+		}
+		is, i = is[w:], i+v
+	}
+	return i
+}
+
+func lowerOf(r rune, ascii bool) rune {
+	if ascii && r >= utf8.RuneSelf {
+		return r
+	}
+	return unicode.ToLower(r)
+}

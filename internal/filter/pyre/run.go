@@ -1,0 +1,374 @@
+package pyre
+
+import (
+	"bytes"
+	"math/bits"
+	"unicode/utf8"
+
+	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
+)
+
+// This file runs opRun: the repetition of single characters, most of the work of
+// most expressions.
+//
+// The places where a run may end are candidates: those where what follows can
+// begin. Of a frame of a greedy run, pos is the first possible end and aux the
+// candidate in use; of a lazy one with a limit, pos is the last possible end.
+//
+// In the table of failures, the bit of an unbounded run at a place says that no
+// candidate from there on leads to a match. So a run that meets a bit ends there,
+// and all runs of a node together look at a text once. With a limit, the bit is
+// about the one candidate.
+
+// repeat begins a run at i.
+func (m *Matcher) repeat(n *node, i int) (int, *node) {
+	lo, ok := n.least(m.text, i)
+	if !ok {
+		return i, nil
+	}
+	row, floor := int32(-1), lo
+	if m.table {
+		r, v := m.row(n, i)
+		if r >= 0 {
+			row = r << 1
+			if v > 0 && lo == i {
+				// The state here is not that of the places behind, which the row is about.
+				row, floor = row|1, lo+1
+			}
+			if n.max == syntax.Unbounded && floor == lo {
+				if m.noted(m.failed, r, lo) {
+					return i, nil
+				}
+				if n.keep.verdict && !n.whole && m.noted(m.held, r, lo) {
+					return m.hold(i)
+				}
+			}
+		}
+	}
+	if n.greed == syntax.Lazy && !n.whole {
+		return m.lazily(n, i, lo, row)
+	}
+	end, known := m.end(n, i, lo, floor, row)
+	if n.whole {
+		if n.max != syntax.Unbounded {
+			floor = max(floor, end) // the bit of this candidate, if it has one
+			known = row >= 0 && floor == end && m.noted(m.failed, row>>1, end)
+		}
+		if known || !n.next.first.At(m.text, end) {
+			m.fill(n, row, floor, end)
+			return i, nil
+		}
+		if row >= 0 {
+			m.push(frame{n, int32(lo), int32(end), 0, row})
+		}
+		return end, n.next
+	}
+	from := end
+	if known {
+		from--
+	}
+	p := m.down(n, lo, from, row)
+	if n.max == syntax.Unbounded {
+		m.fill(n, row, max(floor, p+1), end)
+	}
+	if p < 0 {
+		return i, nil
+	}
+	if p > lo || row >= 0 {
+		m.push(frame{n, int32(lo), int32(p), 0, row})
+	}
+	return p, n.next
+}
+
+// least returns the end of the shortest run at i.
+func (n *node) least(t []byte, i int) (int, bool) {
+	if n.min == 0 {
+		return i, true
+	}
+	if n.lit != "" && bytes.HasPrefix(t[i:], []byte(n.lit)) {
+		return i, false
+	}
+	if n.min == 1 {
+		w := n.class.Width(t, i)
+		return i + w, w > 0
+	}
+	end, took := n.class.Take(t, i, n.min)
+	return end, took == n.min
+}
+
+// reach returns the end of the longest run at i, not looking further than limit.
+func (n *node) reach(t []byte, i, limit int) int {
+	if n.lit != "" {
+		if k := bytes.Index(t[i:min(limit+len(n.lit)-1, len(t))], []byte(n.lit)); k >= 0 {
+			limit = min(limit, i+k)
+		}
+	}
+	if n.max != syntax.Unbounded {
+		end, _ := n.class.Take(t[:max(limit, i)], i, n.max)
+		return end
+	}
+	return n.class.Span(t, i, limit)
+}
+
+// end returns the end of the longest run, or a place not before floor that is
+// known to fail, as all behind it are.
+func (m *Matcher) end(n *node, i, lo, floor int, row int32) (end int, known bool) {
+	if row < 0 || n.max != syntax.Unbounded {
+		end = n.reach(m.text, i, len(m.text))
+		m.steps -= (end - i) / stepBytes
+		return max(end, lo), false
+	}
+	// Step by step, so that a look at what is known to fail costs nothing.
+	for end = lo; ; {
+		limit := min(end+256, len(m.text))
+		at := m.find(m.failed, row>>1, max(end, floor), limit)
+		if at >= 0 {
+			limit = at
+		}
+		to := n.reach(m.text, end, limit)
+		m.steps -= (to - end) / stepBytes
+		switch {
+		case at >= 0 && to >= at:
+			return at, true
+		case to < limit || to >= len(m.text):
+			return to, false
+		}
+		end = to
+	}
+}
+
+// down returns the last candidate from lo to from, -1 if there is none.
+func (m *Matcher) down(n *node, lo, from int, row int32) int {
+	t, f := m.text, &n.next.first
+	for p := from; p >= lo; p-- {
+		if p < len(t) {
+			if !f.Has(t[p]) || t[p]&0xC0 == 0x80 && p > lo && inside(t, p) {
+				continue
+			}
+		} else if !f.End {
+			continue
+		}
+		if n.max != syntax.Unbounded && row >= 0 && (p > lo || row&1 == 0) && m.noted(m.failed, row>>1, p) {
+			continue
+		}
+		m.steps -= (from - p) / stepBytes
+		return p
+	}
+	m.steps -= (from - lo) / stepBytes
+	return -1
+}
+
+// inside reports whether the byte at p is part of a character that begins before.
+func inside(t []byte, p int) bool {
+	for k := 1; k < utf8.UTFMax && k <= p; k++ {
+		if utf8.RuneStart(t[p-k]) {
+			_, w := utf8.DecodeRune(t[p-k:])
+			return w > k
+		}
+	}
+	return false
+}
+
+// lazily begins a run that is to be as short as possible.
+func (m *Matcher) lazily(n *node, i, lo int, row int32) (int, *node) {
+	hi := len(m.text)
+	if n.max != syntax.Unbounded {
+		hi = n.reach(m.text, i, hi)
+		if row&1 != 0 {
+			row = -1 // which candidate is not that of the row would be forgotten
+		}
+	}
+	p, stop := m.up(n, lo, hi, row, row&1 != 0)
+	if p < 0 {
+		if n.max == syntax.Unbounded {
+			m.fill(n, row, lo+int(row&1), stop)
+		}
+		return i, nil
+	}
+	if row >= 0 || p < hi {
+		m.push(frame{n, int32(pick(n.max == syntax.Unbounded, lo, hi)), int32(p), 0, row})
+	}
+	return p, n.next
+}
+
+// up returns the first candidate from p to hi, or -1 and where the run ended. If
+// own, what the table says about p itself does not hold.
+func (m *Matcher) up(n *node, p, hi int, row int32, own bool) (at, stop int) {
+	t, f := m.text, &n.next.first
+	from := p
+	defer func() { m.steps -= (stop - from) / stepBytes }()
+	for {
+		if row >= 0 && !own && m.noted(m.failed, row>>1, p) {
+			if n.max == syntax.Unbounded {
+				return -1, p
+			}
+		} else if f.At(t, p) {
+			return p, p
+		}
+		own = false
+		if n.one >= 0 && n.class.Stop >= 0 && n.lit == "" && row < 0 {
+			// Nothing but this byte can follow: go there at once.
+			k := bytes.IndexByte(t[p:min(hi+1, len(t))], byte(n.one))
+			if k < 0 {
+				return -1, hi
+			}
+			if n.class.Stop != n.one && bytes.IndexByte(t[p:p+k], byte(n.class.Stop)) >= 0 {
+				return -1, p + k
+			}
+			return p + k, p + k
+		}
+		w := 0
+		if p < hi {
+			w = m.step(n, p)
+		}
+		if w == 0 {
+			return -1, p
+		}
+		p += w
+	}
+}
+
+// step returns the length of the next character of a run, 0 if it ends at p.
+func (m *Matcher) step(n *node, p int) int {
+	if n.lit != "" && bytes.HasPrefix(m.text[p:], []byte(n.lit)) {
+		return 0
+	}
+	return n.class.Width(m.text, p)
+}
+
+// shorter returns the next candidate of the run of f, which is longer for a lazy
+// one. It returns nil, having taken f away, if there is none.
+func (m *Matcher) shorter(f *frame) (int, *node) {
+	n, p := f.node, int(f.aux)
+	if n.greed == syntax.Lazy && !n.whole {
+		return m.longer(f)
+	}
+	lo := int(f.pos)
+	floor := lo + int(f.row&1)
+	if f.row < 0 {
+		floor = lo
+	}
+	if n.whole {
+		m.fill(n, f.row, pick(n.max == syntax.Unbounded, floor, max(floor, p)), p)
+		m.pop()
+		return 0, nil
+	}
+	q := m.down(n, lo, p-1, f.row)
+	m.fill(n, f.row, pick(n.max == syntax.Unbounded, max(floor, q+1), max(floor, p)), p)
+	if q < 0 {
+		m.pop()
+		return 0, nil
+	}
+	if f.aux = int32(q); q == lo && f.row < 0 {
+		m.pop()
+	}
+	return q, n.next
+}
+
+func (m *Matcher) longer(f *frame) (int, *node) {
+	n, p, row := f.node, int(f.aux), f.row
+	hi, q, stop := len(m.text), -1, p
+	if n.max != syntax.Unbounded {
+		hi = int(f.pos)
+		m.fill(n, row, p, p)
+	}
+	if p < hi {
+		if w := m.step(n, p); w > 0 {
+			q, stop = m.up(n, p+w, hi, row, false)
+		}
+	}
+	if q >= 0 {
+		f.aux = int32(q)
+		return q, n.next
+	}
+	if n.max == syntax.Unbounded && row >= 0 {
+		m.fill(n, row, int(f.pos)+int(row&1), stop)
+	}
+	m.pop()
+	return 0, nil
+}
+
+// fill notes that all from place from to place to fail. The row is that of a run.
+func (m *Matcher) fill(n *node, row int32, from, to int) {
+	if row >= 0 {
+		m.note(m.failed, row>>1, int32(from), int32(to))
+	}
+}
+
+// row returns the first row of n in the table, -1 if it has none, and how many
+// of the loops around have matched nothing so far, which is the row behind that.
+func (m *Matcher) row(n *node, i int) (row, state int32) {
+	if n.rows < 0 {
+		return -1, 0
+	}
+	r := n.rows
+	if n.keep.conds != 0 {
+		for k, g := range m.re.conds {
+			if n.keep.conds>>k&1 != 0 && m.took(2*g) {
+				r += (len(n.keep.loops) + 1) << k
+			}
+		}
+	}
+	v := 0
+	for _, slot := range n.keep.loops {
+		if int(m.slots[slot]) == i {
+			v++
+		}
+	}
+	if r+len(n.keep.loops) >= m.rows {
+		return -1, 0
+	}
+	return int32(r), int32(v)
+}
+
+// noted returns the bit of a place.
+func (m *Matcher) noted(table []uint64, row int32, i int) bool {
+	return table[int(row)*m.stride+i>>6]>>(i&63)&1 != 0
+}
+
+// note sets the bits of the places from from to to.
+func (m *Matcher) note(table []uint64, row, from, to int32) {
+	if row < 0 || from > to {
+		return
+	}
+	words := table[int(row)*m.stride:][:m.stride]
+	first, last := from>>6, to>>6
+	head, tail := ^uint64(0)<<(from&63), ^uint64(0)>>(63-to&63)
+	if first == last {
+		words[first] |= head & tail
+		return
+	}
+	words[first] |= head
+	for k := first + 1; k < last; k++ {
+		words[k] = ^uint64(0)
+	}
+	words[last] |= tail
+}
+
+// find returns the first place from from to to whose bit is set, -1 if there is
+// none.
+func (m *Matcher) find(table []uint64, row int32, from, to int) int {
+	words := table[int(row)*m.stride:][:m.stride]
+	for from <= to {
+		if w := words[from>>6] >> (from & 63); w != 0 {
+			if at := from + bits.TrailingZeros64(w); at <= to {
+				return at
+			}
+			return -1
+		}
+		from = (from>>6 + 1) << 6
+	}
+	return -1
+}
+
+// noteHeld notes that what a frame tries leads to the end of its look-around.
+func (m *Matcher) noteHeld(f *frame) {
+	switch {
+	case f.row < 0:
+	case f.node.op != opRun:
+		m.note(m.held, f.row, f.pos, f.pos)
+	case f.node.max == syntax.Unbounded && !f.node.whole:
+		lo, p := f.pos+f.row&1, f.aux
+		m.note(m.held, f.row>>1, lo, p)
+	}
+}

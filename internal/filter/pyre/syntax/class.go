@@ -1,0 +1,191 @@
+package syntax
+
+import (
+	"bytes"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A Folding is which characters are equal.
+type Folding uint8
+
+const (
+	Exact   Folding = iota
+	Unicode         // with the flag i: by lower case, and some letters more
+	ASCII           // with the flags i and a: the letters of ASCII in both cases
+)
+
+// orbit calls f with every character that is equal to r, itself included, until f
+// returns true, and reports whether it did.
+func (d Folding) orbit(r rune, f func(rune) bool) bool {
+	switch {
+	case f(r):
+		return true
+	case d == Exact:
+		return false
+	case r < utf8.RuneSelf && (r|0x20 < 'a' || 'z' < r|0x20):
+		return false
+	case d == ASCII:
+		return r < utf8.RuneSelf && f(r^0x20)
+	}
+	for o := unicode.SimpleFold(r); o != r; o = unicode.SimpleFold(o) {
+		if f(o) {
+			return true
+		}
+	}
+	// What Python's tables join and Unicode's simple folding does not.
+	for _, set := range joined {
+		if slices.Contains(set, r) {
+			return slices.ContainsFunc(set, f)
+		}
+	}
+	return false
+}
+
+// The letters i with and without a dot, and three pairs of letters with the same
+// upper case.
+var joined = [][]rune{{'i', 'I', 0x130, 0x131}, {0x390, 0x1fd3}, {0x3b0, 0x1fe3}, {0xfb05, 0xfb06}}
+
+// A Class is a set of characters.
+type Class struct {
+	ranges []rune // pairs: first and last
+	props  []asked
+	neg    bool
+	fold   Folding
+	ascii  bool // the properties are those of ASCII
+
+	// Tab says of a byte below 0x80 whether it is in the class. Of the others it
+	// says whether all characters beyond ASCII are.
+	Tab  [256]bool
+	some bool // some characters beyond ASCII are in the class, some are not
+	Stop int  // the only byte that is not in the class; -1 if that is not so
+}
+
+// Asked is a property that is asked for, or against.
+type asked struct {
+	property
+	not bool
+}
+
+// finish makes the tables.
+func (c *Class) finish() *Class {
+	none := !slices.ContainsFunc(c.ranges, func(r rune) bool { return r >= utf8.RuneSelf }) &&
+		!slices.ContainsFunc(c.props, func(a asked) bool { return a.not || !c.ascii })
+	if c.fold == Unicode && none {
+		none = !c.raw('i') && !c.raw('k') && !c.raw('s') // equal to letters beyond ASCII
+	}
+	every := c.every()
+	c.some = !none && !every
+	n := 0
+	c.Stop = -1
+	for b := range len(c.Tab) {
+		if b < utf8.RuneSelf {
+			c.Tab[b] = c.has(rune(b))
+		} else {
+			c.Tab[b] = !c.some && every != c.neg
+		}
+		if !c.Tab[b] {
+			n, c.Stop = n+1, b
+		}
+	}
+	if n != 1 || c.some {
+		c.Stop = -1
+	}
+	return c
+}
+
+// every reports whether a property and its opposite are in the class.
+func (c *Class) every() bool {
+	return slices.ContainsFunc(c.props, func(a asked) bool { return !a.not && slices.Contains(c.props, asked{a.property, true}) })
+}
+
+// has reports whether r is in the class.
+func (c *Class) has(r rune) bool { return c.raw(r) != c.neg }
+
+func (c *Class) raw(r rune) bool { return c.fold.orbit(r, c.listed) }
+
+func (c *Class) listed(r rune) bool {
+	for i := 0; i < len(c.ranges); i += 2 {
+		if c.ranges[i] <= r && r <= c.ranges[i+1] {
+			return true
+		}
+	}
+	for _, a := range c.props {
+		if a.has(r, c.ascii) != a.not {
+			return true
+		}
+	}
+	return false
+}
+
+// Width returns the length of the character at t[i], 0 if it is not in the class.
+func (c *Class) Width(t []byte, i int) int {
+	if i >= len(t) {
+		return 0
+	}
+	b := t[i]
+	if b < utf8.RuneSelf {
+		if c.Tab[b] {
+			return 1
+		}
+		return 0
+	}
+	if !c.some && !c.Tab[b] {
+		return 0
+	}
+	r, w := utf8.DecodeRune(t[i:])
+	if c.some && !c.has(r) {
+		return 0
+	}
+	return w
+}
+
+// Span returns the end of the run of characters of the class that begins at
+// t[i], or a place not before limit up to which all are of the class.
+func (c *Class) Span(t []byte, i, limit int) int {
+	if c.Stop >= 0 {
+		if n := bytes.IndexByte(t[i:limit], byte(c.Stop)); n >= 0 {
+			return i + n
+		}
+		return limit
+	}
+	for {
+		for i < limit && c.Tab[t[i]] {
+			i++
+		}
+		if !c.some || i >= limit || t[i] < utf8.RuneSelf {
+			return i
+		}
+		r, w := utf8.DecodeRune(t[i:])
+		if !c.has(r) {
+			return i
+		}
+		i += w
+	}
+}
+
+// Take returns the end of the at most n characters of the class that begin at
+// t[i], and their number.
+func (c *Class) Take(t []byte, i, n int) (end, took int) {
+	for took < n {
+		w := c.Width(t, i)
+		if w == 0 {
+			break
+		}
+		i += w
+		took++
+	}
+	return i, took
+}
+
+// First returns the first bytes of the characters of the class.
+func (c *Class) First() First {
+	var f First
+	for b := range len(c.Tab) {
+		if c.Tab[b] || b >= utf8.RuneSelf && c.some {
+			f.add(byte(b))
+		}
+	}
+	return f
+}

@@ -1,0 +1,83 @@
+package intake
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/filter"
+)
+
+// Stats is what a jail has seen.
+type Stats struct {
+	Lines, Failures, Successes, Ignored, Undated int64
+
+	Names int64  // failures that named a host in place of an address, and do not count
+	Spent int64  // searches that gave up: what they would have found is missing
+	Skew  string // how the stamps lie off the clock; empty if they do not
+}
+
+type counters struct {
+	lines, failures, successes, ignored, undated, names, spent atomic.Int64
+
+	skew    atomic.Pointer[string]
+	spentAt atomic.Int64 // when a search last gave up, in Unix nanoseconds
+}
+
+// Stats returns what was seen until now.
+func (w *Watcher) Stats() Stats {
+	c := &w.counters
+	s := Stats{
+		Lines: c.lines.Load(), Failures: c.failures.Load(), Successes: c.successes.Load(), Ignored: c.ignored.Load(),
+		Undated: c.undated.Load(), Names: c.names.Load(), Spent: c.spent.Load(),
+	}
+	if p := c.skew.Load(); p != nil {
+		s.Skew = *p
+	}
+	return s
+}
+
+// degraded is how long after a search gave up a jail counts as degraded.
+const degraded = 10 * time.Minute
+
+// Degraded says that searches give up at now, or returns "".
+func (w *Watcher) Degraded(now time.Time) string {
+	n := w.counters.spent.Load()
+	if n == 0 || now.Sub(time.Unix(0, w.counters.spentAt.Load())) > degraded {
+		return ""
+	}
+	return fmt.Sprintf("jail %s: its patterns gave up on %d searches, and what those lines tell is not counted: "+
+		"somebody may write lines that make them search without end. Take a newer version of the filter, or simplify its failregex.", w.Jail.Name, n)
+}
+
+// scanned takes in what a scanner has seen between two looks, in lines read at a time.
+func (c *counters) scanned(before, after filter.Stats, read time.Time) {
+	c.lines.Add(after.Lines - before.Lines)
+	c.undated.Add(after.Undated - before.Undated)
+	c.names.Add(after.Names - before.Names)
+	if n := after.Spent - before.Spent; n > 0 {
+		c.spent.Add(n)
+		c.spentAt.Store(read.UnixNano())
+	}
+	if text := after.Skew.String(); text != "" {
+		c.skew.Store(&text)
+	} else if before.Skew.String() != "" {
+		c.skew.Store(nil)
+	}
+}
+
+// matched takes in matches.
+func (c *counters) matched(ms []edgeban.Match) {
+	for _, m := range ms {
+		n := int64(m.Count)
+		switch {
+		case m.Ignored != "":
+			c.ignored.Add(n)
+		case m.Kind == edgeban.Success:
+			c.successes.Add(n)
+		default:
+			c.failures.Add(n)
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/filter"
+	"github.com/edgeban/edgeban/internal/jail"
+	"github.com/edgeban/edgeban/internal/never"
+)
+
+// A Watcher is a jail as its readers see it: what it reads and what it ignores.
+type Watcher struct {
+	Jail config.Jail
+
+	set    Settings
+	filter *Filter
+	finder *never.Finder // of the jail's ignoreip
+	ignore atomic.Pointer[never.List]
+
+	mu       sync.Mutex           // a jail may be read by two sources at once
+	scanners map[string]*scanning // by origin
+	counters counters
+	vantage  vantage
+}
+
+// Settings is what a Watcher needs from outside.
+type Settings struct {
+	Fits   func(netip.Prefix) bool // whether every target of the jail can hold it; nil for yes
+	Names  *Names                  // looks up the names that a jail with usedns yes finds; nil to count none
+	Memory string                  // the file of what the names in ignoreip resolved to; empty for none
+	Log    *slog.Logger            // nil for none
+}
+
+// A scanning is what the jail's filter remembers of one log: dates and sessions go
+// on from one file to the next when that is rotated.
+type scanning struct {
+	Scanner
+	streams map[string]bool // those that have not ended
+}
+
+// NewWatcher returns a Watcher of a jail. Errors are its filter's.
+func NewWatcher(c config.Jail, s Settings) (*Watcher, error) {
+	f, err := Open(c)
+	if err != nil {
+		return nil, err
+	}
+	w := &Watcher{Jail: c, set: s, filter: f, finder: never.NewIgnore(c.IgnoreIP, s.Log), scanners: map[string]*scanning{}}
+	w.finder.Memory = s.Memory
+	return w, nil
+}
+
+// Protect finds whom the jail ignores; it is called before anything is read.
+func (w *Watcher) Protect(ctx context.Context) { w.ignore.Store(w.finder.Find(ctx)) }
+
+// Remember takes over whom an earlier Watcher of the jail knew to ignore.
+func (w *Watcher) Remember(earlier *Watcher) { w.finder.Remember(earlier.finder) }
+
+// Run looks every so often whom the jail ignores, until ctx is done.
+func (w *Watcher) Run(ctx context.Context, every time.Duration) error {
+	return w.finder.Run(ctx, every, func(l *never.List) { w.ignore.Store(l) })
+}
+
+// reads reports whether the jail watches the log that is known as origin.
+func (w *Watcher) reads(origin string) bool {
+	for _, glob := range w.Jail.LogPath {
+		if glob == origin || glob == config.Stdin && origin == "stdin" {
+			return true
+		}
+		if ok, err := filepath.Match(glob, origin); ok && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// scanner returns the jail's scanner for a chunk's log.
+func (w *Watcher) scanner(c edgeban.Chunk) *scanning {
+	s := w.scanners[c.Origin]
+	if s == nil {
+		s = &scanning{w.filter.Scanner(w.options()), map[string]bool{}}
+		w.scanners[c.Origin] = s
+	}
+	s.streams[c.Stream] = true
+	return s
+}
+
+func (w *Watcher) options() filter.Options {
+	o := filter.Options{Jail: w.Jail.Name, Zone: w.Jail.LogTimezone}
+	if w.set.Names != nil {
+		o.Named = func(host string, m edgeban.Match) { w.set.Names.ask(named{w, host, m}) }
+	}
+	return o
+}
+
+func (w *Watcher) recall(c edgeban.Chunk) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for range w.scanner(c).Scan(c) {
+	}
+}
+
+func (w *Watcher) scan(c edgeban.Chunk, list *never.List) []edgeban.Match {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.scanner(c)
+	before := s.Stats()
+	f := flood{enough: w.Jail.MaxRetry, seen: map[floodKey]*floodState{}}
+	for m := range s.Scan(c) {
+		w.judgeable(&m, list)
+		f.add(m)
+	}
+	w.counters.scanned(before, s.Stats(), c.Read)
+	w.counters.matched(f.matches)
+	if c.End {
+		if delete(s.streams, c.Stream); len(s.streams) == 0 {
+			delete(w.scanners, c.Origin)
+		}
+	}
+	return f.matches
+}
+
+// judgeable settles what must be settled before the ledger, so that the fold is
+// pure: what would be banned, and whether the match counts.
+func (w *Watcher) judgeable(m *edgeban.Match, list *never.List) {
+	alone := never.Private(m.Addr)
+	m.Subject = jail.Subject(w.Jail, m.Addr, alone)
+	if !m.Subject.IsSingleIP() && w.set.Fits != nil && !w.set.Fits(m.Subject) {
+		m.Subject = jail.Subject(w.Jail, m.Addr, true)
+	}
+	if why, ok := list.Contains(m.Addr); ok {
+		m.Ignored = why
+	} else if why, ok := w.ignore.Load().Contains(m.Addr); ok {
+		m.Ignored = why
+	}
+	if why := w.vantage.look(*m); why != "" && m.Ignored == "" {
+		m.Ignored = why
+	}
+	m.Subject = list.Narrow(m.Subject, m.Addr)
+	m.Subject = w.ignore.Load().Narrow(m.Subject, m.Addr)
+}
+
+// Proxy says what to change where a proxy hides the clients, or returns "".
+func (w *Watcher) Proxy() string { return w.vantage.diagnosis(w.Jail.Name) }
+
+// Skewed says how the stamps of the jail's lines lie off the clock, or returns "".
+func (w *Watcher) Skewed() string {
+	if s := w.Stats().Skew; s != "" {
+		return fmt.Sprintf("jail %s: %s", w.Jail.Name, s)
+	}
+	return ""
+}

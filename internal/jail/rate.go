@@ -1,0 +1,94 @@
+package jail
+
+import (
+	"math"
+	"time"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/config"
+)
+
+// addRate counts n failures at t as fail2ban does: beyond the window the count
+// shrinks in proportion, rounded half to even, instead of forgetting each. After
+// a window without any it begins anew: that is what fail2ban's housekeeping comes
+// to, which every ten seconds or so forgets whose last failure is that old.
+func (c *count) addRate(t int64, n int, window int64) {
+	if c.total == 0 || c.last <= t-window {
+		*c = count{first: t, last: t}
+	}
+	if t > c.last {
+		if c.first < t-window {
+			seconds := func(d int64) float64 { return time.Duration(d).Seconds() }
+			c.total = int(math.RoundToEven(float64(c.total) / seconds(t-c.first) * seconds(window))) // rounds as fail2ban's order of operations does
+			c.first = t - window
+		}
+		c.last = t
+	}
+	c.total, c.seen = c.total+n, c.seen+n
+}
+
+// rate counts a failure as fail2ban does, each of those that it stands for by
+// itself, and reports the ban that it earns, of which there is one at most: what
+// comes after it at the same time cannot prolong it.
+//
+// Failures count during a ban too. Enough of them prolong it, up to a plain
+// bantime from the last of them, and are no offence. An eighth is added to what is
+// imposed then, so that who goes on failing is not imposed again each time; what
+// counts as during the ban is as in fail2ban.
+func (j *Jail) rate(f failure) (ban edgeban.Ban, decided bool) {
+	for range f.n {
+		c := j.count(f, 1)
+		if c == nil {
+			return ban, decided
+		}
+		if c.total < j.c.MaxRetry {
+			c.total += j.extra(f)
+		}
+		if c.total < j.c.MaxRetry {
+			continue
+		}
+		if b, ok := j.prolongOrJudge(f); ok {
+			ban, decided = b, true
+		}
+		delete(j.counts, f.key)
+	}
+	return ban, decided
+}
+
+// prolongOrJudge reports the ban of a subject that has failed too often, or what
+// makes the one that stands longer.
+func (j *Jail) prolongOrJudge(f failure) (edgeban.Ban, bool) {
+	c := j.counts[f.key]
+	r := j.record(j.c.Name, f.key)
+	if r == nil || c.last >= r.until {
+		return j.judge(f)
+	}
+	b := j.ban(f, c)
+	b.Nth = max(1, r.nth)
+	if j.c.BanTime != config.Forever {
+		b.Until = b.Since.Add(j.c.BanTime)
+	}
+	if r.until = max(r.until, untilOf(b)); r.until <= r.imposed {
+		return edgeban.Ban{}, false
+	}
+	if j.c.BanTime != config.Forever {
+		b.Until = b.Until.Add(j.c.BanTime / 8)
+	}
+	r.imposed, r.cause = untilOf(b), uint64(b.Cause)
+	return b, true
+}
+
+// extra is what a failure counts on top of 1: with a growing bantime the failures
+// of who was banned n times in this jail count 2^(n-1)+1 each, those after the
+// last ban began.
+func (j *Jail) extra(f failure) int {
+	r := j.record(j.c.Name, f.key)
+	if !j.c.Increment.Enabled || r == nil || f.time <= r.last() {
+		return 0
+	}
+	n := j.remembered(r, f.time)
+	if n == 0 {
+		return 0
+	}
+	return min(1<<(min(n, mostDoublings)-1), j.c.MaxRetry-1)
+}
