@@ -23,6 +23,7 @@ func TestDbg(t *testing.T) {
 		for _, l := range lines[max(1, len(lines)-14):] {
 			t.Log("   ", l)
 		}
+		if g := os.Getenv("GREP"); g != "" { for n, l := range sc.lines { if strings.Contains(l.text, g) { t.Logf("   # %d %.2f %s", n, float64(l.at.UnixMilli())/1000, l.text) } } }
 		conf := strings.ReplaceAll(sc.jailLocal, "\nenabled = true\nbackend = polling\n", " ")
 		t.Log(strings.ReplaceAll(conf, "\n", "; "))
 	}

@@ -122,10 +122,14 @@ func (g *maker) quantifier() string {
 }
 
 func (g *maker) expr(depth int) string {
-	if g.IntN(3) == 0 {
-		return g.cat(depth) + "|" + g.cat(depth) + g.of("", "|", "|"+g.cat(depth))
+	s := g.cat(depth)
+	for g.IntN(3) == 0 {
+		s += "|"
+		if g.IntN(4) > 0 {
+			s += g.cat(depth)
+		}
 	}
-	return g.cat(depth)
+	return s
 }
 
 func (g *maker) cat(depth int) string {
@@ -152,9 +156,9 @@ func (g *maker) item(depth int) string {
 	}
 	switch g.IntN(16) {
 	case 0, 1:
-		return "(?:" + g.expr(depth-1) + ")" + g.quantifier()
+		return g.repeated(func() string { return "(?:" + g.expr(depth-1) + ")" }, g.quantifier())
 	case 2, 3, 4:
-		return g.capture(depth) + g.of("", "", g.quantifier())
+		return g.repeated(func() string { return g.capture(depth) }, g.of("", "", g.quantifier()))
 	case 5:
 		return "(?=" + g.expr(depth-1) + ")"
 	case 6:
@@ -162,7 +166,7 @@ func (g *maker) item(depth int) string {
 	case 7:
 		return g.of("(?<=", "(?<!") + g.of("a", "b", "ab|ba", `\w`, `\b`, "[ab]c", "^a", "é", "(?:a|b)c", "a{2}") + ")"
 	case 8:
-		return "(?>" + g.expr(depth-1) + ")" + g.of("", "", g.quantifier())
+		return g.repeated(func() string { return "(?>" + g.expr(depth-1) + ")" }, g.of("", "", g.quantifier()))
 	case 9:
 		return g.of(`\b`, `\B`, "^", "$", `\A`, `\Z`)
 	case 10:
@@ -184,6 +188,18 @@ func (g *maker) item(depth int) string {
 		return "(?:(?!" + g.char() + ").)" + g.quantifier()
 	}
 	return "(?:" + g.expr(depth-1) + ")"
+}
+
+// repeated puts a quantifier behind a group. Python keeps what a branch that
+// failed has captured if that is possessive: re.search(r"(?:(.)|x|){,3}+", "s\n")
+// says that group 1 is empty. So groups with captures are not possessive here.
+func (g *maker) repeated(group func() string, quantifier string) string {
+	before := g.groups
+	s := group()
+	if g.groups > before && len(quantifier) > 1 {
+		quantifier = strings.TrimSuffix(quantifier, "+")
+	}
+	return s + quantifier
 }
 
 func (g *maker) capture(depth int) string {

@@ -10,6 +10,7 @@ import (
 // Limits of what is worth searching for.
 const (
 	leastLiteral = 2
+	goodLiteral  = 6   // need not be put together with others to be better
 	mostLiterals = 100 // of one set
 	mostProduct  = 16  // of one set whose literals are put together from parts
 	mostMembers  = 8   // of a class that stands for its characters
@@ -58,8 +59,12 @@ func (c *collector) flush() {
 	c.ends = nil
 }
 
-// add takes in that one of set follows at once.
+// add takes in that one of set follows at once. One good literal is better than
+// several that are longer.
 func (c *collector) add(set []Literal) {
+	if c.ends != nil && (len(set) > 1 && shortest(c.ends) >= goodLiteral || len(c.ends) > 1 && len(set) == 1 && shortest(set) >= goodLiteral) {
+		c.flush()
+	}
 	all, ok := product(c.ends, set)
 	if !ok {
 		c.flush()
@@ -95,24 +100,34 @@ func product(a, b []Literal) ([]Literal, bool) {
 }
 
 func (c *collector) tree(t *Node) {
-	if set, ok := all(t); ok {
+	switch t.Kind {
+	case Cat:
+		for _, s := range t.Subs {
+			c.tree(s)
+		}
+		return
+	case Group, Atomic:
+		c.tree(t.Subs[0])
+		return
+	}
+	set, ok := all(t)
+	if t.Kind == Alt || t.Kind == Cond {
+		part := either(t.Subs)
+		if !ok || part != nil && len(part) < len(set) && shortest(part) >= goodLiteral {
+			c.flush()
+			if part != nil {
+				c.sets = append(c.sets, part)
+			}
+			return
+		}
+	}
+	if ok {
 		c.add(set)
 		return
 	}
 	switch t.Kind {
 	case Lit:
 		c.folded(t.Lit)
-	case Cat:
-		for _, s := range t.Subs {
-			c.tree(s)
-		}
-	case Group, Atomic:
-		c.tree(t.Subs[0])
-	case Alt, Cond:
-		c.flush()
-		if set := either(t.Subs); set != nil {
-			c.sets = append(c.sets, set)
-		}
 	case Repeat:
 		if t.Min > 0 {
 			c.tree(t.Subs[0])
