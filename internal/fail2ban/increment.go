@@ -27,7 +27,9 @@ func (j *jail) readIncrement() error {
 	if on {
 		j.out.Increment = inc
 	} else {
-		j.out.Increment = config.Increment{Factor: 1}
+		inc = config.NewJail(j.name).Increment // the rest means nothing then, and is what it is where nothing is said
+		inc.Enabled, inc.MaxTime = false, max(inc.MaxTime, j.out.BanTime)
+		j.out.Increment = inc
 	}
 	return nil
 }

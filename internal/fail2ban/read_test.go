@@ -28,7 +28,7 @@ usedns = yes
 	got := only(t, r)
 	want := config.Jail{
 		Name: "sshd", LogPath: []string{"/var/log/auth.log"}, MaxRetry: 3, FindTime: 50 * time.Minute, BanTime: 36 * time.Hour,
-		Increment: config.Increment{Factor: 1}, Count: config.Rate, IPv6Prefix: 128,
+		Increment: config.Increment{Factor: 1, MaxTime: 7 * 24 * time.Hour}, Count: config.Rate, IPv6Prefix: 128,
 		IgnoreIP:    []string{"127.0.0.0/8", "::1", "192.0.2.0/24", "host.example"},
 		LogTimezone: got.LogTimezone,
 		Rules: &config.Rules{
@@ -196,8 +196,8 @@ func TestRecidiveReadsOurOwnBans(t *testing.T) {
 
 func TestIncrementIsOffUnlessTheTreeSaysSo(t *testing.T) {
 	for text, want := range map[string]config.Increment{
-		"": {Factor: 1},
-		"bantime.factor = nonsense\nbantime.formula = open('/etc/passwd')": {Factor: 1},
+		"": {Factor: 1, MaxTime: 7 * 24 * time.Hour},
+		"bantime.factor = nonsense\nbantime.formula = open('/etc/passwd')": {Factor: 1, MaxTime: 7 * 24 * time.Hour},
 		"bantime.increment = true": {Enabled: true, Factor: 1},
 		"bantime.increment = true\nbantime.factor = 2*2\nbantime.maxtime = 5m\nbantime.rndtime = 30\nbantime.overalljails = yes": {
 			Enabled: true, Factor: 4, MaxTime: 10 * time.Minute, RandomTime: 30 * time.Second, OverallJails: true,

@@ -62,8 +62,8 @@ func (re *Regexp) Group(name string) int { return slices.Index(re.groups, name) 
 func (re *Regexp) Required() [][]Literal { return re.required }
 
 // Linear reports whether the time of every search is linear in the length of its
-// text. Where it is not (back-references, captures in a look-ahead), a search is
-// spent sooner.
+// text. Where it is not (back-references, captures in a look-ahead, atomic groups)
+// a search is spent on less hostile texts.
 func (re *Regexp) Linear() bool { return re.linear }
 
 // start finds out where a match can begin.

@@ -101,9 +101,7 @@ type maker struct {
 	*rand.Rand
 	groups int
 	names  []string
-	open   []int
 	closed []int
-	behind int
 }
 
 func (g *maker) of(s ...string) string { return s[g.IntN(len(s))] }

@@ -430,15 +430,27 @@ def scan(q):
 
 # Whole runs.
 
-def prompt(manager):
-    """Makes a manager forget what is too old right before it counts, which it does every few seconds else."""
-    add = manager.addFailure
+def prompt(jail):
+    """Makes a jail forget failures and end bans by the time of each failure.
+
+    Its threads do both by their clocks every few seconds, so that what they make of
+    a line depends on when they wake up.
+    """
+    manager, actions = jail.filter.failManager, jail.actions
+    add, put = manager.addFailure, jail.putFailTicket
 
     def forget_and_add(ticket, *args):
-        manager.cleanup(ticket.getTime())
+        known = manager._FailManager__failList.get(ticket.getID())
+        if known is not None and known is not ticket and known.getTime() <= ticket.getTime() - manager.getMaxTime():
+            manager.delFailure(ticket.getID())
         return add(ticket, *args)
 
-    manager.addFailure = forget_and_add
+    def unban_and_put(ticket):
+        actions.banManager.unBanList(ticket.getTime() + 0.001)
+        put(ticket)
+
+    manager.addFailure, jail.putFailTicket = forget_and_add, unban_and_put
+    jail.filter.performSvc = lambda: None
 
 
 class Clock:
@@ -477,8 +489,7 @@ def simulate(q):
         jail.isAlive = lambda: True
         jail.filter.inOperation = True
         jail.filter.commonError = lambda *a: None
-        prompt(jail.filter.failManager)
-        jail.filter.performSvc = lambda: None
+        prompt(jail)
         db.addJail(jail)
         jails.append((jail, os.path.basename(j.options["logpath"])))
     bans = []
@@ -488,7 +499,6 @@ def simulate(q):
         for jail, reads in jails:
             if reads != log:
                 continue
-            jail.actions._Actions__checkUnBan(1 << 30)
             jail.filter.processLineAndAdd(line)
             jail.actions._Actions__checkBan()
             manager = jail.actions.banManager
