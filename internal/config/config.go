@@ -24,6 +24,7 @@ type Config struct {
 	Budget   Budget
 	Forget   time.Duration // how long ended bans are remembered
 	Jails    []Jail        // nil where nobody said: they are to be found; empty for none
+	Broken   []Broken      // jails that are enabled and cannot run
 }
 
 // A Target is one place that holds bans. Exactly one kind is set.
@@ -96,6 +97,13 @@ type Jail struct {
 	LogTimezone *time.Location // of stamps without a zone; nil for the local zone
 	IPv6Prefix  int            // how much of an outside IPv6 address is banned, 64 unless said
 	Targets     []string       // names; empty for all
+}
+
+// Broken is a jail that somebody has enabled and that cannot run, while the others
+// do. People are told until it is mended.
+type Broken struct {
+	Jail string
+	Why  string // with the place, FILE:LINE
 }
 
 // Increment is a growing bantime.

@@ -46,8 +46,8 @@ type Jail struct {
 	Successes int64  `json:"successes"`
 	Ignored   int64  `json:"ignored"`
 	Undated   int64  `json:"undated"`
-	Counting  int    `json:"counting"` // subjects that have failed, but not too often
-	Banned    int    `json:"banned"`   // standing now
+	Counting  int    `json:"counting"`        // subjects that have failed, but not too often
+	Banned    int    `json:"banned"`          // standing now
 	Names     int64  `json:"names,omitempty"` // failures that named a host in place of an address, and do not count
 	Spent     int64  `json:"spent,omitempty"` // searches that gave up: what they would have found is missing
 	Skew      string `json:"skew,omitempty"`

@@ -33,7 +33,7 @@ func When(c *edgeban.Chunk, stamp, last time.Time) (own, t time.Time, ok bool) {
 // Clamp keeps a stamp from lying after the reading, and a live line's from lying
 // far off: its clock, or the zone that it is read in, is wrong.
 func Clamp(c *edgeban.Chunk, t time.Time) time.Time {
-	if t.After(c.Read) || c.Live && c.Read.Sub(t) > Near {
+	if t.After(c.Read) || c.Live && c.Read.Sub(t).Truncate(time.Second) > Near { // whole seconds, as fail2ban has it
 		return c.Read
 	}
 	return t

@@ -47,8 +47,8 @@ func (s *Scanner) Explain(line []byte, read time.Time) []Finding {
 			f.Lines, f.Ignored = s.settle(r)
 		}
 		if !f.Ignored && s.groups[slotSession] != nil {
-			own, _, _ := s.when(&edgeban.Chunk{Read: read, Live: true})
-			v, nofail := s.merge(own, f.Lines)
+			t, _ := s.when(&edgeban.Chunk{Read: read, Live: true})
+			v, nofail := s.merge(t, f.Lines)
 			copy(s.groups, v.vals)
 			f.Users, f.NoFail, f.Lines = slices.Clone(v.users), nofail, v.lines
 			if _, who := s.groups.who(); who == nobody && !nofail {

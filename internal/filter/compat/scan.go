@@ -96,7 +96,7 @@ func (s *Scanner) one(c *edgeban.Chunk, n, from, end int) (m edgeban.Match, ok b
 		if !s.search(&s.hit, r, &s.seen) {
 			continue
 		}
-		own, t, dated := s.when(c)
+		t, dated := s.when(c)
 		if !dated {
 			s.stats.Undated++
 			return m, false
@@ -106,7 +106,7 @@ func (s *Scanner) one(c *edgeban.Chunk, n, from, end int) (m edgeban.Match, ok b
 		if ignored {
 			return m, false
 		}
-		if m, ok = s.failure(own, t, lines); !ok {
+		if m, ok = s.failure(t, lines); !ok {
 			return m, false
 		}
 		m.ID = filter.ID(s.o.Jail, c.Stream, c.Base+int64(from))
@@ -210,23 +210,24 @@ func (s *Scanner) settle(r *rule) (lines int, ignored bool) {
 	return lines, s.ignored(&probe{text: matched})
 }
 
-// when returns the line's own time, and when it counts as having happened.
-func (s *Scanner) when(c *edgeban.Chunk) (own, t time.Time, ok bool) {
+// when returns when the line counts as having happened, which is also when its
+// session goes on: one program's odd clock must not end it.
+func (s *Scanner) when(c *edgeban.Chunk) (t time.Time, ok bool) {
+	stamp, at := s.stamp, *c
 	if s.free {
-		live := *c
-		live.Live = true
-		return clock.When(&live, time.Time{}, s.last)
+		stamp, at.Live = time.Time{}, true
 	}
-	return clock.When(c, s.stamp, s.last)
+	_, t, ok = clock.When(&at, stamp, s.last)
+	return t, ok
 }
 
 // failure makes a match of the line in s.groups and of its session. The address
 // is missing where only a name is known, which is then in s.groups.
-func (s *Scanner) failure(own, t time.Time, lines int) (m edgeban.Match, ok bool) {
+func (s *Scanner) failure(t time.Time, lines int) (m edgeban.Match, ok bool) {
 	var v *session
 	if s.groups[slotSession] != nil {
 		var nofail bool
-		if v, nofail = s.merge(own, lines); nofail {
+		if v, nofail = s.merge(t, lines); nofail {
 			return m, false
 		}
 		copy(s.groups, v.vals)

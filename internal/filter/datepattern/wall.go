@@ -172,11 +172,23 @@ func (w *wall) time(ref time.Time, zone *time.Location) (time.Time, bool) {
 		}
 		got = w.at(zone)
 	}
-	return got, true
+	return nearest(got, ref), true
 }
 
 func (w *wall) at(zone *time.Location) time.Time {
 	return time.Date(w.year, time.Month(w.month), w.day, w.hour, w.min, w.sec, 0, zone).Add(-w.east)
+}
+
+// nearest returns, of the two times that a wall clock shows t's hour when summer
+// ends, the one that is nearer to ref.
+func nearest(t, ref time.Time) time.Time {
+	for _, shift := range []time.Duration{-time.Hour, time.Hour} {
+		other := t.Add(shift)
+		if other.Hour() == t.Hour() && other.Sub(ref).Abs() < t.Sub(ref).Abs() {
+			return other
+		}
+	}
+	return t
 }
 
 // onCalendar reports whether there is such a day.
