@@ -91,6 +91,13 @@ func (d *Detector) Find(line []byte, ref time.Time) (Stamp, bool) {
 	return s, true
 }
 
+// A stamp that is one of many templates' is looked for in the first bytes of a line
+// only: a hostile line, long and without a stamp, would be searched for each.
+const (
+	few = 4    // templates
+	far = 4096 // bytes
+)
+
 // choose returns the match of the best template. It is the last search of d.m.
 func (d *Detector) choose(line []byte, year int) (hit, bool) {
 	best, skip := hit{i: -1, start: math.MaxInt}, -1
@@ -106,11 +113,15 @@ func (d *Detector) choose(line []byte, year int) (hit, bool) {
 			skip = d.last
 		}
 	}
+	hi := len(line)
+	if len(d.list) > few {
+		hi = min(hi, far)
+	}
 	for i := range d.list {
 		if i == skip {
 			continue
 		}
-		h, ok := d.match(i, line, 0, len(line), year)
+		h, ok := d.match(i, line, 0, hi, year)
 		if !ok {
 			continue
 		}

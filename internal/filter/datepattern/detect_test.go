@@ -2,7 +2,10 @@ package datepattern
 
 import (
 	"slices"
+	"strings"
 	"testing"
+	"time"
+	_ "time/tzdata"
 )
 
 // follow returns what one detector cuts out of the lines of a log.
@@ -66,6 +69,47 @@ func TestATemplateThatIsUsedMovesAhead(t *testing.T) {
 	}
 	if len(d.list) != 4 {
 		t.Errorf("got %d templates, want 4", len(d.list))
+	}
+}
+
+func TestALongLineWithoutAStampIsNotSearchedForEachTemplate(t *testing.T) {
+	const stamp = "2026-11-22 11:29:49"
+	for _, tt := range []struct {
+		patterns []string
+		before   int
+		want     bool
+	}{
+		{nil, far - 100, true},
+		{nil, far, false},
+		{[]string{"%Y-%m-%d %H:%M:%S"}, 60_000, true}, // one alone is looked for everywhere
+	} {
+		all, err := Compile(tt.patterns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := strings.Repeat("ab ", tt.before/3) + stamp + " x"
+		if s, ok := all.Detector(time.UTC).Find([]byte(line), time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)); ok != tt.want || ok && line[s.Start:s.End] != stamp {
+			t.Errorf("%q after %d bytes: got %v, want %v", tt.patterns, tt.before, ok, tt.want)
+		}
+	}
+}
+
+// When summer ends an hour comes twice; a log that is read as it is written tells
+// of the one that is now.
+func TestTheHourThatComesTwiceIsTheOneThatIsNow(t *testing.T) {
+	zurich, err := time.LoadLocation("Europe/Zurich")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := Compile([]string{"%Y-%m-%d %H:%M:%S"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, now := range []time.Time{time.Date(2026, 10, 25, 0, 5, 18, 0, time.UTC), time.Date(2026, 10, 25, 1, 5, 18, 0, time.UTC)} {
+		s, ok := all.Detector(zurich).Find([]byte("2026-10-25 02:05:18 x"), now)
+		if !ok || !s.Time.Equal(now) {
+			t.Errorf("read at %v: got %v", now, s.Time.UTC())
+		}
 	}
 }
 
