@@ -116,6 +116,7 @@ func (a tolerated) check(t *testing.T, found map[string]string) {
 }
 
 func TestEverySampleGetsTheVerdictOfFail2ban(t *testing.T) {
+	t.Parallel()
 	zone := zurich(t)
 	asWanted, asFound := map[string]string{}, map[string]string{}
 	runs, sets := 0, 0

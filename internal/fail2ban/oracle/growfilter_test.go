@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -35,6 +36,9 @@ func (g grower) filter(tr tree, path, name string) {
 	}
 }
 
+// deepest is how deep a chain of references goes: some are too deep.
+const deepest = 12
+
 func (g grower) definitions(f *file, name string, whole bool) {
 	plain := []string{"foo", "bar", "x1", "é"}
 	lower := []string{"beta", "gamma", "x_1", "my-opt", "p.q", "__pre"}
@@ -47,6 +51,10 @@ func (g grower) definitions(f *file, name string, whole bool) {
 			}
 		}
 		g.option(f, "_daemon", "d"+g.pick(plain))
+		g.option(f, "n0", "n")
+		for i := range deepest {
+			g.option(f, fmt.Sprintf("n%d", i+1), fmt.Sprintf("%%(n%d)s", i))
+		}
 		g.option(f, varNames[len(varNames)-1], g.pick([]string{`\s*`, `(?:%(_daemon)s)?`, `<_daemon>:`, ""}))
 	}
 	if whole {
@@ -55,7 +63,7 @@ func (g grower) definitions(f *file, name string, whole bool) {
 			g.option(f, "__pre", lt+g.pick([]string{"", "%(_daemon)s", "<_daemon>", "%(__name__)s", " "}))
 		}
 	}
-	if whole || g.chance(0.8) {
+	if !g.odd() {
 		g.section(f, "Definition")
 	}
 	for i, v := range varNames {
@@ -97,6 +105,9 @@ func (g grower) definitions(f *file, name string, whole bool) {
 	}
 	if whole && !g.odd() || g.chance(0.4) {
 		lines := []string{"^%(__pre)s" + g.text(s, 2) + " <HOST>$"}
+		if g.chance(0.1) {
+			lines = append(lines, fmt.Sprintf("^%%(n%d)s <HOST>$", deepest-g.IntN(6)))
+		}
 		for range g.IntN(3) {
 			if !whole && g.chance(0.3) {
 				lines = append(lines, "%(known/failregex)s")

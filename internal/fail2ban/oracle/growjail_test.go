@@ -206,7 +206,7 @@ func (g grower) params(names []string) string {
 			b.WriteString(sep)
 		}
 		name := g.pick(names)
-		value := g.pick([]string{"normal", "aggressive", "1", "a b", "%(alpha)s", "<alpha>", "%%", ""})
+		value := g.pick([]string{"normal", "aggressive", "1", "a b", "2", "v.w", "x-y", "no", "%(alpha)s", "<alpha>", "%%", ""})
 		switch g.IntN(4) {
 		case 0:
 			fmt.Fprintf(&b, "%s=%s", name, value)

@@ -4,13 +4,14 @@
 package oracle
 
 import (
-	"cmp"
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 )
@@ -27,19 +28,20 @@ type python struct {
 	out *bufio.Reader
 }
 
-// ask starts a process for the test. Where fail2ban is not installed the test is
-// skipped, unless EDGEBAN_ORACLE=1 says that it must be there.
+// known is the release whose answers the lists of differences are about.
+const known = "1.0.2"
+
+// oracle starts a process for the test. Where this fail2ban is not installed the
+// test is skipped, unless EDGEBAN_ORACLE=1 says that it must be there.
 func oracle(t *testing.T) *python {
 	t.Helper()
-	for _, need := range []string{installed, stock} {
-		if _, err := os.Stat(need); err != nil {
-			if os.Getenv("EDGEBAN_ORACLE") == "1" {
-				t.Fatalf("fail2ban is not installed: %v", err)
-			}
-			t.Skipf("fail2ban is not installed: %v", err)
+	if err := isInstalled(); err != nil {
+		if os.Getenv("EDGEBAN_ORACLE") == "1" {
+			t.Fatal(err)
 		}
+		t.Skip(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "python3", cmp.Or(os.Getenv("ORACLE"), "testdata/oracle.py"))
+	cmd := exec.CommandContext(t.Context(), "python3", "testdata/oracle.py")
 	cmd.Stderr = os.Stderr
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "PYTHONWARNINGS=ignore", "LC_ALL=C.UTF-8")
 	in, err := cmd.StdinPipe()
@@ -89,4 +91,18 @@ func (p *python) ask(t *testing.T, q map[string]any, a any) {
 	if err := json.Unmarshal(reply.OK, a); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func isInstalled() error {
+	if _, err := os.Stat(stock); err != nil {
+		return fmt.Errorf("fail2ban is not installed: %w", err)
+	}
+	text, err := os.ReadFile(filepath.Join(installed, "version.py"))
+	if err != nil {
+		return fmt.Errorf("fail2ban is not installed: %w", err)
+	}
+	if !bytes.Contains(text, []byte(`"`+known+`"`)) {
+		return fmt.Errorf("another fail2ban than %s is installed", known)
+	}
+	return nil
 }

@@ -55,30 +55,45 @@ func zurich(t *testing.T) *time.Location {
 	return z
 }
 
-// scenes are how many logs are played, without growing bantimes and with.
-const scenes = 400
+// The differences on purpose, by seed.
+var (
+	plainOnPurpose = map[uint64]string{
+		177: "a session ends five minutes later by the stamps of its lines, not by when they are read",
+	}
+	growingOnPurpose = map[uint64]string{
+		244: sameSecond,
+		399: sameSecond,
+	}
+)
 
-func TestGeneratedLogsBanAsFail2banDoes(t *testing.T) { playAll(t, false) }
+const sameSecond = "fail2ban forgets one of two bans of an address that begin in the same second, with overalljails"
 
-func TestGrowingBansAreThoseOfFail2ban(t *testing.T) { playAll(t, true) }
+func TestGeneratedLogsBanAsFail2banDoes(t *testing.T) { playAll(t, false, plainOnPurpose) }
 
-func playAll(t *testing.T, increment bool) {
+func TestGrowingBansAreThoseOfFail2ban(t *testing.T) { playAll(t, true, growingOnPurpose) }
+
+// playAll plays 50 logs, or as many as EDGEBAN_SCENES says.
+func playAll(t *testing.T, increment bool, onPurpose map[uint64]string) {
+	t.Parallel()
 	p := oracle(t)
-	equal, lines, bans := 0, 0, 0
-	for seed := range uint64(scenes) {
+	n, equal, lines, bans := setting(t, "EDGEBAN_SCENES", 50), 0, 0, 0
+	for seed := range n {
 		dir := t.TempDir()
 		sc := play(seed, increment, zurich(t))
 		sc.write(t, dir)
 		got, bantime := sc.ours(t, dir)
 		want := sc.theirs(t, p, dir)
 		lines, bans = lines+len(sc.lines), bans+len(want)
-		if why := firstDifference(sc, got, want, bantime); why != "" {
+		switch why := firstDifference(sc, got, want, bantime); {
+		case why == "" && onPurpose[seed] != "":
+			t.Errorf("seed %d does not differ any more (%s)", seed, onPurpose[seed])
+		case why == "":
+			equal++
+		case onPurpose[seed] == "":
 			t.Errorf("seed %d: %s\n%s", seed, why, sc.jailLocal)
-			continue
 		}
-		equal++
 	}
-	t.Logf("%d of %d logs lead to the same bans: %d lines, %d bans", equal, scenes, lines, bans)
+	t.Logf("%d of %d logs lead to the same bans: %d lines, %d bans", equal, n, lines, bans)
 }
 
 // firstDifference says where two runs part, and what led to it. The same lines
@@ -124,16 +139,22 @@ func (sc scene) led(line int, ip string) string {
 // write puts the configuration into dir: the stock files, and the scene's own.
 func (sc scene) write(t *testing.T, dir string) {
 	t.Helper()
-	for _, link := range []string{"filter.d", "action.d", "jail.conf", "paths-debian.conf", "paths-common.conf", "fail2ban.conf"} {
-		if err := os.Symlink(filepath.Join(stock, link), filepath.Join(dir, link)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	linkStock(t, dir)
 	tr := tree{"jail.local": strings.ReplaceAll(sc.jailLocal, "<dir>", dir)}
 	for _, f := range sc.files {
 		tr["log/"+f+".log"] = ""
 	}
 	tr.add(t, dir)
+}
+
+// linkStock puts the files that come with fail2ban into dir.
+func linkStock(t *testing.T, dir string) {
+	t.Helper()
+	for _, link := range []string{"filter.d", "action.d", "jail.conf", "paths-debian.conf", "paths-common.conf", "fail2ban.conf"} {
+		if err := os.Symlink(filepath.Join(stock, link), filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func (sc scene) theirs(t *testing.T, p *python, dir string) []banned {

@@ -21,6 +21,7 @@ type theirFinding struct {
 }
 
 func TestWholeSampleLogsCountAsInOperation(t *testing.T) {
+	t.Parallel()
 	zone, p := zurich(t), oracle(t)
 	differ := map[string]string{}
 	logs, lines, failures := 0, 0, 0

@@ -13,6 +13,7 @@ import (
 )
 
 func TestEveryShippedFilterIsReadAndCompilesInEveryMode(t *testing.T) {
+	t.Parallel()
 	var all []struct {
 		Base, Filter string
 		Options      map[string]string

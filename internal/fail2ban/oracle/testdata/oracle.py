@@ -11,7 +11,8 @@ import resource
 import signal
 import sys
 import time
-from configparser import InterpolationError, NoOptionError
+import traceback
+from configparser import InterpolationError, InterpolationSyntaxError, NoOptionError
 
 sys.path.insert(0, "/usr/lib/python3/dist-packages")
 
@@ -26,7 +27,6 @@ from fail2ban.server.filter import FileContainer, Filter
 from fail2ban.server.ipdns import DNSUtils, IPAddr
 from fail2ban.server.mytime import MyTime
 from fail2ban.server.server import Server
-from fail2ban.server.transmitter import Transmitter
 from fail2ban.tests import __file__ as tests
 
 logging.getLogger("fail2ban").setLevel(logging.CRITICAL + 1)
@@ -67,7 +67,7 @@ def plain(v):
 
 def collect(stream):
     """Folds the commands that the client would send for one jail."""
-    got = {"failregex": [], "ignoreregex": [], "journalmatch": [], "actions": [], "set": {}}
+    got = {"failregex": [], "ignoreregex": [], "journalmatch": [], "set": {}}
     for cmd in stream:
         if cmd[0] == "config-error":
             return {"error": cmd[1]}
@@ -83,17 +83,7 @@ def collect(stream):
             got["journalmatch"].append(rest)
         elif name == "addignoreip":
             got["ignoreip"] = rest
-        elif name == "addlogpath":
-            pass
-        elif name == "addaction":
-            action = {"name": rest[0], "params": {}}
-            if len(rest) > 2:
-                action["python"], action["params"] = rest[1], json.loads(rest[2])
-            got["actions"].append(action)
-        elif name == "action":
-            pairs = rest[1] if cmd[0] == "multi-set" else [rest[1:]]
-            got["actions"][-1]["params"] = dict(pairs)
-        else:
+        elif name not in ("addlogpath", "addaction", "action"):
             got["set"][name] = rest[0]
     return got
 
@@ -121,9 +111,9 @@ def seconds(got):
                 raise ValueError("%s: %r" % (k, e))
 
 
-def apply(name, stream, db=None, server=None):
+def apply(name, stream, db=None):
     """Builds a jail as the server does, without its files and actions."""
-    server = server or Server(daemon=False)
+    server = Server(daemon=False)
     if db is not None:
         server._Server__db = db
     transmitter = server._Server__transm
@@ -170,6 +160,7 @@ def read_all(q):
     except Exception as e:
         return {"error": repr(e)}
     for name in sections:
+        jail = None
         try:
             jail = JailReader(name, share_config=share, use_config=reader._cfg)
             ok = jail.getOptions()
@@ -186,7 +177,7 @@ def read_all(q):
         except Exception as e:
             if not enabled(reader._cfg, name):
                 continue  # only what is wrong with its filter or backend made it read
-            out[name] = {"error": repr(e), "aside": aside(e, reader._cfg, name)}
+            out[name] = {"error": repr(e), "aside": aside(e, reader._cfg, name, jail)}
     return {"jails": out}
 
 
@@ -199,18 +190,20 @@ def enabled(cfg, jail):
         return True
 
 
-def aside(e, cfg, jail):
-    """Says whether an error is of an option that nothing uses here, or of actions."""
+def aside(e, cfg, jail, reader):
+    """Says whether an error is of an option that nothing uses here, of actions, or of what [Init] would mend."""
     m = re.search(r"self referencing definitions.*?fail tag: ([^ ,]+),", str(e))
     if m:
         return m.group(1) not in FilterReader._configOpts or cfg.has_option(jail, m.group(1))
     if isinstance(e, InterpolationError) and e.section == jail:
+        if isinstance(e, InterpolationSyntaxError) and any("known/" in str(v) for d in (cfg._defaults, cfg._sections[jail]) for v in d.values()):
+            return True  # what the filter has said already is read once more
         return e.option in ("action", "maxmatches", "ignorecommand", "ignorecache")
-    if not isinstance(e, InterpolationError) or e.section != "Definition":
+    if not isinstance(e, InterpolationError) or e.section not in ("Definition", "KNOWN/Definition"):
         return False
     if e.option not in FilterReader._configOpts:
         return True
-    return cfg.has_option(jail, e.option)
+    return cfg.has_option(jail, e.option) or reader._JailReader__filter.has_section("Init")
 
 
 # One filter.
@@ -301,6 +294,16 @@ def shipped(q):
 
 # The samples.
 
+def directive(line):
+    """Returns the name and the value of a directive, or nothing."""
+    if line.startswith("#"):
+        text = line.lstrip("#")
+        word, colon, value = (text[1:] if text.startswith(" ") else text).partition(":")
+        if colon and value.strip() and word in ("failJSON", "filterOptions", "fileOptions", "addFILE"):
+            return word, json.loads(value)
+    return None, None
+
+
 class Samples:
     """Reads the sample log of a filter, and every log that it adds."""
 
@@ -325,15 +328,14 @@ class Samples:
         it = iter(log)
         for line in it:
             number += 1
-            m = re.match("^#+ ?(failJSON|(?:file|filter)Options|addFILE):(.+)$", line)
+            word, data = directive(line)
             want = {}
-            if m:
-                data = json.loads(m.group(2))
-                if m.group(1) == "fileOptions":
+            if word:
+                if word == "fileOptions":
                     common = data
-                elif m.group(1) == "addFILE":
+                elif word == "addFILE":
                     files.append(data)
-                elif m.group(1) == "filterOptions":
+                elif word == "filterOptions":
                     self.current, ignoring = [], False
                     for o in data if isinstance(data, list) else [data]:
                         o = {**common, **o}
@@ -341,7 +343,7 @@ class Samples:
                             ignoring = not condition(o["test.condition"], self.name, o)
                         if not ignoring:
                             self.current.append(self.option_set(o))
-                if m.group(1) != "failJSON":
+                if word != "failJSON":
                     continue
                 line, want = next(it), data
                 number += 1
@@ -523,10 +525,8 @@ def main():
         q = json.loads(text)
         try:
             a = {"ok": commands[q["do"]](q)}
-        except Exception as e:
-            if q.get("debug"):
-                raise
-            a = {"failed": repr(e)}
+        except Exception:
+            a = {"failed": traceback.format_exc()}
         text = json.dumps(a).replace("KNOWN/", "")  # a section by its name, where %(__name__)s is used
         answers.write(text + "\n")
         answers.flush()
