@@ -78,8 +78,10 @@ func (s *sessions) remove(v *session) {
 	v.older, v.newer = nil, nil
 }
 
-// fit takes in that v has grown, and forgets what has no room or is over.
-func (s *sessions) fit(v *session, t time.Time) {
+// fit takes in that v has grown, and forgets what has no room. What is over stays
+// until its key comes again: of two hosts in a log one may have an odd clock, and
+// must not end the sessions of the other.
+func (s *sessions) fit(v *session) {
 	size := overhead + 24*len(v.vals) + len(v.key)
 	for _, b := range v.vals {
 		size += cap(b)
@@ -89,7 +91,7 @@ func (s *sessions) fit(v *session, t time.Time) {
 	}
 	s.size += size - v.size
 	v.size = size
-	for s.oldest != v && (s.size > maxBytes || t.Sub(s.oldest.began).Abs() > lifetime) {
+	for s.oldest != v && s.size > maxBytes {
 		s.remove(s.oldest)
 	}
 }
@@ -134,7 +136,7 @@ func (s *Scanner) merge(t time.Time, lines int) (v *session, nofail bool) {
 		v.quiet += lines
 	}
 	if s.sessions.byKey[v.key] == v {
-		s.sessions.fit(v, t)
+		s.sessions.fit(v)
 	}
 	return v, nofail
 }

@@ -73,6 +73,21 @@ func TestSessionsLastFiveMinutesOfTheLog(t *testing.T) {
 	}
 }
 
+// Two hosts write one log, and the clock or the zone of one is an hour off.
+func TestAnOddClockEndsNoSessionOfAnotherHost(t *testing.T) {
+	for _, live := range []bool{true, false} {
+		s := scanner(t, talk)
+		at := now.Add(-10 * time.Second)
+		c := edgeban.Chunk{
+			Text:  []byte("s1 hello from 192.0.2.1\ns2 hello from 192.0.2.2\ns1 bad a\n"),
+			Times: []time.Time{at, at.Add(-time.Hour), at.Add(time.Second)}, Read: now, Live: live,
+		}
+		if got := addrs(slices.Collect(s.Scan(c))); got != "192.0.2.1" {
+			t.Errorf("live %v: got failures of %q, want one of 192.0.2.1", live, got)
+		}
+	}
+}
+
 func TestManySessionsAtOnce(t *testing.T) {
 	s := scanner(t, talk)
 	var lines []string

@@ -59,7 +59,11 @@ type Class struct {
 	// says whether all characters beyond ASCII are.
 	Tab  [256]bool
 	some bool // some characters beyond ASCII are in the class, some are not
-	Stop int  // the only byte that is not in the class; -1 if that is not so
+
+	latin [256]bool // of a character below 0x100, whether it is in the class
+	bad   bool      // a byte that is no UTF-8 is
+
+	Stop int // the only byte that is not in the class; -1 if that is not so
 }
 
 // Asked is a property that is asked for, or against.
@@ -77,6 +81,10 @@ func (c *Class) finish() *Class {
 	}
 	every := c.every()
 	c.some = !none && !every
+	c.bad = c.has(utf8.RuneError)
+	for r := range c.latin {
+		c.latin[r] = c.has(rune(r))
+	}
 	n := 0
 	c.Stop = -1
 	for b := range len(c.Tab) {
@@ -98,6 +106,18 @@ func (c *Class) finish() *Class {
 // every reports whether a property and its opposite are in the class.
 func (c *Class) every() bool {
 	return slices.ContainsFunc(c.props, func(a asked) bool { return !a.not && slices.Contains(c.props, asked{a.property, true}) })
+}
+
+// in is has, quick for what is common beyond ASCII: Latin-1, and the bytes of a
+// hostile text that are no UTF-8.
+func (c *Class) in(r rune) bool {
+	switch {
+	case r < rune(len(c.latin)):
+		return c.latin[r]
+	case r == utf8.RuneError:
+		return c.bad
+	}
+	return c.has(r)
 }
 
 // has reports whether r is in the class.
@@ -135,7 +155,7 @@ func (c *Class) Width(t []byte, i int) int {
 		return 0
 	}
 	r, w := utf8.DecodeRune(t[i:])
-	if c.some && !c.has(r) {
+	if c.some && !c.in(r) {
 		return 0
 	}
 	return w
@@ -158,7 +178,7 @@ func (c *Class) Span(t []byte, i, limit int) int {
 			return i
 		}
 		r, w := utf8.DecodeRune(t[i:])
-		if !c.has(r) {
+		if !c.in(r) {
 			return i
 		}
 		i += w
