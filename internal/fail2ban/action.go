@@ -9,6 +9,7 @@ import (
 
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/fail2ban/ini"
+	"github.com/edgeban/edgeban/internal/fail2ban/value"
 )
 
 // An action is one that a jail names, with what its file says.
@@ -25,7 +26,7 @@ type action struct {
 func (j *jail) readActions() error {
 	t, ok, err := j.get("action")
 	if err != nil {
-		n := note(Warning, j.at, err)
+		n := note(Problem, j.at, err)
 		n.Text = "action: " + n.Text + "; until then the bans go to every target"
 		j.notes = append(j.notes, n)
 		return nil
@@ -76,7 +77,9 @@ func (j *jail) readAction(it ini.Item) error {
 	doc, err := j.document("action.d/" + it.Name)
 	if err != nil {
 		n := note(Warning, it.Place, err)
-		n.Text = "action " + it.Name + ": " + n.Text
+		if n.Text = "action " + it.Name + ": " + n.Text; slices.Contains(native, it.Name) {
+			n.Level = Problem
+		}
 		j.notes = append(j.notes, n)
 	}
 	file := doc
@@ -104,10 +107,28 @@ func (j *jail) readAction(it ini.Item) error {
 	}
 	j.addAction(it, values)
 	if !j.translate(a) && doc == nil && err == nil {
-		j.note(Warning, it.Place, "action %s: there is no action.d/%[1]s.conf; it is left out, and the bans go to the targets", it.Name)
+		j.missing(it)
 	}
 	return nil
 }
+
+// missing says that an action has no file, and is none that needs none.
+func (j *jail) missing(it ini.Item) {
+	way := "write one that is there, or one of " + strings.Join(native, ", ")
+	near := value.Near(it.Name, native)
+	if near != "" {
+		way = "did you mean " + near + "?"
+	}
+	err := wrong(it.Place, "action %s: there is no action.d/%[1]s.conf; %s", it.Name, way)
+	if near == "ntfy" {
+		j.notes = append(j.notes, note(Problem, it.Place, err))
+	} else {
+		j.unused = append(j.unused, err)
+	}
+}
+
+// native are the actions that edgeban does itself.
+var native = []string{"opnsense", "opnsense-alias", "ntfy"}
 
 // addAction remembers an action and what it is given.
 func (j *jail) addAction(it ini.Item, given map[string]ini.Text) {
@@ -144,7 +165,11 @@ var ignorable = []string{
 func (j *jail) unknown(a *action, known ...string) {
 	for _, k := range a.used {
 		if !slices.Contains(known, k) && !slices.Contains(ignorable, k) {
-			j.note(Warning, a.at, "action %s: knows no option %s; take it out, or write one of %s", a.name, show(k), strings.Join(known, ", "))
+			if near := value.Near(k, known); near != "" {
+				j.note(Problem, a.at, "action %s: knows no option %s; did you mean %s?", a.name, value.Quote(k), near)
+				continue
+			}
+			j.note(Warning, a.at, "action %s: knows no option %s; take it out, or write one of %s", a.name, value.Quote(k), strings.Join(known, ", "))
 		}
 	}
 }
@@ -197,8 +222,13 @@ func (j *jail) translate(a *action) bool {
 			}
 		}
 	}
-	if a.definition != nil && len(a.doc.Files()) > 0 {
-		j.note(Warning, a.at, "action %s: runs commands, and edgeban runs none; the bans go to the targets", a.name)
+	if a.definition == nil || len(a.doc.Files()) == 0 {
+		return false
 	}
-	return false
+	if strings.Contains(strings.ToLower(a.name), "opnsense") {
+		j.unused = append(j.unused, wrong(a.at, "action %s: runs commands, and edgeban runs none; write opnsense[firewall=..., key=..., secret=..., alias=...] in its place", a.name))
+	} else {
+		j.note(Warning, a.at, "action %s: runs commands, and edgeban runs none, so that it is not told of the bans", a.name)
+	}
+	return true
 }

@@ -8,9 +8,11 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -120,26 +122,11 @@ func TestTheOtherNamingFamilyWorksToo(t *testing.T) {
 	has(t, r, Warning, "pin=")
 }
 
-func TestFirewalls(t *testing.T) {
-	for text, want := range map[string]string{
-		"192.168.1.1": "https://192.168.1.1", "FW.example": "https://fw.example", "fw:8443": "https://fw:8443", "2001:db8::1": "https://[2001:db8::1]",
-		"[2001:db8::1]": "https://[2001:db8::1]", "https://fw/": "https://fw", "http://127.0.0.1:8080": "http://127.0.0.1:8080",
-	} {
-		if got, err := firewall(text); got != want || err != nil {
-			t.Errorf("%q: got %q, %v, want %q", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"http://192.168.1.1", "root:hunter2@fw", "https://root:hunter2@fw", "fw/api?hunter2", "fw:0", "a b", "ftp://fw", ":443", "https://"} {
-		if got, err := firewall(text); err == nil || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%q: got %q, %v, want an error without the password", text, got, err)
-		}
-	}
-}
-
 func TestAnActionThatIsIncompleteLeavesTheJailAlone(t *testing.T) {
+	quiet := []string{"sendmail-whois", "smtp.py[password=hunter2]", "other.py", "cloudflare[cftoken=hunter2]", "abuseipdb[abuseipdb_apikey=hunter2]", "web", ""} // of no firewall
 	for action, want := range map[string]string{
 		"opnsense": "action opnsense: has no firewall and no key and no secret and no alias",
-		`opnsense[firewall=fw,key=hunter2,secret="",alias=a]`:                          "has no secret, and no firewall is told",
+		`opnsense[firewall=fw,key=hunter2,secret="",alias=a]`:                          "has no secret; write it in the action's brackets",
 		`opnsense[firewall="fw",key=hunter2,secret="hunter2",alias="hunter2-x y"]`:     "because of alias: ",
 		`opnsense[firewall="a hunter2",key=hunter2,secret=hunter2,alias=a]`:            "because of firewall: ",
 		`opnsense[firewall="fw",key=hunter2,secret=hunter2,alias=a,pin=hunter2]`:       "because of pin: ",
@@ -161,7 +148,11 @@ func TestAnActionThatIsIncompleteLeavesTheJailAlone(t *testing.T) {
 	} {
 		r := all(t, map[string]string{"jail.local": "[sshd]\nenabled = true\naction = " + action + "\n", "action.d/web.conf": "[Definition]\nactionban = x\n"})
 		only(t, r)
-		n := has(t, r, Warning, want)
+		level := Problem
+		if slices.Contains(quiet, action) {
+			level = Warning
+		}
+		n := has(t, r, level, want)
 		if n.File == "" || n.Jail != "sshd" {
 			t.Errorf("%s: got a note without a place: %v", action, n)
 		}
@@ -224,6 +215,36 @@ func TestOneAliasHasOneKey(t *testing.T) {
 		t.Error("got the second key, want the first")
 	}
 	has(t, r, Warning, "/f2b/jail.local:7: jail web: names an alias that another jail names too")
+}
+
+func TestTrustingWhoeverAnswersOverridesNobodysPin(t *testing.T) {
+	pin := "sha256:" + strings.Repeat("ab", 32)
+	for _, order := range [][2]string{{`allow_insecure=true`, `pin="` + pin + `"`}, {`pin="` + pin + `"`, `allow_insecure=true`}} {
+		text := "[DEFAULT]\nenabled = true\n"
+		for i, more := range order {
+			text += fmt.Sprintf("[%s]\nbanaction = opnsense[firewall=192.168.123.1,key=k,secret=s,alias=a,%s]\n", []string{"sshd", "web"}[i], more)
+		}
+		if o := firewallOf(t, local(t, text)); o.Insecure || o.Pin != pin {
+			t.Errorf("%q: got insecure %v and pin %q, want the pin", order, o.Insecure, o.Pin)
+		}
+	}
+}
+
+func TestACertificateFileThatIsNoneHangsNobody(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{fifo, "/dev/zero", "/proc/kmsg", filepath.Join(dir, "none")} {
+		dir := onDisk(t, map[string]string{"jail.local": "[sshd]\nenabled = true\nlogpath = /tmp/x.log\nfilter =\nfailregex = ^x <HOST>\naction = opnsense[firewall=fw,key=k,secret=s,alias=a,ca_file=" + name + "]\n"})
+		r, err := Read(dir, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		only(t, r)
+		has(t, r, Problem, "ca_file")
+	}
 }
 
 func TestABrokenJailConfiguresNothing(t *testing.T) {

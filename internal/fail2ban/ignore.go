@@ -1,13 +1,10 @@
 package fail2ban
 
 import (
-	"fmt"
-	"net/netip"
-	"path"
 	"strings"
 
-	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/fail2ban/ini"
+	"github.com/edgeban/edgeban/internal/fail2ban/value"
 )
 
 // readIgnore reads what else spares somebody.
@@ -20,12 +17,14 @@ func (j *jail) readIgnore() error {
 		j.note(Warning, t.Place(), "ignoreself = false: edgeban never bans the addresses of its own machine; nothing changes that")
 	}
 	if t, ok, err = j.get("ignorecommand"); err == nil && ok && t.String() != "" {
-		err = wrong(t.Place(), "ignorecommand: edgeban runs no command, and will not ban whom the command would spare; write ignorecommand = with nothing behind it into the jail, and the addresses into ignoreip")
+		err = wrong(t.Place(), "ignorecommand: edgeban runs no command, and will not ban whom the command would spare; "+
+			`to run the jail without it, write two lines below [%s] in jail.local: "ignorecommand =" with nothing behind it, and "ignoreip = " with the addresses that it spares`, j.name)
 	}
 	return err
 }
 
-// readIgnoreIP reads the addresses that are not banned.
+// readIgnoreIP reads the addresses that are not banned. One that cannot be read
+// leaves somebody without the protection that he counts on.
 func (j *jail) readIgnoreIP() error {
 	t, _, err := j.get("ignoreip")
 	if err != nil {
@@ -37,63 +36,16 @@ func (j *jail) readIgnoreIP() error {
 				continue
 			}
 			j.resolved.IgnoreIP = append(j.resolved.IgnoreIP, word)
-			host, err := ignored(word)
+			host, err := value.Host(word)
 			switch {
 			case strings.HasSuffix(word, "/0") || strings.HasSuffix(host, "/0"):
-				return wrong(line.At(0), "ignoreip: %s is every address, and the jail would ban nobody; write a narrower network", show(word))
+				return wrong(line.At(0), "ignoreip: %s is every address, and the jail would ban nobody; write a narrower network", value.Quote(word))
 			case err != nil:
-				j.note(Warning, line.At(0), "ignoreip: %v", err)
+				j.note(Problem, line.At(0), "ignoreip: %v; until then it spares nobody", err)
 			default:
 				j.out.IgnoreIP = append(j.out.IgnoreIP, host)
 			}
 		}
 	}
 	return nil
-}
-
-// ignored returns an address, a network, a name or file:PATH as config has them.
-func ignored(s string) (string, error) {
-	if p, ok := strings.CutPrefix(s, "file:"); ok {
-		if !path.IsAbs(p) {
-			return "", fmt.Errorf("%s is not read; write file: and an absolute path", show(s))
-		}
-		return "file:" + path.Clean(p), nil
-	}
-	if addr, mask, ok := strings.Cut(s, "/"); ok {
-		if m, err := netip.ParseAddr(mask); err == nil {
-			p, err := masked(addr, m)
-			return p.String(), err
-		}
-	}
-	return config.Host(s)
-}
-
-// masked returns the network of an address and a mask such as 255.255.255.0.
-func masked(addr string, mask netip.Addr) (netip.Prefix, error) {
-	a, err := netip.ParseAddr(addr)
-	if err != nil {
-		return netip.Prefix{}, err
-	}
-	bits := 0
-	for _, b := range mask.AsSlice() {
-		for ; b&0x80 != 0; b <<= 1 {
-			bits++
-		}
-	}
-	if p, err := a.Prefix(bits); err == nil && mask.BitLen() == a.BitLen() && netip.PrefixFrom(allOnes(mask), bits).Masked().Addr() == mask {
-		return p, nil
-	}
-	return netip.Prefix{}, fmt.Errorf("%s is no mask", mask)
-}
-
-// allOnes returns the last address of a's family.
-func allOnes(a netip.Addr) netip.Addr {
-	if a.Is4() {
-		return netip.AddrFrom4([4]byte{255, 255, 255, 255})
-	}
-	var all [16]byte
-	for i := range all {
-		all[i] = 255
-	}
-	return netip.AddrFrom16(all)
 }

@@ -1,11 +1,13 @@
 package fail2ban
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/fail2ban/ini"
+	"github.com/edgeban/edgeban/internal/fail2ban/value"
 )
 
 // readIncrement reads whether and how the bantime grows. What is wrong with it
@@ -16,12 +18,9 @@ func (j *jail) readIncrement() error {
 		return err
 	}
 	inc := config.Increment{Enabled: on, Factor: 1}
-	for _, step := range []func(*config.Increment) error{j.readGrowth, j.readCeiling} {
-		if err := step(&inc); err != nil && on {
-			return err
-		}
-	}
-	if inc.OverallJails, err = j.truth("bantime.overalljails"); err != nil && on {
+	var overall error
+	inc.OverallJails, overall = j.truth("bantime.overalljails")
+	if err := errors.Join(j.readFactor(&inc), j.readGrowth(&inc), j.readCeiling(&inc), overall); err != nil && on {
 		return err
 	}
 	if on {
@@ -40,24 +39,27 @@ func (j *jail) some(option string) (ini.Text, bool, error) {
 	return t, ok && t.String() != "", err
 }
 
-func (j *jail) readGrowth(inc *config.Increment) error {
+func (j *jail) readFactor(inc *config.Increment) error {
 	t, ok, err := j.some("bantime.factor")
-	if err != nil {
+	if err != nil || !ok {
 		return err
 	}
-	if ok {
-		if inc.Factor, err = parseNumber(t.String()); err != nil || inc.Factor <= 0 {
-			return wrong(t.Place(), "bantime.factor: %s is not a number above 0; write one such as 2", show(t.String()))
-		}
+	if inc.Factor, err = value.Number(t.String()); err != nil || inc.Factor <= 0 {
+		return unlike("bantime.factor", t, value.Quote(t.String())+" is not a number above 0; write one such as 2")
 	}
-	if t, ok, err = j.some("bantime.multipliers"); err != nil {
+	return nil
+}
+
+func (j *jail) readGrowth(inc *config.Increment) error {
+	t, ok, err := j.some("bantime.multipliers")
+	if err != nil {
 		return err
 	}
 	if ok {
 		for word := range strings.FieldsSeq(t.String()) {
 			n, err := strconv.Atoi(word)
 			if err != nil || n < 1 {
-				return wrong(t.Place(), "bantime.multipliers: %s is not a whole number above 0; write such as 1 2 4 8", show(word))
+				return wrong(t.Place(), "bantime.multipliers: %s is not a whole number above 0; write such as 1 2 4 8", value.Quote(word))
 			}
 			inc.Multipliers = append(inc.Multipliers, n)
 		}
@@ -75,15 +77,14 @@ func (j *jail) readGrowth(inc *config.Increment) error {
 func (j *jail) readCeiling(inc *config.Increment) error {
 	limit, at, err := j.time("bantime.maxtime", 0)
 	switch {
-	case err != nil:
-		return err
-	case limit < 0:
-		return wrong(at, "bantime.maxtime: is less than nothing; take it out for no bound")
+	case err == nil && limit < 0:
+		err = wrong(at, "bantime.maxtime: is less than nothing; take it out for no bound")
 	case limit > 0:
 		inc.MaxTime = min(max(limit, j.out.BanTime), config.LongestTime)
 	}
-	if inc.RandomTime, at, err = j.time("bantime.rndtime", 0); err == nil && inc.RandomTime < 0 {
-		err = wrong(at, "bantime.rndtime: is less than nothing; take it out")
+	random, at, e := j.time("bantime.rndtime", 0)
+	if inc.RandomTime = random; e == nil && random < 0 {
+		e = wrong(at, "bantime.rndtime: is less than nothing; take it out")
 	}
-	return err
+	return errors.Join(err, e)
 }

@@ -2,6 +2,7 @@ package fail2ban
 
 import (
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/fail2ban/ini"
+	"github.com/edgeban/edgeban/internal/fail2ban/value"
 	"github.com/edgeban/edgeban/internal/filter/compat"
 )
 
@@ -22,6 +24,8 @@ type jail struct {
 	out      config.Jail
 	resolved Resolved
 	notes    []Note
+	unread   []unread // lines of logpath
+	unused   []error  // what is wrong with actions that name a firewall
 	targets  []target
 	ntfys    []ntfy
 }
@@ -63,11 +67,30 @@ func (j *jail) time(option string, usual time.Duration) (time.Duration, ini.Plac
 	if err != nil || !ok {
 		return usual, j.at, err
 	}
-	d, err := parseTime(t.String())
+	d, err := value.Time(t.String())
 	if err != nil {
-		return 0, t.Place(), wrong(t.Place(), "%s: %v", option, err)
+		return 0, t.Place(), unlike(option, t, err.Error())
 	}
 	return d, t.Place(), nil
+}
+
+// unlike says what is wrong with a value, or why it is: most often because the
+// option below it is indented.
+func unlike(option string, t ini.Text, what string) error {
+	if at, ok := continued(t); ok {
+		return wrong(at, "%s: line %d is indented, and so continues the value of line %d; write it at the begin of its line", option, at.Line, t.Place().Line)
+	}
+	return wrong(t.Place(), "%s: %s", option, what)
+}
+
+// continued returns where a value goes on with what looks like another option.
+func continued(t ini.Text) (ini.Place, bool) {
+	for _, line := range t.Trim().Lines()[1:] {
+		if strings.ContainsAny(line.String(), "=:") {
+			return line.At(0), true
+		}
+	}
+	return ini.Place{}, false
 }
 
 // The names of jails that are taken.
@@ -86,39 +109,38 @@ func (j *jail) read() error {
 	if !said {
 		j.resolved.Backend = "auto"
 	}
-	if err := j.readFilter(); err != nil {
-		return err
-	}
+	noFilter := j.readFilter()
 	j.out = config.Jail{Name: j.name, Count: config.Rate, IPv6Prefix: 128}
 	j.remember()
+	err = errors.Join(noFilter, j.checkName(), j.readPace(), j.readIncrement(), j.readIgnoreIP(), j.readIgnore(), j.readLog())
 	var at places
-	for _, step := range []func() error{ // all of them, so that Resolved is whole
-		j.readPace, j.readIncrement, j.readIgnoreIP, j.readIgnore, j.readLog,
-		func() (err error) { at, err = j.readRules(); return err },
-		j.readActions,
-	} {
-		if e := step(); err == nil {
-			err = e
-		}
+	if noFilter == nil { // else nobody knows what the jail would look for
+		var e error
+		at, e = j.readRules()
+		err = errors.Join(err, e)
 	}
-	if err != nil {
+	err = errors.Join(err, j.readActions())
+	if path.Base(j.resolved.Filter) == config.Recidive && noFilter == nil {
+		j.out.Filter, j.out.LogPath, j.out.Rules = config.Recidive, nil, nil
+		j.note(Info, j.at, "reads edgeban's own bans in place of fail2ban's log; nothing to do")
 		return err
 	}
+	err = errors.Join(err, j.checkLog(backend))
+	if j.out.Rules != nil {
+		err = errors.Join(err, j.checkRules(at))
+	}
+	return err
+}
+
+// checkName leaves out a jail whose name cannot be one here.
+func (j *jail) checkName() error {
 	if _, err := config.JailName(j.name); err != nil {
 		return wrong(j.at, "rename the section: %v", err)
 	}
 	if j.name == manual || j.name == adopted {
 		return wrong(j.at, "the name %s stands for bans that no log led to; rename the section, and set filter = to the filter that it has now", j.name)
 	}
-	if path.Base(j.resolved.Filter) == config.Recidive {
-		j.out.Filter, j.out.LogPath, j.out.Rules = config.Recidive, nil, nil
-		j.note(Info, j.at, "reads edgeban's own bans in place of fail2ban's log; nothing to do")
-		return nil
-	}
-	if err := j.checkLog(backend); err != nil {
-		return err
-	}
-	return j.checkRules(at)
+	return nil
 }
 
 // readFilter reads the filter that the jail names.
@@ -191,34 +213,30 @@ func (j *jail) earlyOption(name string) (ini.Text, bool, error) {
 // says nothing, the numbers are those of fail2ban's server.
 func (j *jail) readPace() error {
 	j.out.MaxRetry = 3
-	if t, ok, err := j.get("maxretry"); err != nil {
-		return err
-	} else if ok {
+	t, ok, wrongRetry := j.get("maxretry")
+	if wrongRetry == nil && ok {
 		n, err := strconv.Atoi(strings.TrimSpace(t.String()))
 		if err != nil {
-			return wrong(t.Place(), "maxretry: %s is not a number; write one such as 5", show(t.String()))
+			wrongRetry = unlike("maxretry", t, value.Quote(t.String())+" is not a number; write one such as 5")
+		} else {
+			j.resolved.Options["maxretry"] = strconv.Itoa(n)
 		}
-		j.resolved.Options["maxretry"] = strconv.Itoa(n)
 		j.out.MaxRetry = max(n, 1)
 	}
-	find, at, err := j.time("findtime", 10*time.Minute)
-	if err == nil && find < time.Second {
-		err = wrong(at, "findtime: is no time at all; write one such as 10m")
+	find, at, wrongFind := j.time("findtime", 10*time.Minute)
+	if wrongFind == nil && find < time.Second {
+		wrongFind = wrong(at, "findtime: is no time at all; write one such as 10m")
 	}
-	if err != nil {
-		return err
-	}
-	ban, at, err := j.time("bantime", 10*time.Minute)
+	ban, at, wrongBan := j.time("bantime", 10*time.Minute)
 	switch {
-	case err != nil:
-		return err
+	case wrongBan != nil:
 	case ban == 0:
-		return wrong(at, "bantime: 0 bans nobody; write one such as 10m, or -1 for ever")
+		wrongBan = wrong(at, "bantime: 0 bans nobody; write one such as 10m, or -1 for ever")
 	case ban < 0, ban > config.LongestTime:
 		ban = config.Forever
 	}
 	j.out.FindTime, j.out.BanTime = min(find, config.LongestTime), ban
-	return nil
+	return errors.Join(wrongRetry, wrongFind, wrongBan)
 }
 
 // readRules reads the patterns, and where they stand.
@@ -233,7 +251,7 @@ func (j *jail) readRules() (places, error) {
 			continue
 		}
 		if _, err := strconv.Atoi(strings.TrimSpace(t.String())); opt == "maxlines" && err != nil {
-			j.note(Warning, t.Place(), "maxlines: %s is not a number, and 1 is taken; write one such as 1", show(t.String()))
+			j.note(Warning, t.Place(), "maxlines: %s is not a number, and 1 is taken; write one such as 1", value.Quote(t.String()))
 		}
 		said[opt] = t
 	}
@@ -248,23 +266,49 @@ func (j *jail) readRules() (places, error) {
 			return at, wrong(t.Place(), "logencoding: %v", err)
 		}
 	}
-	if t, ok := said["usedns"]; ok && (rules.UseDNS == config.Warn || rules.UseDNS == config.Raw) {
-		j.note(Info, t.Place(), "usedns = %s: a host's name in a log bans nobody here; write usedns = yes to ban the addresses that it has", rules.UseDNS)
+	if t, ok := said["usedns"]; ok && j.own(t.Place()) {
+		switch rules.UseDNS {
+		case config.Yes:
+			j.note(Info, t.Place(), "usedns = yes: an attacker chooses what his name resolves to, and so who is banned; write usedns = no unless the log has nothing but names")
+		case config.Warn, config.Raw:
+			j.note(Info, t.Place(), "usedns = %s: a host's name in a log bans nobody here; usedns = yes would ban the addresses that it has", rules.UseDNS)
+		}
 	}
 	j.resolved.Rules, j.out.Rules = rules, &rules
 	return at, nil
 }
 
-// checkRules leaves out a jail whose patterns cannot be matched.
+// checkRules leaves out a jail whose patterns cannot be matched. A pattern that
+// cannot because of a tag in it that stands for nothing is told by what the tag
+// was made of.
 func (j *jail) checkRules(at places) error {
 	if len(j.out.Rules.FailRegex) == 0 {
 		return errors.New("has no failregex; write one, or a filter that has one")
 	}
+	idle := j.idleTags(at)
+	var all []error
 	_, err := compat.Compile(*j.out.Rules)
-	if e := (*compat.Error)(nil); errors.As(err, &e) {
-		return wrong(at.of(e.Key, e.Index), "%v", e)
+	for _, err := range each(err) {
+		if e := (*compat.Error)(nil); errors.As(err, &e) {
+			if idle.explain(e.Key, e.Index) {
+				continue
+			}
+			text := fmt.Sprintf("%s[%d]", e.Key, e.Index+1)
+			if e.Offset > 0 {
+				text += fmt.Sprintf(", byte %d", e.Offset+1)
+			}
+			err = wrong(at.of(e.Key, e.Index), "%s: %s", text, e.Msg)
+		}
+		all = append(all, err)
 	}
-	return err
+	for _, t := range idle {
+		if t.fatal {
+			all = append(all, t.err)
+		} else {
+			j.notes = append(j.notes, note(t.level, j.at, t.err))
+		}
+	}
+	return errors.Join(all...)
 }
 
 // of returns where a line of an option stands.

@@ -18,7 +18,8 @@ type Level uint8
 const (
 	Info    Level = iota // nothing to do
 	Warning              // something is not honoured, and what to do instead
-	Broken               // the jail is left out
+	Problem              // something that was asked for does not work, which is no reason to leave the jail out
+	Broken               // why the jail is left out; one may have many
 )
 
 // String returns the word for l.
@@ -28,6 +29,8 @@ func (l Level) String() string {
 		return "info"
 	case Warning:
 		return "warning"
+	case Problem:
+		return "problem"
 	case Broken:
 		return "broken"
 	}
@@ -66,6 +69,22 @@ func (f *fault) Error() string { return f.text }
 
 func wrong(at ini.Place, format string, args ...any) error {
 	return &fault{at, fmt.Sprintf(format, args...)}
+}
+
+// each returns the errors that err joins, none for nil.
+func each(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, each(e)...)
+	}
+	return all
 }
 
 // note returns err as a note, at a place that fits if err has none.
@@ -124,13 +143,4 @@ func sorted(notes []Note) []Note {
 		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line)
 	})
 	return all
-}
-
-// show quotes a word of the configuration, cut where it is too long to read.
-func show(s string) string {
-	const most = 80
-	if len(s) > most {
-		s = s[:most] + "..."
-	}
-	return fmt.Sprintf("%q", s)
 }

@@ -2,13 +2,11 @@ package fail2ban
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/fail2ban/value"
 )
 
 // A ntfy is a topic that a jail tells.
@@ -28,7 +26,7 @@ func (j *jail) ntfy(a *action) {
 	for i, k := range names {
 		t, err := a.get(k)
 		if err != nil {
-			j.notes = append(j.notes, note(Warning, a.at, err))
+			j.notes = append(j.notes, note(Problem, a.at, err))
 			return
 		}
 		if t.String() != "" {
@@ -40,34 +38,20 @@ func (j *jail) ntfy(a *action) {
 	if n.URL, err = config.ServerURL(values[0]); err != nil {
 		err = errors.New("ntfyurl: it is not the URL of a server; write such as https://ntfy.example.com, with nothing after the host")
 	}
-	if _, e := config.Topic(n.Topic); err == nil && e != nil {
-		err = fmt.Errorf("ntfytopic: %w", e)
+	if _, e := config.Topic(n.Topic); err == nil && e != nil { // not shown: it may be the token, in the wrong place
+		err = errors.New("ntfytopic: it cannot be a topic; ntfy takes up to 64 letters, digits, _ and -, and not the name of a page of its own")
 	}
 	if err == nil {
-		n.Priority, err = priority(values[3])
+		n.Priority, err = value.Priority(values[3])
 	}
 	if err != nil {
-		j.note(Warning, a.at, "action ntfy: nobody is told, because of %v", err)
+		j.note(Problem, a.at, "action ntfy: nobody is told, because of %v", err)
 		return
 	}
-	j.ntfys = append(j.ntfys, n)
-}
-
-// priority reads an ntfy priority, by its number or its name. None is the
-// server's default.
-func priority(s string) (int, error) {
-	names := []string{"min", "low", "default", "high", "max", "urgent"}
-	n, err := strconv.Atoi(s)
-	i := slices.Index(names, s)
-	switch {
-	case s == "":
-		return 0, nil
-	case err == nil && n >= 1 && n <= 5:
-		return n, nil
-	case i >= 0:
-		return min(i+1, 5), nil
+	if n.Topic == "alerts" && n.URL == "https://ntfy.sh" {
+		j.note(Warning, a.at, "action ntfy: has no topic of its own, and whoever likes reads the topic alerts of https://ntfy.sh; write ntfytopic= with a name that nobody guesses")
 	}
-	return 0, fmt.Errorf("ntfypriority: it is not a priority; write 1 to 5, or %s", strings.Join(names, ", "))
+	j.ntfys = append(j.ntfys, n)
 }
 
 // addNotifier names the jail's topic, which others may have named before.

@@ -4,9 +4,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/netip"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/fail2ban/ini"
+	"github.com/edgeban/edgeban/internal/fail2ban/value"
 )
 
 // A target is a firewall that a jail names.
@@ -35,7 +35,7 @@ func (j *jail) opnsense(a *action) {
 	for i, k := range names {
 		t, err := a.get(k)
 		if err != nil {
-			j.notes = append(j.notes, note(Warning, a.at, err))
+			j.unused = append(j.unused, err)
 			return
 		}
 		if values[i] = t.String(); values[i] == "" {
@@ -43,23 +43,23 @@ func (j *jail) opnsense(a *action) {
 		}
 	}
 	if len(missing) > 0 {
-		j.note(Warning, a.at, "action %s: has no %s, and no firewall is told; write it in the action's brackets, or below [Init] in action.d/%[1]s.local", a.name, strings.Join(missing, " and no "))
+		j.unused = append(j.unused, wrong(a.at, "action %s: has no %s; write it in the action's brackets, or below [Init] in action.d/%[1]s.local", a.name, strings.Join(missing, " and no ")))
 		return
 	}
 	o := config.OPNsense{Key: config.NewSecret(values[1]), Secret: config.NewSecret(values[2]), Alias: values[3], Timeout: 30 * time.Second}
 	var err error
-	wrong := names[0]
-	if o.URL, err = firewall(values[0]); err == nil {
-		wrong = names[3]
+	option := names[0]
+	if o.URL, err = value.Firewall(values[0]); err == nil {
+		option = names[3]
 		if _, e := config.AliasName(o.Alias); e != nil { // whose text may be a secret in the wrong place
 			err = errors.New("it cannot be the name of an alias; OPNsense takes up to 31 letters, digits and _, beginning with a letter or one _")
 		}
 	}
 	if err == nil {
-		wrong, err = j.trust(a, &o)
+		option, err = j.trust(a, &o)
 	}
 	if err != nil {
-		j.note(Warning, a.at, "action %s: no firewall is told, because of %s: %v", a.name, wrong, err)
+		j.unused = append(j.unused, wrong(a.at, "action %s: cannot be used, because of %s: %v", a.name, option, err))
 		return
 	}
 	j.targets = append(j.targets, target{o, a.at})
@@ -92,9 +92,13 @@ func (j *jail) trust(a *action, o *config.OPNsense) (string, error) {
 	switch _, given := a.params["allow_insecure"]; {
 	case err != nil:
 		return "allow_insecure", err
-	case a.name == "opnsense-alias" && t.String() == "": // its curl never looks at the certificate
+	case t.String() == "" && a.blind():
 		j.note(Warning, a.at, "action %s: edgeban looks at the firewall's certificate; if it signed that itself, %s", a.name, how)
+	case t.String() == "":
 	case t.String() != "true":
+		if s := strings.ToLower(t.String()); s != "false" && s != "no" && s != "0" && s != "off" {
+			j.note(Warning, t.Place(), "allow_insecure = %s: only the word true counts, and edgeban looks at the firewall's certificate; if it signed that itself, %s", value.Quote(t.String()), how)
+		}
 	case !given && path.Base(t.Place().File) == a.name+".conf":
 		j.note(Warning, t.Place(), "allow_insecure is true by default only, and edgeban looks at the firewall's certificate all the same; if the firewall signed that itself, %s", how)
 	default:
@@ -104,23 +108,14 @@ func (j *jail) trust(a *action, o *config.OPNsense) (string, error) {
 	return "", nil
 }
 
-// firewall returns the URL of a host, a host and a port, or a URL. The error does
-// not repeat the text, which may hold a password.
-func firewall(s string) (string, error) {
-	if !strings.Contains(s, "://") {
-		if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil && a.Is6() {
-			s = "[" + a.String() + "]"
-		}
-		s = "https://" + s
-	}
-	u, err := config.FirewallURL(s)
-	if err != nil && strings.HasPrefix(s, "http://") {
-		return "", errors.New("it would send the key in clear; write a host such as 192.168.1.1, or https:// and a host")
-	} else if err != nil {
-		return "", errors.New("it is not the address of a firewall; write a host such as 192.168.1.1, or https:// and a host")
-	}
-	return u, nil
+// blind reports whether fail2ban's action never looks at the certificate: the one
+// of the other naming family does not, nor does any whose curl is told so.
+func (a *action) blind() bool {
+	ban, _, _ := a.doc.Get("Definition", "actionban", a.vars(final))
+	return a.name == "opnsense-alias" || insecure.MatchString(ban.String())
 }
+
+var insecure = regexp.MustCompile(`\bcurl\b.*\s(?:--insecure|-[A-Za-z]*k[A-Za-z]*)(?:\s|$)`)
 
 // certificates reads the path of a file of PEM certificates, and looks into it.
 func (j *jail) certificates(name string) (string, error) {
@@ -128,12 +123,12 @@ func (j *jail) certificates(name string) (string, error) {
 		name = path.Join(j.dir, name)
 	}
 	name = path.Clean(name)
-	data, err := fs.ReadFile(j.fsys, strings.TrimPrefix(name, "/"))
-	if err != nil {
-		return "", fmt.Errorf("%s cannot be read; let this user read it", show(name))
+	data, err := j.tree.Bytes(name)
+	if err != nil || data == nil {
+		return "", fmt.Errorf("%s is no file that can be read; put it there, and let this user read it", value.Quote(name))
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(data) {
-		return "", fmt.Errorf("%s holds no certificate; it must have a part -----BEGIN CERTIFICATE-----", show(name))
+		return "", fmt.Errorf("%s holds no certificate; it must have a part -----BEGIN CERTIFICATE-----", value.Quote(name))
 	}
 	return name, nil
 }
@@ -149,8 +144,11 @@ func (j *jail) addTarget(t target) {
 		if o.Key.Reveal() != t.Key.Reveal() || o.Secret.Reveal() != t.Secret.Reveal() || o.Pin != t.Pin || o.CA != t.CA || o.Insecure != t.Insecure {
 			j.result.Notes = append(j.result.Notes, Note{
 				File: t.at.File, Line: t.at.Line, Jail: j.name, Level: Warning,
-				Text: "names an alias that another jail names too, with another key or certificate; the first is taken, write the same in both",
+				Text: "names an alias that another jail names too, with another key or certificate; the first key is taken, and the stricter look at the certificate; write the same in both",
 			})
+		}
+		if o.Insecure && !t.Insecure {
+			o.Insecure, o.Pin, o.CA = false, t.Pin, t.CA
 		}
 		j.out.Targets = appendNew(j.out.Targets, old.Name)
 		return

@@ -7,11 +7,13 @@
 package fail2ban
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/fail2ban/ini"
@@ -26,7 +28,17 @@ type Result struct {
 	// Notes are sorted by file and line.
 	Notes []Note
 
+	// Disabled are the jails that nobody has enabled, in the order of the files.
+	Disabled []Disabled
+
 	resolved []Resolved
+}
+
+// A Disabled is a jail that the folder has and that is not enabled there.
+type Disabled struct {
+	Jail string
+	File string // where its section begins, in the last file that has it
+	Line int
 }
 
 // Resolved returns every enabled jail as fail2ban would understand it, those that
@@ -38,7 +50,7 @@ type Resolved struct {
 	Jail        string
 	File        string // where its section begins
 	Line        int
-	Reason      string            // why it is left out; empty if it runs
+	Reason      string            // why it is left out, the first of perhaps many; empty if it runs
 	Filter      string            // the name of its filter; empty for none
 	Backend     string            //
 	Options     map[string]string // those that the tree says, but patterns and actions; numbers and truths in one spelling
@@ -86,9 +98,11 @@ func read(fsys fs.FS, dir string, uid int) (Result, error) {
 	}
 	r.jails.SetDefault("fail2ban_version", version)
 	r.jails.SetDefault("fail2ban_confpath", dir)
+	on := map[string]bool{}
 	for _, name := range r.jails.Sections() {
-		r.section(name)
+		on[name] = r.section(name)
 	}
+	r.misspelt(on)
 	r.finish()
 	return r.result, nil
 }
@@ -107,7 +121,8 @@ type reader struct {
 	docs      map[string]*ini.Document // nil for those without a file
 	result    Result
 	notifiers []notifier
-	native    bool // the targets are those of the tree
+	native    bool   // the targets are those of the tree
+	unused    []Note // of actions that name a firewall in jails that have no other
 }
 
 // whole adds to an error who it is that may not read.
@@ -131,34 +146,62 @@ func (r *reader) document(name string) (*ini.Document, error) {
 	return d, nil
 }
 
-// section reads what may be a jail.
-func (r *reader) section(name string) {
+// section reads what may be a jail, and reports whether it is enabled.
+func (r *reader) section(name string) bool {
 	at := r.jails.Place(name)
 	j := &jail{reader: r, name: name, at: at}
 	on, err := j.truth("enabled")
 	if err == nil && !on {
-		return
+		r.result.Disabled = append(r.result.Disabled, Disabled{name, at.File, at.Line})
+		j.checkDisabled()
+		return false
 	}
 	j.resolved = Resolved{Jail: name, File: at.File, Line: at.Line, Options: map[string]string{}}
 	if err == nil {
 		err = j.read()
 	}
 	if err != nil {
-		n := note(Broken, at, err)
-		n.Jail, j.resolved.Reason = name, n.Text
-		r.result.Notes = append(r.result.Notes, n)
-		r.result.resolved = append(r.result.resolved, j.resolved)
-		return
+		j.leaveOut(each(err))
+	} else {
+		j.commit()
 	}
-	j.commit()
+	return true
 }
 
-// commit takes a jail that works, with all that it wants.
-func (j *jail) commit() {
+// leaveOut says why a jail is left out, and what else does not work in it, so that
+// all of it can be mended at once.
+func (j *jail) leaveOut(faults []error) {
+	for _, err := range faults {
+		n := note(Broken, j.at, err)
+		n.Jail = j.name
+		j.result.Notes = append(j.result.Notes, n)
+		j.resolved.Reason = cmp.Or(j.resolved.Reason, n.Text)
+	}
+	j.notes = slices.DeleteFunc(j.notes, func(n Note) bool { return n.Level == Info })
+	j.tell()
+	j.result.resolved = append(j.result.resolved, j.resolved)
+}
+
+// tell keeps the notes of the jail. What becomes of the bans that an action cannot
+// tell its firewall depends on the other jails.
+func (j *jail) tell() {
 	for _, n := range j.notes {
 		n.Jail = j.name
 		j.result.Notes = append(j.result.Notes, n)
 	}
+	for _, err := range j.unused {
+		n := note(Problem, j.at, err)
+		if n.Jail = j.name; len(j.targets) > 0 {
+			j.result.Notes = append(j.result.Notes, n)
+		} else {
+			j.reader.unused = append(j.reader.unused, n)
+		}
+	}
+}
+
+// commit takes a jail that works, with all that it wants.
+func (j *jail) commit() {
+	j.tell()
 	for _, t := range j.targets {
 		j.addTarget(t)
 	}
@@ -173,6 +216,14 @@ func (j *jail) commit() {
 // finish settles what depends on all jails.
 func (r *reader) finish() {
 	r.finishNotifiers()
+	for _, n := range r.unused {
+		if n.Text += "; until then "; r.native {
+			n.Text += "its bans go to all other targets"
+		} else {
+			n.Text += "no firewall is told of its bans"
+		}
+		r.result.Notes = append(r.result.Notes, n)
+	}
 	for _, n := range r.tree.Notes() {
 		r.result.Notes = append(r.result.Notes, note(Warning, n.Place, n))
 	}

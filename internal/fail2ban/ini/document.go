@@ -75,6 +75,28 @@ func (d *Document) Options(section string) []string {
 	return nil
 }
 
+// An Option is one option of a section as it is written, before anything in it is
+// expanded.
+type Option struct {
+	Section, Name string
+	Text          Text
+}
+
+// All returns every option of every section, those of [DEFAULT] first.
+func (d *Document) All() []Option {
+	var all []Option
+	add := func(section string, options map[string]Text) {
+		for _, name := range slices.Sorted(maps.Keys(options)) {
+			all = append(all, Option{section, name, options[name]})
+		}
+	}
+	add(DefaultSection, d.defaults)
+	for _, name := range d.order {
+		add(name, d.sections[name].options)
+	}
+	return all
+}
+
 // Own reports whether the section itself, not [DEFAULT], has the option.
 func (d *Document) Own(section, option string) bool {
 	s := d.sections[section]

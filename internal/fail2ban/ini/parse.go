@@ -31,10 +31,10 @@ func (f *file) section(name string) *section {
 	return nil
 }
 
-const (
-	defaultSection = "DEFAULT"
-	includeSection = "INCLUDES"
-)
+// DefaultSection is the section that stands in for all others.
+const DefaultSection = "DEFAULT"
+
+const includeSection = "INCLUDES"
 
 // IsSpace reports whether Python's str.strip would cut r.
 func IsSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
@@ -116,7 +116,7 @@ func uncomment(line string) (value string, comment bool) {
 }
 
 func (p *parser) header(n int, name string) error {
-	if name == defaultSection {
+	if name == DefaultSection {
 		p.current = &section{name: name, options: p.file.defaults}
 		return nil
 	}

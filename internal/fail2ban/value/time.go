@@ -1,4 +1,4 @@
-package fail2ban
+package value
 
 import (
 	"errors"
@@ -25,23 +25,23 @@ var units = map[string]float64{
 // token is a number, a word or a sign, and the spaces before it.
 var token = regexp.MustCompile(`^\s*(?:([0-9]+(?:\.[0-9]*)?|\.[0-9]+)|([a-z]+)|([-+*/()]))`)
 
-// parseTime reads a time as fail2ban writes it: seconds (600), units that add up
+// Time reads a time as fail2ban writes it: seconds (600), units that add up
 // (1d12h, 5min 30s, 1.5h), and a calculation with + - * / and parentheses
 // (1h-10m). It may be negative. Fractions of a second are cut off. After a # may
 // stand what people like: to Python it is a comment.
-func parseTime(s string) (time.Duration, error) {
-	v, err := parseNumber(s)
+func Time(s string) (time.Duration, error) {
+	v, err := Number(s)
 	switch {
 	case err != nil:
 		return 0, err
 	case math.Abs(v) > float64(math.MaxInt64/time.Second):
-		return 0, fmt.Errorf("%s is longer than 292 years; write -1 for ever", show(s))
+		return 0, fmt.Errorf("%s is longer than 292 years; write -1 for ever", Quote(s))
 	}
 	return time.Duration(v) * time.Second, nil
 }
 
-// parseNumber is parseTime for a number that may be no time.
-func parseNumber(s string) (float64, error) {
+// Number is Time for a number that may be no time.
+func Number(s string) (float64, error) {
 	if len(s) > 200 {
 		return 0, errors.New("a time of more than 200 letters; write one such as 10m, 1d12h or -1")
 	}
@@ -50,7 +50,7 @@ func parseNumber(s string) (float64, error) {
 	c.next()
 	v := c.sum(0)
 	if c.bad || c.number != "" || c.word != "" || c.sign != "" || math.IsInf(v, 0) || math.IsNaN(v) {
-		return 0, fmt.Errorf("%s is not a time; write one such as 10m, 1d12h or -1", show(s))
+		return 0, fmt.Errorf("%s is not a time; write one such as 10m, 1d12h or -1", Quote(s))
 	}
 	return v, nil
 }
