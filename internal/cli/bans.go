@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/web"
 )
 
@@ -14,12 +16,20 @@ func bans(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(rest) != 0 {
-		return usagef("bans takes no arguments; edgeban why ADDRESS tells about one")
+	if len(rest) > 1 {
+		return usagef("bans takes one jail at most; edgeban why ADDRESS tells about an address")
+	}
+	if len(rest) == 1 {
+		if _, err := web.ParsePrefix(rest[0]); err == nil {
+			return usagef("bans takes a jail; edgeban why %s tells about an address", term.Clean(rest[0], 60))
+		}
 	}
 	bans, err := c.Bans(ctx)
 	if err != nil {
 		return err
+	}
+	if len(rest) == 1 {
+		bans = slices.DeleteFunc(bans, func(b web.Ban) bool { return b.Jail != rest[0] })
 	}
 	if e.json {
 		return e.print(bans)
@@ -41,11 +51,11 @@ func (e *env) bans(bans []web.Ban, now time.Time) {
 			held++
 		}
 		rows = append(rows, []string{
-			subject(b.Subject), clean(b.Jail, 15), span(max(0, now.Sub(b.Since).Truncate(time.Second))), left(b.Until, now), by,
+			term.Subject(b.Subject), term.Clean(b.Jail, 15), term.Span(max(0, now.Sub(b.Since).Truncate(time.Second))), term.Left(b.Until, now), by,
 		})
 	}
-	e.columns("lllll", rows)
-	fmt.Fprintf(e.stdout, "%s, %d held\n", count(len(bans), "ban"), held)
+	term.Columns(e.stdout, "lllll", rows)
+	fmt.Fprintf(e.stdout, "%s, %d held\n", term.Count(len(bans), "ban"), held)
 }
 
 // holders says who holds a ban, in the fewest words that are true, and whether all
@@ -58,7 +68,7 @@ func holders(b web.Ban) (text string, all bool) {
 		case !h.Held.IsZero():
 			yes = append(yes, holder(h))
 		case !h.Sent.IsZero():
-			sent = append(sent, clean(h.Target, 20))
+			sent = append(sent, term.Clean(h.Target, 20))
 		}
 	}
 	switch {
@@ -69,7 +79,7 @@ func holders(b web.Ban) (text string, all bool) {
 	case len(sent) > 0:
 		return "sent to " + strings.Join(sent, ","), false
 	case b.Refused != "":
-		return "none: " + clean(b.Refused, 200), false
+		return "none: " + term.Clean(b.Refused, 200), false
 	}
 	return "not yet", false
 }
@@ -77,7 +87,7 @@ func holders(b web.Ban) (text string, all bool) {
 // holder names who holds an entry. A list holds only where somebody pulls it.
 func holder(h web.Hold) string {
 	if h.Served {
-		return clean(h.Target, 20) + " (list)"
+		return term.Clean(h.Target, 20) + " (list)"
 	}
-	return clean(h.Target, 20)
+	return term.Clean(h.Target, 20)
 }

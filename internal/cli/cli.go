@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/config"
 )
 
@@ -30,13 +31,13 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"run", "", "watch the logs, ban, keep the targets, tell people", run},
-		{"check", "[FILE]", "say what would run, and every problem", check},
+		{"check", "[FILE|DIR]", "say what would run, and every problem", checkConfig},
 		{"demo", "", "show the whole chain with nothing installed", show},
 		{"status", "", "the daemon at a glance; exit 1 if it is not healthy", status},
-		{"bans", "", "who is banned, and where it is held", bans},
+		{"bans", "[JAIL]", "who is banned, by all jails or one, and where held", bans},
 		{"why", "ADDRESS", "the story of an address, from line to firewall", why},
 		{"ban", "ADDRESS [DURATION]", "ban by hand, for 1h or DURATION (3d, forever)", ban},
-		{"unban", "ADDRESS", "lift whatever contains the address or lies in it", unban},
+		{"unban", "ADDRESS|NETWORK", "lift what contains or lies in it; 0.0.0.0/0: all IPv4", unban},
 		{"adopt", "", "take over what targets hold and no ledger knows", adopt},
 		{"pin", "URL", "print the pin of a server's certificate", pin},
 		{"test", "[FILTER...]", "run the samples of filters; all built-in ones", test},
@@ -93,7 +94,7 @@ func (e *env) complain(err error) {
 		lines[0] = "edgeban: " + lines[0]
 	}
 	for _, l := range lines {
-		fmt.Fprintln(e.stderr, clean(l, 4096))
+		fmt.Fprintln(e.stderr, term.Clean(l, 4096))
 	}
 }
 
@@ -122,7 +123,7 @@ func (e *env) command(ctx context.Context, args []string) error {
 	}
 	i := slices.IndexFunc(commands(), func(c command) bool { return c.name == name })
 	if i < 0 {
-		return usagef("there is no command %s; edgeban help lists them", clean(name, 40))
+		return usagef("there is no command %s; edgeban help lists them", term.Clean(name, 40))
 	}
 	return commands()[i].run(ctx, e, rest)
 }

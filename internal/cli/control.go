@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/web"
 )
@@ -38,7 +39,7 @@ func ban(ctx context.Context, e *env, args []string) error {
 			return usageError{err}
 		}
 		if r.For == 0 {
-			return usagef("%s is no time at all; write 1h, or forever", clean(rest[1], 40))
+			return usagef("%s is no time at all; write 1h, or forever", term.Clean(rest[1], 40))
 		}
 	}
 	res, err := c.Ban(ctx, r)
@@ -48,9 +49,9 @@ func ban(ctx context.Context, e *env, args []string) error {
 	if e.json {
 		return e.print(res)
 	}
-	fmt.Fprintf(e.stdout, "banned %s %s\n", subject(res.Ban.Subject), lasting(r.For))
+	fmt.Fprintf(e.stdout, "banned %s %s\n", term.Subject(res.Ban.Subject), lasting(r.For))
 	if res.Ban.Refused != "" {
-		fmt.Fprintf(e.stdout, "no target gets it: %s\n", clean(res.Ban.Refused, 300))
+		fmt.Fprintf(e.stdout, "no target gets it: %s\n", term.Clean(res.Ban.Refused, 300))
 		return nil
 	}
 	return e.await(ctx, c, res.Ban)
@@ -72,7 +73,7 @@ func (e *env) await(ctx context.Context, c *web.Client, b web.Ban) error {
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		select {
 		case <-ctx.Done():
-			fmt.Fprintf(e.stdout, "not held yet; edgeban why %s tells when it is, and edgeban status what is in the way\n", subject(b.Subject))
+			fmt.Fprintf(e.stdout, "not held yet; edgeban why %s tells when it is, and edgeban status what is in the way\n", term.Subject(b.Subject))
 			return nil
 		case <-time.After(wait):
 		}
@@ -82,7 +83,7 @@ func (e *env) await(ctx context.Context, c *web.Client, b web.Ban) error {
 		}
 		i := slices.IndexFunc(bans, func(x web.Ban) bool { return x.Subject == b.Subject && x.Jail == b.Jail })
 		if i < 0 {
-			return fmt.Errorf("%s was lifted at once by somebody else", subject(b.Subject))
+			return fmt.Errorf("%s was lifted at once by somebody else", term.Subject(b.Subject))
 		}
 		if by, all := holders(bans[i]); all {
 			fmt.Fprintf(e.stdout, "held by %s\n", by)
@@ -97,7 +98,7 @@ func unban(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	if len(rest) != 1 {
-		return usagef("write edgeban unban ADDRESS, as in edgeban unban 203.0.113.9")
+		return usagef("write edgeban unban ADDRESS or NETWORK, as in edgeban unban 203.0.113.9, or 0.0.0.0/0 for all of IPv4")
 	}
 	p, err := web.ParsePrefix(rest[0])
 	if err != nil {
@@ -111,11 +112,11 @@ func unban(ctx context.Context, e *env, args []string) error {
 		err = e.print(res)
 	} else {
 		for _, b := range res.Lifted {
-			fmt.Fprintf(e.stdout, "lifted %s in %s\n", subject(b.Subject), clean(b.Jail, 40))
+			fmt.Fprintf(e.stdout, "lifted %s in %s\n", term.Subject(b.Subject), term.Clean(b.Jail, 40))
 		}
 	}
 	if err == nil && len(res.Lifted) == 0 {
-		return fmt.Errorf("%s is not banned; edgeban bans lists who is, and what somebody else put into the firewall is removed there", subject(p))
+		return fmt.Errorf("%s is not banned; edgeban bans lists who is, and what somebody else put into the firewall is removed there", term.Subject(p))
 	}
 	return err
 }
@@ -138,9 +139,9 @@ func adopt(ctx context.Context, e *env, args []string) error {
 	for _, t := range slices.Sorted(maps.Keys(res.Adopted)) {
 		what := "nothing to take over"
 		if n := res.Adopted[t]; n > 0 {
-			what = count(n, "ban") + " taken over"
+			what = term.Count(n, "ban") + " taken over"
 		}
-		fmt.Fprintf(e.stdout, "%s: %s\n", clean(t, 40), what)
+		fmt.Fprintf(e.stdout, "%s: %s\n", term.Clean(t, 40), what)
 	}
 	if res.Found {
 		fmt.Fprintln(e.stdout, "the ledger no longer counts as lost: bans that end are removed again")

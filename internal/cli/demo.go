@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/demo"
 )
 
@@ -14,5 +15,5 @@ func show(ctx context.Context, e *env, args []string) error {
 	if len(rest) > 0 {
 		return usagef("demo takes no arguments")
 	}
-	return demo.Run(ctx, demo.Options{Out: e.stdout, Version: versionText(), Clean: clean, Story: e.story})
+	return demo.Run(ctx, demo.Options{Out: e.stdout, Version: versionText(), Clean: term.Clean, Story: e.story})
 }

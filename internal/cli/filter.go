@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/filter"
 )
 
@@ -21,7 +22,7 @@ func printFilter(_ context.Context, e *env, args []string) error {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(e.stdout, "%-16s %s\n", name, clean(f.Description, 60))
+			fmt.Fprintf(e.stdout, "%-16s %s\n", name, term.Clean(f.Description, 60))
 		}
 		return nil
 	}

@@ -105,6 +105,18 @@ func fixedWhy() web.Why {
 	}
 }
 
+// fixedProlonged is one offence of an address whose ban was made longer twice, the
+// second time after it was held.
+func fixedProlonged() web.Why {
+	w := fixedWhy()
+	for _, at := range []time.Duration{200 * time.Second, 60 * time.Second} {
+		w.Bans = append(w.Bans, web.Ban{
+			Subject: w.Prefix, Jail: "dovecot", Since: ago(at), Until: now.Add(116*time.Minute - at/2), Failures: 5, Nth: 2, Prolongs: true, Reason: "5 failures in 8s",
+		})
+	}
+	return w
+}
+
 func fixedNetwork() web.Why {
 	w := web.Why{
 		Prefix: prefix("2001:db8:1234:5678::9"),
@@ -139,6 +151,7 @@ func TestRenderingIsWhatWasReviewed(t *testing.T) {
 		"bans-long":      func(e *env) { e.bans(longBans(), now) },
 		"bans-none":      func(e *env) { e.bans(nil, now) },
 		"why":            func(e *env) { e.tell(fixedWhy(), now) },
+		"why-prolonged":  func(e *env) { e.tell(fixedProlonged(), now) },
 		"why-network":    func(e *env) { e.tell(fixedNetwork(), now) },
 		"why-inside":     func(e *env) { e.tell(inside, now) },
 		"why-protected":  func(e *env) { e.tell(web.Why{Prefix: prefix("192.0.2.1"), Protected: "never: home.example.org"}, now) },
@@ -195,6 +208,19 @@ func TestTablesFitAScreen(t *testing.T) {
 	}
 	if rows < 20 {
 		t.Errorf("%d rows were looked at, want 20 at least", rows)
+	}
+}
+
+// What must be pasted must be whole, however long the sentence around it is.
+func TestPinInAStatusIsWhole(t *testing.T) {
+	pin := "sha256:" + strings.Repeat("0123456789abcdef", 4)
+	st := fixedStatus()
+	st.Troubles = []string{"target opnsense: https://192.168.123.1: its certificate is not trusted: it is self-signed; if it is your firewall's, write pin=\"" + pin + "\" (in edgeban.yaml pin:)"}
+	st.Targets[0].Notes = []string{strings.Repeat("another word ", 40) + "write pin=\"" + pin + "\""}
+	var b bytes.Buffer
+	(&env{stdout: &b}).status(st)
+	if n := strings.Count(b.String(), `pin="`+pin+`"`); n != 2 {
+		t.Errorf("got\n%s\nwant the pin in the trouble and in the note", &b)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/edgeban/edgeban/internal/cli/setup"
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/config/write"
 	"github.com/edgeban/edgeban/internal/fail2ban"
 )
@@ -41,7 +42,7 @@ func importFolder(_ context.Context, e *env, args []string) error {
 	}
 	for _, n := range r.Notes {
 		if n.Level == fail2ban.Broken {
-			fmt.Fprintln(e.stderr, clean("left out: "+n.String(), 4096))
+			fmt.Fprintln(e.stderr, term.Clean("left out: "+n.String(), 4096))
 		}
 	}
 	if secrets {

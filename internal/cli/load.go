@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/edgeban/edgeban/internal/cli/check"
 	"github.com/edgeban/edgeban/internal/cli/setup"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/fail2ban"
@@ -35,7 +36,7 @@ func (e *env) files() setup.Files {
 // fill finds the logs and the state where nobody said.
 func (e *env) fill(c config.Config) config.Config {
 	if c.Jails == nil {
-		c.Jails = zeroconf.Jails(e.root, func(path string) bool { _, err := size(path); return err == nil })
+		c.Jails = zeroconf.Jails(e.root, func(path string) bool { _, err := check.Size(path); return err == nil })
 	}
 	if c.State == "" {
 		c.State = zeroconf.State(e.root)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense"
 )
 
@@ -24,6 +25,6 @@ func pin(ctx context.Context, e *env, args []string) error {
 	}
 	fmt.Fprintf(e.stdout, "pin: %s\n", p)
 	fmt.Fprintf(e.stderr, "issued to %s by %s, valid until %s\nCompare it with the certificate that the firewall shows under System > Trust > Certificates.\n",
-		clean(cert.Subject.String(), 200), clean(cert.Issuer.String(), 200), cert.NotAfter.Format(time.DateOnly))
+		term.Clean(cert.Subject.String(), 200), term.Clean(cert.Issuer.String(), 200), cert.NotAfter.Format(time.DateOnly))
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeban/edgeban/internal/cli/setup"
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/intake"
@@ -31,13 +34,13 @@ func replay(ctx context.Context, e *env, args []string) error {
 	if len(rest) < 2 {
 		return usagef("write edgeban replay JAIL FILE..., as in edgeban replay sshd /var/log/auth.log; - is the standard input")
 	}
-	r, err := e.prepare(ctx, rest[0])
+	r, by, err := e.prepare(ctx, rest[0])
 	if err != nil {
 		return err
 	}
 	if zone != "" {
 		if r.Jail.LogTimezone, err = time.LoadLocation(zone); err != nil {
-			return usagef("there is no time zone %s; write one such as UTC or Europe/Berlin", clean(zone, 60))
+			return usagef("there is no time zone %s; write one such as UTC or Europe/Berlin", term.Clean(zone, 60))
 		}
 	}
 	if err := r.Open(); err != nil {
@@ -51,16 +54,23 @@ func replay(ctx context.Context, e *env, args []string) error {
 		}
 		bans, size = bans+b, size+n
 	}
-	return e.summary(r, bans, size, time.Since(began))
+	if !e.json {
+		e.summary(r, by, bans, size, time.Since(began))
+	}
+	return nil
 }
 
-// prepare finds the jail in the configuration, or makes one of a built-in filter.
-func (e *env) prepare(ctx context.Context, name string) (*intake.Replay, error) {
+// prepare finds the jail in the configuration, or makes one of a built-in filter:
+// never one for a jail that the configuration has and that does not run.
+func (e *env) prepare(ctx context.Context, name string) (r *intake.Replay, by string, err error) {
 	c, _, err := e.load()
-	if err != nil {
-		return nil, err
+	if why := idle(c, name); why != "" {
+		return nil, "", errors.New(why)
 	}
-	r := &intake.Replay{Forget: c.Forget, Now: time.Now()}
+	if err != nil {
+		return nil, "", err
+	}
+	r = &intake.Replay{Forget: c.Forget, Now: time.Now()}
 	i := slices.IndexFunc(c.Jails, func(j config.Jail) bool { return j.Name == name })
 	switch {
 	case i >= 0:
@@ -69,14 +79,54 @@ func (e *env) prepare(ctx context.Context, name string) (*intake.Replay, error) 
 		r.Jail = config.NewJail(name)
 		r.Jail.LogPath = []string{config.Stdin}
 	default:
-		return nil, usagef("there is neither a jail nor a built-in filter called %s; built in are %s", clean(name, 40), strings.Join(filter.Builtin(), ", "))
+		return nil, "", usagef("there is neither a jail nor a built-in filter called %s; built in are %s", term.Clean(name, 40), strings.Join(filter.Builtin(), ", "))
 	}
 	if len(r.Jail.LogPath) == 0 {
-		return nil, usagef("jail %s reads no log but the bans of the others", clean(name, 40))
+		return nil, "", usagef("jail %s reads no log but the bans of the others", term.Clean(name, 40))
 	}
 	r.Never = (&never.Finder{Never: c.Never, Hosts: c.Hosts()}).Find(ctx)
 	r.Ignore = never.NewIgnore(r.Jail.IgnoreIP, nil).Find(ctx)
-	return r, nil
+	return r, source(c, r.Jail), nil
+}
+
+// idle says why a jail that the configuration has does not run, or returns "".
+func idle(c config.Config, name string) string {
+	if slices.ContainsFunc(c.Jails, func(j config.Jail) bool { return j.Name == name }) {
+		return ""
+	}
+	for _, b := range c.Broken {
+		if b.Jail == name {
+			return fmt.Sprintf("jail %s of %s is broken: %s", name, c.Fail2ban, b.Why)
+		}
+	}
+	if c.Fail2ban == "" {
+		return ""
+	}
+	if place := setup.Disabled(c.Fail2ban, name); place != "" {
+		return fmt.Sprintf("jail %s of %s is not enabled (%s)", name, c.Fail2ban, place)
+	}
+	return ""
+}
+
+// source says which filter a jail is replayed with.
+func source(c config.Config, j config.Jail) string {
+	patterns := ""
+	if j.Rules != nil {
+		n := len(j.Rules.FailRegex) + len(j.Rules.IgnoreRegex)
+		if j.Rules.PrefRegex != "" {
+			n++
+		}
+		patterns = term.Count(n, "pattern")
+	}
+	switch {
+	case j.Rules != nil && c.Fail2ban != "":
+		return fmt.Sprintf("fail2ban's, as %s has it for jail %s, %s", c.Fail2ban, j.Name, patterns)
+	case j.Rules != nil:
+		return fmt.Sprintf("the failregex of jail %s, %s", j.Name, patterns)
+	case slices.Contains(filter.Builtin(), j.Filter):
+		return j.Filter + ", built in"
+	}
+	return j.Filter
 }
 
 func (e *env) replayFile(ctx context.Context, r *intake.Replay, path string) (size int64, bans int, err error) {
@@ -98,7 +148,9 @@ func (e *env) replayFile(ctx context.Context, r *intake.Replay, path string) (si
 		if err != nil {
 			return count.n, bans, fmt.Errorf("%s: %w", path, err)
 		}
-		bans++
+		if !v.Prolongs {
+			bans++
+		}
 		if err := e.verdict(v); err != nil {
 			return count.n, bans, err
 		}
@@ -134,6 +186,7 @@ type replayed struct {
 	Until    time.Time    `json:"until,omitzero"`
 	Failures int          `json:"failures"`
 	Nth      int          `json:"nth"`
+	Prolongs bool         `json:"prolongs,omitempty"` // a ban that stood
 	Reason   string       `json:"reason"`
 	Lines    []string     `json:"lines"`
 }
@@ -141,36 +194,60 @@ type replayed struct {
 func (e *env) verdict(v intake.Verdict) error {
 	b := v.Ban
 	if e.json {
-		out := replayed{b.Subject, b.Jail, b.Since, b.Until, b.Failures, b.Nth, b.Reason, []string{}}
+		out := replayed{b.Subject, b.Jail, b.Since, b.Until, b.Failures, b.Nth, v.Prolongs, b.Reason, []string{}}
 		for _, m := range v.Lines {
 			out.Lines = append(out.Lines, m.Text)
 		}
 		return e.line(out)
 	}
-	until := "for ever"
-	if !b.Until.IsZero() {
-		until = "for " + span(b.Until.Sub(b.Since))
+	since := b.Since.Local()
+	text := "banned for ever"
+	switch {
+	case v.Prolongs && b.Until.IsZero():
+		text = "prolonged for ever"
+	case v.Prolongs:
+		text = "prolonged to " + term.Clock(b.Until, since)
+	case !b.Until.IsZero():
+		text = "banned for " + term.Span(b.Until.Sub(b.Since))
 	}
-	fmt.Fprintf(e.stdout, "%s  %s banned %s: %s", b.Since.Local().Format(time.DateTime), subject(b.Subject), until, clean(b.Reason, 200))
-	if b.Nth > 1 {
-		fmt.Fprintf(e.stdout, ", offence %d", b.Nth)
+	text += ": " + term.Clean(b.Reason, 200)
+	if b.Nth > 1 && !v.Prolongs {
+		text += fmt.Sprintf(", offence %d", b.Nth)
 	}
-	fmt.Fprintln(e.stdout)
+	if never.PrivatePrefix(b.Subject) {
+		text += " (private: told, not sent)"
+	}
+	fmt.Fprintf(e.stdout, "%s  %s %s\n", since.Format(time.DateTime), term.Subject(b.Subject), text)
 	for _, m := range v.Lines {
-		fmt.Fprintf(e.stdout, "    %s\n", clean(m.Text, 160))
+		fmt.Fprintf(e.stdout, "    %s\n", term.Clean(m.Text, 160))
 	}
 	return nil
 }
 
-func (e *env) summary(r *intake.Replay, bans int, size int64, took time.Duration) error {
+// summary says what was seen, by which filter, and why what was left out was.
+func (e *env) summary(r *intake.Replay, filter string, bans int, size int64, took time.Duration) {
 	s := r.Stats()
-	if e.json {
-		return nil
+	fmt.Fprintf(e.stdout, "filter: %s\n", term.Clean(filter, 400))
+	fmt.Fprintf(e.stdout, "%s, %s, %d ignored, %s; %s in %s\n", term.Count(int(s.Lines), "line"), term.Count(int(s.Failures), "failure"), s.Ignored,
+		term.Count(bans, "ban"), term.Volume(size), took.Round(time.Millisecond))
+	dns := lookUp
+	if r.Jail.Rules != nil && r.Jail.Rules.UseDNS == config.Yes {
+		dns = "the daemon looks up its addresses, a replay does not"
 	}
-	fmt.Fprintf(e.stdout, "%s, %s, %d ignored, %s; %s in %s\n", count(int(s.Lines), "line"), count(int(s.Failures), "failure"), s.Ignored,
-		count(bans, "ban"), volume(size), took.Round(time.Millisecond))
-	for _, text := range leftOut(s.Undated, s.Names, s.Spent) {
+	for _, text := range leftOut(s.Undated, s.Names, s.Spent, dns) {
 		fmt.Fprintln(e.stdout, text)
 	}
-	return nil
+	const most = 5 // who is ignored; more tell nothing more
+	who, n := r.Ignored()
+	for i, g := range who[:min(most, len(who))] {
+		fmt.Fprintf(e.stdout, "ignored %s: %s: %s\n", term.Count(int(n[i]), "time"), g.Addr, term.Clean(g.Why, 200))
+	}
+	if more := len(who) - most; more > 0 {
+		fmt.Fprintf(e.stdout, "ignored: %d more\n", more)
+	}
+	for _, text := range []string{r.Proxy(), r.Misfit()} {
+		if text != "" {
+			fmt.Fprintln(e.stdout, term.Clean(text, 1000))
+		}
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/daemon"
 )
@@ -27,14 +28,14 @@ func run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	if len(rest) > 0 {
-		return usagef("run takes no arguments, got %s; --config names the configuration", clean(rest[0], 40))
+		return usagef("run takes no arguments, got %s; --config names the configuration", term.Clean(rest[0], 40))
 	}
 	log, err := e.logger(format, level)
 	if err != nil {
 		return err
 	}
 	said, notes, err := e.read()
-	e.complainOf(notes)
+	e.complainOf(said, notes)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func run(ctx context.Context, e *env, args []string) error {
 		Config: c, Log: log, Version: versionText(), Stdin: e.stdin, Reload: hup,
 		Load: func() (config.Config, error) {
 			c, notes, err := e.load()
-			logNotes(log, notes)
+			logNotes(log, c, notes)
 			return c, err
 		},
 	})
@@ -64,7 +65,7 @@ func (e *env) logger(format string, level slog.Level) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(e.stderr, o)), nil
 	}
-	return nil, usagef("there is no log format %s; write text or json", clean(format, 40))
+	return nil, usagef("there is no log format %s; write text or json", term.Clean(format, 40))
 }
 
 // nothing says why there is nothing to watch, and what to write.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/web"
 )
 
@@ -38,11 +39,11 @@ func status(ctx context.Context, e *env, args []string) error {
 func (e *env) status(st web.Status) {
 	word := "healthy"
 	if !st.Healthy {
-		word = count(len(st.Troubles), "trouble")
+		word = term.Count(len(st.Troubles), "trouble")
 	}
-	fmt.Fprintf(e.stdout, "edgeban %s, up %s, %s\n", clean(st.Version, 40), span(st.Now.Sub(st.Started)), word)
+	fmt.Fprintf(e.stdout, "edgeban %s, up %s, %s\n", term.Clean(st.Version, 40), term.Span(st.Now.Sub(st.Started)), word)
 	for _, t := range st.Troubles {
-		fmt.Fprintf(e.stdout, "  ! %s\n", clean(t, 1000))
+		fmt.Fprintf(e.stdout, "  ! %s\n", term.Clean(t, 1000))
 	}
 	e.statusJails(st.Jails)
 	e.statusTargets(st.Targets, st.Now)
@@ -50,14 +51,14 @@ func (e *env) status(st web.Status) {
 	if len(st.Notifiers) > 0 {
 		rows := [][]string{{"NOTIFY", "LAST MESSAGE"}}
 		for _, n := range st.Notifiers {
-			last := clock(n.Last, st.Now)
+			last := term.Clock(n.Last, st.Now)
 			if n.Error != "" {
 				last = "failing; last " + last
 			}
-			rows = append(rows, []string{clean(n.Name, 20), last})
+			rows = append(rows, []string{term.Clean(n.Name, 20), last})
 		}
 		fmt.Fprintln(e.stdout)
-		e.columns("ll", rows)
+		term.Columns(e.stdout, "ll", rows)
 	}
 }
 
@@ -68,29 +69,41 @@ func (e *env) statusJails(jails []web.Jail) {
 	rows := [][]string{{"JAIL", "LINES", "FAILURES", "IGNORED", "COUNTING", "BANNED"}}
 	for _, j := range jails {
 		rows = append(rows, []string{
-			clean(j.Name, 20), number(j.Lines), number(j.Failures), number(j.Ignored),
+			term.Clean(j.Name, 20), number(j.Lines), number(j.Failures), number(j.Ignored),
 			number(int64(j.Counting)), number(int64(j.Banned)),
 		})
-		for _, text := range leftOut(j.Undated, j.Names, j.Spent) {
+		for _, text := range leftOut(j.Undated, j.Names, j.Spent, lookUp) {
 			rows = append(rows, []string{text})
 		}
 	}
 	fmt.Fprintln(e.stdout)
-	e.columns("lrrrrr", rows)
+	term.Columns(e.stdout, "lrrrrr", rows)
 }
 
 // leftOut says what a jail has seen and not counted, and the way out.
-func leftOut(undated, names, spent int64) (texts []string) {
+func leftOut(undated, names, spent int64, dns string) (texts []string) {
 	if undated > 0 {
-		texts = append(texts, count(int(undated), "failing line")+" without a date that edgeban knows: left out")
+		texts = append(texts, term.Count(int(undated), "failing line")+" without a date that edgeban knows: left out")
 	}
 	if names > 0 {
-		texts = append(texts, count(int(names), "failure")+" by a host's name: not counted; usedns = yes counts its addresses")
+		texts = append(texts, namely(names)+": not banned; "+dns)
 	}
 	if spent > 0 {
-		texts = append(texts, count(int(spent), "search")+" given up: edgeban check --patterns names what to simplify")
+		texts = append(texts, term.Count(int(spent), "search")+" given up: edgeban check --patterns names what to simplify")
 	}
 	return texts
+}
+
+// lookUp is the way out for failures of hosts.
+const lookUp = "usedns = yes looks up its addresses"
+
+// namely words failures of hosts.
+func namely(n int64) string {
+	verb := "name"
+	if n == 1 {
+		verb = "names"
+	}
+	return term.Count(int(n), "failure") + " " + verb + " a host instead of an address"
 }
 
 func (e *env) statusTargets(targets []web.Target, now time.Time) {
@@ -100,23 +113,23 @@ func (e *env) statusTargets(targets []web.Target, now time.Time) {
 	rows := [][]string{{"TARGET", "WANTED", "HELD", "WAITING", "FOREIGN", "LAST LOOK"}}
 	for _, t := range targets {
 		rows = append(rows, []string{
-			clean(t.Name, 20), number(int64(t.Wanted)), number(int64(t.Held)), number(int64(t.Waiting + t.Missing)),
+			term.Clean(t.Name, 20), number(int64(t.Wanted)), number(int64(t.Held)), number(int64(t.Waiting + t.Missing)),
 			number(int64(t.Foreign)), looked(t, now),
 		})
 		if t.Refused > 0 {
-			rows = append(rows, []string{count(t.Refused, "ban") + " not sent: edgeban bans says why"})
+			rows = append(rows, []string{term.Count(t.Refused, "ban") + " not sent: edgeban bans says why"})
 		}
 		for _, n := range t.Notes {
-			for _, line := range wrap(clean(n, 400), 74) {
+			for _, line := range term.Wrap(term.Clean(n, 1000), 74) {
 				rows = append(rows, []string{line})
 			}
 		}
 		if t.Doubt != "" {
-			rows = append(rows, []string{"nothing is removed: " + clean(t.Doubt, 200)})
+			rows = append(rows, []string{"nothing is removed: " + term.Clean(t.Doubt, 200)})
 		}
 	}
 	fmt.Fprintln(e.stdout)
-	e.columns("lrrrrl", rows)
+	term.Columns(e.stdout, "lrrrrl", rows)
 }
 
 func (e *env) statusStreams(streams []web.Stream, now time.Time) {
@@ -125,16 +138,16 @@ func (e *env) statusStreams(streams []web.Stream, now time.Time) {
 	}
 	rows := [][]string{{"LOG", "SIZE", "BEHIND", "LAST READ"}}
 	for _, s := range streams {
-		rows = append(rows, []string{tail(s.Origin, 44), volume(s.Size), volume(s.Size - s.Offset), clock(s.Read, now)})
+		rows = append(rows, []string{tail(s.Origin, 44), term.Volume(s.Size), term.Volume(s.Size - s.Offset), term.Clock(s.Read, now)})
 		if s.Skipped > 0 {
-			rows = append(rows, []string{count(int(s.Skipped), "line") + " longer than 64 KiB: skipped"})
+			rows = append(rows, []string{term.Count(int(s.Skipped), "line") + " longer than 64 KiB: skipped"})
 		}
 		if s.Error != "" {
-			rows = append(rows, []string{clean(s.Error, 400)})
+			rows = append(rows, []string{term.Clean(s.Error, 400)})
 		}
 	}
 	fmt.Fprintln(e.stdout)
-	e.columns("lrrl", rows)
+	term.Columns(e.stdout, "lrrl", rows)
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
@@ -142,16 +155,16 @@ func number(n int64) string { return strconv.FormatInt(n, 10) }
 func looked(t web.Target, now time.Time) string {
 	switch {
 	case t.Error != "" && !t.Since.IsZero():
-		return "failing for " + span(now.Sub(t.Since))
+		return "failing for " + term.Span(now.Sub(t.Since))
 	case t.Looked.IsZero():
 		return "not yet"
 	}
-	return span(now.Sub(t.Looked)) + " ago"
+	return term.Span(now.Sub(t.Looked)) + " ago"
 }
 
 // tail shows the end of a path that is too long.
 func tail(s string, limit int) string {
-	s = clean(s, 4096)
+	s = term.Clean(s, 4096)
 	if r := []rune(s); len(r) > limit {
 		return "…" + string(r[len(r)-limit+1:])
 	}

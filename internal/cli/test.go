@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/filter"
 )
 
@@ -28,16 +29,16 @@ func test(_ context.Context, e *env, args []string) error {
 				continue
 			}
 			bad++
-			fmt.Fprintf(e.stdout, "%s: %s\n    %s\n", clean(r.Where, 400), clean(r.Err.Error(), 400), clean(r.Line, 400))
+			fmt.Fprintf(e.stdout, "%s: %s\n    %s\n", term.Clean(r.Where, 400), term.Clean(r.Err.Error(), 400), term.Clean(r.Line, 400))
 		}
-		fmt.Fprintf(e.stdout, "%s: %s, %d wrong\n", clean(name, 200), count(len(results), "sample"), bad)
+		fmt.Fprintf(e.stdout, "%s: %s, %d wrong\n", term.Clean(name, 200), term.Count(len(results), "sample"), bad)
 		failed += bad
 		if len(results) == 0 {
-			return fmt.Errorf("filter %s has no samples; add samples: with lines and what they mean", clean(name, 200))
+			return fmt.Errorf("filter %s has no samples; add samples: with lines and what they mean", term.Clean(name, 200))
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%s wrong", count(failed, "sample"))
+		return fmt.Errorf("%s wrong", term.Count(failed, "sample"))
 	}
 	return nil
 }

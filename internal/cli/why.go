@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/web"
 )
 
@@ -46,9 +47,9 @@ type moment struct {
 // tell tells what happened to an address in the order in which it happened, with
 // the time between, and ends with the proof.
 func (e *env) tell(w web.Why, now time.Time) {
-	fmt.Fprintf(e.stdout, "%s: %s\n", subject(w.Prefix), verdict(w, now))
+	fmt.Fprintf(e.stdout, "%s: %s\n", term.Subject(w.Prefix), verdict(w, now))
 	var last moment
-	for _, m := range moments(w) {
+	for _, m := range moments(w, now.Location()) {
 		m.at = m.at.In(now.Location())
 		gap := ""
 		if last.at.IsZero() || m.at.Format(time.DateOnly) != last.at.Format(time.DateOnly) {
@@ -78,19 +79,19 @@ func between(a, b time.Time) string {
 	if a.Nanosecond() == 0 && d > 0 && d < time.Second {
 		return "<1s"
 	}
-	return span(d)
+	return term.Span(d)
 }
 
 // moments is what happened, in its order.
-func moments(w web.Why) (ms []moment) {
+func moments(w web.Why, zone *time.Location) (ms []moment) {
 	for _, l := range w.Lines {
 		ms = append(ms, lineMoment(w, l))
 	}
 	for _, b := range w.Bans {
-		ms = append(ms, banMoment(w, b))
+		ms = append(ms, banMoment(w, b, zone))
 	}
 	for _, l := range w.Lifts {
-		ms = append(ms, moment{l.At, fmt.Sprintf("LIFTED in %s by %s", clean(l.Jail, 40), clean(l.By, 80)), ""})
+		ms = append(ms, moment{l.At, fmt.Sprintf("LIFTED in %s by %s", term.Clean(l.Jail, 40), term.Clean(l.By, 80)), ""})
 	}
 	for _, h := range w.Holds {
 		ms = append(ms, holdMoments(w, h)...)
@@ -100,42 +101,49 @@ func moments(w web.Why) (ms []moment) {
 }
 
 func lineMoment(w web.Why, l web.Line) moment {
-	text := fmt.Sprintf("%s in %s", clean(l.Kind, 20), clean(l.Jail, 40))
+	text := fmt.Sprintf("%s in %s", term.Clean(l.Kind, 20), term.Clean(l.Jail, 40))
 	if l.Addr != w.Prefix.Addr() {
 		text += " from " + l.Addr.String()
 	}
 	if l.User != "" {
-		text += ", user " + clean(l.User, 64)
+		text += ", user " + term.Clean(l.User, 64)
 	}
 	if l.Count > 1 {
 		text += fmt.Sprintf(", %d times", l.Count)
 	}
 	if l.Ignored != "" {
-		text += ", not counted: " + clean(l.Ignored, 120)
+		text += ", not counted: " + term.Clean(l.Ignored, 120)
 	}
-	return moment{l.Time, text, clean(l.Text, 240)}
+	return moment{l.Time, text, term.Clean(l.Text, 240)}
 }
 
-func banMoment(w web.Why, b web.Ban) moment {
+func banMoment(w web.Why, b web.Ban, zone *time.Location) moment {
 	text := "BANNED"
+	if b.Prolongs {
+		text = "prolonged"
+	}
 	if b.Subject != w.Prefix {
-		text += " as " + subject(b.Subject)
+		text += " as " + term.Subject(b.Subject)
 	}
 	until := "for ever"
-	if !b.Until.IsZero() {
-		until = "for " + span(b.Until.Sub(b.Since))
+	switch {
+	case b.Until.IsZero():
+	case b.Prolongs:
+		until = "to " + term.Clock(b.Until, b.Since.In(zone))
+	default:
+		until = "for " + term.Span(b.Until.Sub(b.Since))
 	}
-	text += fmt.Sprintf(" in %s %s: %s", clean(b.Jail, 40), until, clean(b.Reason, 200))
-	if b.Nth > 1 {
+	text += fmt.Sprintf(" in %s %s: %s", term.Clean(b.Jail, 40), until, term.Clean(b.Reason, 200))
+	if b.Nth > 1 && !b.Prolongs {
 		text += fmt.Sprintf(", offence %d", b.Nth)
 	}
 	return moment{b.Since, text, ""}
 }
 
 func holdMoments(w web.Why, h web.Hold) (ms []moment) {
-	target := clean(h.Target, 40)
+	target := term.Clean(h.Target, 40)
 	if h.Subject != w.Prefix && h.Subject.IsValid() {
-		target += " as " + subject(h.Subject)
+		target += " as " + term.Subject(h.Subject)
 	}
 	held, released := "HELD by "+target, "released by "+target
 	switch {
@@ -165,19 +173,19 @@ func lost(w web.Why, h web.Hold) bool {
 // verdict says what is true of an address now.
 func verdict(w web.Why, now time.Time) string {
 	standing, earlier := []string{}, 0
-	for _, b := range w.Bans {
+	for _, b := range whole(w.Bans) {
 		if !b.Until.IsZero() && !now.Before(b.Until) || lifted(w, b) {
 			earlier++
 			continue
 		}
-		text := "in " + clean(b.Jail, 40)
+		text := "in " + term.Clean(b.Jail, 40)
 		if b.Subject != w.Prefix {
-			text += " as " + subject(b.Subject)
+			text += " as " + term.Subject(b.Subject)
 		}
 		if b.Until.IsZero() {
 			text += " for ever"
 		} else {
-			text += " for " + left(b.Until, now) + " more"
+			text += " for " + term.Left(b.Until, now) + " more"
 		}
 		standing = append(standing, text)
 	}
@@ -187,13 +195,29 @@ func verdict(w web.Why, now time.Time) string {
 	case len(standing) > 0:
 		return "banned " + strings.Join(standing, ", ") + heldBy(w)
 	case w.Protected != "":
-		return "never banned: " + clean(w.Protected, 200)
+		return "never banned: " + term.Clean(w.Protected, 200)
 	case earlier > 0:
-		return "not banned now, " + count(earlier, "ban") + " before"
+		return "not banned now, " + term.Count(earlier, "ban") + " before"
 	case len(w.Lines) > 0 || len(w.Holds) > 0:
 		return "not banned"
 	}
 	return "nothing is known"
+}
+
+// whole returns the bans, each with what has prolonged it.
+func whole(bans []web.Ban) (all []web.Ban) {
+	for _, b := range bans {
+		i := len(all) - 1
+		for i >= 0 && (all[i].Jail != b.Jail || all[i].Subject != b.Subject) {
+			i--
+		}
+		if b.Prolongs && i >= 0 {
+			all[i].Until = b.Until
+		} else {
+			all = append(all, b)
+		}
+	}
+	return all
 }
 
 func heldBy(w web.Why) string {
@@ -217,16 +241,17 @@ func lifted(w web.Why, b web.Ban) bool {
 // proofs is the chain of the last ban to each target, from the first line to the
 // firewall, with the time that each link took.
 func proofs(w web.Why) (lines []string) {
-	if len(w.Bans) == 0 {
+	bans := whole(w.Bans)
+	if len(bans) == 0 {
 		return nil
 	}
-	b := w.Bans[len(w.Bans)-1]
+	b := bans[len(bans)-1]
 	start := "banned"
 	if first := firstFailure(w, b); !first.IsZero() {
-		start = "first failure -> " + span(b.Since.Sub(first)) + " -> banned"
+		start = "first failure -> " + term.Span(b.Since.Sub(first)) + " -> banned"
 	}
 	for _, h := range w.Holds {
-		switch target := clean(h.Target, 40); {
+		switch target := term.Clean(h.Target, 40); {
 		case h.Foreign:
 			lines = append(lines, target+" has it anyway: somebody else put it there")
 		case h.Sent.Before(b.Since) && h.Released.IsZero() && !h.Held.IsZero():
@@ -239,7 +264,7 @@ func proofs(w web.Why) (lines []string) {
 	case len(lines) > 0:
 		return lines
 	case b.Refused != "":
-		return []string{"none, it is not sent: " + clean(b.Refused, 200)}
+		return []string{"none, it is not sent: " + term.Clean(b.Refused, 200)}
 	}
 	return []string{start + " -> not sent yet"}
 }
@@ -247,11 +272,11 @@ func proofs(w web.Why) (lines []string) {
 func outcome(w web.Why, h web.Hold) (s string) {
 	last := h.Sent
 	if !h.Held.IsZero() {
-		s += " -> " + span(h.Held.Sub(last)) + map[bool]string{true: " -> served", false: " -> held"}[h.Served]
+		s += " -> " + term.Span(h.Held.Sub(last)) + map[bool]string{true: " -> served", false: " -> held"}[h.Served]
 		last = h.Held
 	}
 	if !h.Released.IsZero() {
-		s += " -> " + span(h.Released.Sub(last)) + map[bool]string{true: " -> lost", false: " -> released"}[lost(w, h)]
+		s += " -> " + term.Span(h.Released.Sub(last)) + map[bool]string{true: " -> lost", false: " -> released"}[lost(w, h)]
 	}
 	if s == "" {
 		return " -> not held yet"

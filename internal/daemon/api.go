@@ -138,11 +138,11 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 			return web.BanResult{Ban: g.describe(s, nil)}, nil
 		}
 	}
-	n := edgeban.Notice{Kind: edgeban.NoticeBan, Time: now, Jail: b.Jail, Subject: b.Subject, Until: b.Until, Nth: 1, Text: b.Reason}
+	notices := []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: now, Jail: b.Jail, Subject: b.Subject, Until: b.Until, Nth: 1, Text: b.Reason}}
 	if never.PrivatePrefix(b.Subject) {
-		n.Kind = edgeban.NoticeInside
+		notices = nil // no edge stops it, and nobody has attacked: who asked is told
 	}
-	if err := g.store.Impose(ctx, b, []edgeban.Notice{n}); err != nil {
+	if err := g.store.Impose(ctx, b, notices); err != nil {
 		return web.BanResult{}, err
 	}
 	g.Log.Info("ban by hand", "subject", b.Subject, "for", length(b))
@@ -186,8 +186,10 @@ func (a api) Why(ctx context.Context, p netip.Prefix) (web.Why, error) {
 	}
 	w := web.Why{Prefix: p, Bans: []web.Ban{}, Lines: []web.Line{}, Lifts: []web.Lifted{}, Holds: []web.Hold{}}
 	w.Protected, _ = g.never.Load().Protects(p)
-	for _, b := range rec.Bans {
-		w.Bans = append(w.Bans, g.describe(b, nil))
+	for i, b := range rec.Bans {
+		ban := g.describe(b, nil)
+		ban.Prolongs = prolongs(b, rec.Bans[:i], rec.Lifts)
+		w.Bans = append(w.Bans, ban)
 	}
 	for _, m := range rec.Matches {
 		w.Lines = append(w.Lines, web.Line{
@@ -202,6 +204,16 @@ func (a api) Why(ctx context.Context, p netip.Prefix) (web.Why, error) {
 		w.Holds = append(w.Holds, g.hold(h))
 	}
 	return w, nil
+}
+
+// prolongs reports whether a ban was decided while an earlier one of its key stood,
+// for the same offence.
+func prolongs(b edgeban.Ban, earlier []edgeban.Ban, lifts []edgeban.Lift) bool {
+	return slices.ContainsFunc(earlier, func(a edgeban.Ban) bool {
+		return a.Key == b.Key && a.Standing(b.Since) && b.Nth <= a.Nth && !slices.ContainsFunc(lifts, func(l edgeban.Lift) bool {
+			return l.Key == a.Key && !l.At.Before(a.Since) && !l.At.After(b.Since)
+		})
+	})
 }
 
 // Adopt implements web.Backend: what the targets hold and nobody knows becomes

@@ -40,7 +40,8 @@ type generation struct {
 	deliveries []*notify.Delivery
 	feeds      []*feed.Feed
 	files      *source.File
-	piped      bool // some jail reads the standard input
+	piped      bool                 // some jail reads the standard input
+	readAt     map[string]time.Time // when the generation before last read a log, by its path
 
 	mu       sync.Mutex
 	troubles map[string]string // present ones, by what they are about
@@ -168,6 +169,7 @@ func (g *generation) run(parent context.Context) error {
 			return fmt.Errorf("outbox: %w", err)
 		}
 	}
+	g.tellBroken(parent)
 	for _, j := range g.judges {
 		if err := j.begin(context.WithoutCancel(parent)); err != nil {
 			return fmt.Errorf("jail %s: %w", j.c.Name, err)
@@ -238,9 +240,14 @@ func (g *generation) protect(ctx context.Context) {
 	wg.Wait()
 }
 
-// remember takes over what the generation before has learned.
+// remember takes over what the generation before has learned, and told.
 func (g *generation) remember(earlier *generation) {
 	g.finder.Remember(earlier.finder)
+	g.knowBroken(earlier)
+	g.readAt = map[string]time.Time{}
+	for _, s := range earlier.streams() {
+		g.readAt[s.Origin] = s.Read
+	}
 	for _, w := range g.watchers {
 		for _, old := range earlier.watchers {
 			if old.Jail.Name == w.Jail.Name {

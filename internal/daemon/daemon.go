@@ -203,6 +203,9 @@ func (d *daemon) reload(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if text := d.current.Load().lost(c); text != "" {
+		return nil, errors.New(text)
+	}
 	if c.State != d.Config.State || c.Socket != d.Config.Socket || c.Listen != d.Config.Listen {
 		d.Log.Warn("state, socket and listen change at the next start only", "config", c.Path)
 	}

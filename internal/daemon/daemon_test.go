@@ -39,6 +39,7 @@ type site struct {
 	firewall *opnsensetest.Firewall
 	ntfy     *ntfytest.Server
 	yaml     string
+	broken   []config.Broken // jails of fail2ban's folder that cannot run
 	client   *web.Client
 	hup      chan os.Signal
 	stdin    io.Reader
@@ -102,7 +103,12 @@ func (s *site) load() (config.Config, error) {
 	if err := os.WriteFile(path, []byte(s.yaml), 0o600); err != nil {
 		return config.Config{}, err
 	}
-	return config.Load(path)
+	c, err := config.Load(path)
+	c.Broken = s.broken
+	for _, b := range s.broken { // what fail2ban's folder has cannot run twice
+		c.Jails = slices.DeleteFunc(c.Jails, func(j config.Jail) bool { return j.Name == b.Jail })
+	}
+	return c, err
 }
 
 func (s *site) start() {
@@ -411,7 +417,9 @@ func TestReloadWithATakenPortIsRefused(t *testing.T) {
 	s.start()
 	s.yaml = strings.Replace(s.yaml, "notify:", fmt.Sprintf("  - feed: {listen: %q}\nnotify:", l.Addr()), 1)
 	s.hup <- syscall.SIGHUP
-	s.until("it is refused", func() bool { return strings.Contains(s.out.String(), "reload refused") })
+	s.until("it is refused, and says what to do", func() bool {
+		return strings.Contains(s.out.String(), "reload refused") && strings.Contains(s.out.String(), "stop what listens there, or serve the list elsewhere: targets: ")
+	})
 	s.attack("203.0.113.9")
 	s.until("the old one goes on", func() bool { return s.holds("203.0.113.9") })
 }

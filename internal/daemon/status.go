@@ -82,6 +82,9 @@ func (g *generation) streams() []web.Stream {
 	}
 	for _, s := range g.files.Status() {
 		w := web.Stream{Origin: s.Origin, Size: s.Size, Offset: s.Offset, Skipped: int64(s.Long), Read: s.Read, Live: s.Live, Error: s.Err}
+		if w.Read.IsZero() {
+			w.Read = g.readAt[w.Origin]
+		}
 		out = append(out, w)
 	}
 	return out
@@ -115,6 +118,9 @@ func (g *generation) listTroubles(st web.Status) []string {
 		out = append(out, text)
 	}
 	g.mu.Unlock()
+	for _, b := range g.c.Broken { // also before it was told
+		out = append(out, brokenText(b))
+	}
 	for _, t := range st.Targets {
 		if t.Error != "" {
 			out = append(out, "target "+t.Name+": "+t.Error)

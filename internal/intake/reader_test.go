@@ -201,13 +201,13 @@ func TestMistakeOfAPatternNamesIt(t *testing.T) {
 }
 
 func TestDegradedJailIsToldUntilItStops(t *testing.T) {
-	w := &Watcher{Jail: config.NewJail("app")}
+	w := &Watcher{Jail: config.NewJail("app"), counters: &counters{}}
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	if text := w.Degraded(at); text != "" {
 		t.Errorf("nothing gave up: %q", text)
 	}
-	w.counters.scanned(filter.Stats{}, filter.Stats{Spent: 3}, at)
-	w.counters.scanned(filter.Stats{Spent: 3}, filter.Stats{Spent: 3, Lines: 1}, at.Add(time.Hour))
+	w.scanned(filter.Stats{}, filter.Stats{Spent: 3}, at)
+	w.scanned(filter.Stats{Spent: 3}, filter.Stats{Spent: 3, Lines: 1}, at.Add(time.Hour))
 	if text := w.Degraded(at.Add(degraded)); !strings.Contains(text, "jail app") || !strings.Contains(text, "3 searches") {
 		t.Errorf("got %q, want the jail and how many", text)
 	}

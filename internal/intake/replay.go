@@ -27,12 +27,15 @@ type Replay struct {
 	fold    *jail.Jail
 	seq     edgeban.Seq
 	recent  map[netip.Prefix][]edgeban.Match
+	ignored map[Ignored]int64
+	forms   forms
 }
 
 // A Verdict is a ban that would have been, and the lines that led to it.
 type Verdict struct {
-	Ban   edgeban.Ban
-	Lines []edgeban.Match
+	Ban      edgeban.Ban
+	Prolongs bool // it makes one longer that stood
+	Lines    []edgeban.Match
 }
 
 // Open prepares a replay. Errors are the filter's.
@@ -45,6 +48,7 @@ func (r *Replay) Open() error {
 	r.watcher = w
 	r.fold = jail.New(r.Jail, r.Forget)
 	r.recent = map[netip.Prefix][]edgeban.Match{}
+	r.ignored = map[Ignored]int64{}
 	return nil
 }
 
@@ -58,6 +62,7 @@ func (r *Replay) File(ctx context.Context, in io.Reader) iter.Seq2[Verdict, erro
 				return
 			}
 			c.Live, c.Read, c.Times = false, r.Now, nil
+			r.forms.look(c.Text)
 			for _, m := range r.watcher.scan(c, r.Never) {
 				if v, ok := r.observe(m); ok && !yield(v, nil) {
 					return
@@ -69,14 +74,17 @@ func (r *Replay) File(ctx context.Context, in io.Reader) iter.Seq2[Verdict, erro
 
 func (r *Replay) observe(m edgeban.Match) (Verdict, bool) {
 	r.seq++
-	if m.Ignored == "" && m.Kind == edgeban.Failure {
+	switch {
+	case m.Ignored != "":
+		r.ignore(m)
+	case m.Kind == edgeban.Failure:
 		r.keep(m)
 	}
 	b, ok := r.fold.Observe(edgeban.Event{Seq: r.seq, Fact: m})
 	if !ok {
 		return Verdict{}, false
 	}
-	v := Verdict{b, r.recent[b.Subject]}
+	v := Verdict{b, r.fold.Prolongs(b), r.recent[b.Subject]}
 	delete(r.recent, b.Subject)
 	return v, true
 }
@@ -95,3 +103,15 @@ func (r *Replay) keep(m edgeban.Match) {
 
 // Stats returns what was seen until now.
 func (r *Replay) Stats() Stats { return r.watcher.Stats() }
+
+// Proxy says what to change where a proxy hides the clients, or returns "".
+func (r *Replay) Proxy() string { return r.watcher.Proxy() }
+
+// Misfit says what the lines are where the jail's patterns have found nothing in
+// them because they read no such lines, or returns "".
+func (r *Replay) Misfit() string {
+	if s := r.Stats(); r.Jail.Rules == nil || s.Failures+s.Successes+s.Ignored+s.Names+s.Undated > 0 {
+		return ""
+	}
+	return r.forms.say()
+}

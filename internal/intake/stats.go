@@ -18,21 +18,19 @@ type Stats struct {
 	Skew  string // how the stamps lie off the clock; empty if they do not
 }
 
+// counters go on from one Watcher of a jail to the next.
 type counters struct {
 	lines, failures, successes, ignored, undated, names, spent atomic.Int64
-
-	skew    atomic.Pointer[string]
-	spentAt atomic.Int64 // when a search last gave up, in Unix nanoseconds
 }
 
 // Stats returns what was seen until now.
 func (w *Watcher) Stats() Stats {
-	c := &w.counters
+	c := w.counters
 	s := Stats{
 		Lines: c.lines.Load(), Failures: c.failures.Load(), Successes: c.successes.Load(), Ignored: c.ignored.Load(),
 		Undated: c.undated.Load(), Names: c.names.Load(), Spent: c.spent.Load(),
 	}
-	if p := c.skew.Load(); p != nil {
+	if p := w.skew.Load(); p != nil {
 		s.Skew = *p
 	}
 	return s
@@ -43,8 +41,8 @@ const degraded = 10 * time.Minute
 
 // Degraded says that searches give up at now, or returns "".
 func (w *Watcher) Degraded(now time.Time) string {
-	n := w.counters.spent.Load()
-	if n == 0 || now.Sub(time.Unix(0, w.counters.spentAt.Load())) > degraded {
+	n, at := w.counters.spent.Load(), w.spentAt.Load()
+	if n == 0 || at == 0 || now.Sub(time.Unix(0, at)) > degraded {
 		return ""
 	}
 	return fmt.Sprintf("jail %s: its patterns gave up on %d searches, and what those lines tell is not counted: "+
@@ -52,18 +50,19 @@ func (w *Watcher) Degraded(now time.Time) string {
 }
 
 // scanned takes in what a scanner has seen between two looks, in lines read at a time.
-func (c *counters) scanned(before, after filter.Stats, read time.Time) {
+func (w *Watcher) scanned(before, after filter.Stats, read time.Time) {
+	c := w.counters
 	c.lines.Add(after.Lines - before.Lines)
 	c.undated.Add(after.Undated - before.Undated)
 	c.names.Add(after.Names - before.Names)
 	if n := after.Spent - before.Spent; n > 0 {
 		c.spent.Add(n)
-		c.spentAt.Store(read.UnixNano())
+		w.spentAt.Store(read.UnixNano())
 	}
 	if text := after.Skew.String(); text != "" {
-		c.skew.Store(&text)
+		w.skew.Store(&text)
 	} else if before.Skew.String() != "" {
-		c.skew.Store(nil)
+		w.skew.Store(nil)
 	}
 }
 

@@ -28,7 +28,9 @@ type Watcher struct {
 
 	mu       sync.Mutex           // a jail may be read by two sources at once
 	scanners map[string]*scanning // by origin
-	counters counters
+	counters *counters
+	skew     atomic.Pointer[string] // how the stamps lie off the clock; nil if they do not
+	spentAt  atomic.Int64           // when a search last gave up, in Unix nanoseconds; 0 for never
 	vantage  vantage
 }
 
@@ -53,7 +55,7 @@ func NewWatcher(c config.Jail, s Settings) (*Watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Watcher{Jail: c, set: s, filter: f, finder: never.NewIgnore(c.IgnoreIP, s.Log), scanners: map[string]*scanning{}}
+	w := &Watcher{Jail: c, set: s, filter: f, finder: never.NewIgnore(c.IgnoreIP, s.Log), scanners: map[string]*scanning{}, counters: &counters{}}
 	w.finder.Memory = s.Memory
 	return w, nil
 }
@@ -61,8 +63,12 @@ func NewWatcher(c config.Jail, s Settings) (*Watcher, error) {
 // Protect finds whom the jail ignores; it is called before anything is read.
 func (w *Watcher) Protect(ctx context.Context) { w.ignore.Store(w.finder.Find(ctx)) }
 
-// Remember takes over whom an earlier Watcher of the jail knew to ignore.
-func (w *Watcher) Remember(earlier *Watcher) { w.finder.Remember(earlier.finder) }
+// Remember takes over whom an earlier Watcher of the jail knew to ignore, and goes
+// on counting where that is, which may still read.
+func (w *Watcher) Remember(earlier *Watcher) {
+	w.finder.Remember(earlier.finder)
+	w.counters = earlier.counters
+}
 
 // Run looks every so often whom the jail ignores, until ctx is done.
 func (w *Watcher) Run(ctx context.Context, every time.Duration) error {
@@ -118,7 +124,7 @@ func (w *Watcher) scan(c edgeban.Chunk, list *never.List) []edgeban.Match {
 		w.judgeable(&m, list)
 		f.add(m)
 	}
-	w.counters.scanned(before, s.Stats(), c.Read)
+	w.scanned(before, s.Stats(), c.Read)
 	w.counters.matched(f.matches)
 	if c.End {
 		if delete(s.streams, c.Stream); len(s.streams) == 0 {

@@ -287,6 +287,9 @@ func (f *Finder) add(l *look, m mention) {
 // unresolved says that a name protects nothing.
 func unresolved(m mention, n *name) string {
 	if strings.Contains(strings.ToLower(m.why), m.name) {
+		if strings.Contains(m.why, ", which ") {
+			return m.why + ", is not protected: " + n.err
+		}
 		return m.why + " is not protected: " + n.err
 	}
 	return m.why + ": " + m.name + " is not protected: " + n.err // a name in a file

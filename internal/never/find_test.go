@@ -212,22 +212,23 @@ func TestADeadResolverForgetsNobody(t *testing.T) {
 func TestANameWithoutAddressIsSaidOnce(t *testing.T) {
 	z := newZone()
 	f, log := bare(t, z)
-	f.Never = []string{"nowhere.example.org", "192.0.2.300"}
+	f.Never, f.Hosts = []string{"nowhere.example.org", "192.0.2.300"}, []string{"https://ntfy.example.net/"}
 	for range 3 {
 		f.Find(t.Context())
 	}
 	want := []string{
 		`never: "192.0.2.300" is neither an address, a network nor a name`,
 		"never: nowhere.example.org is not protected: no such name",
+		"ntfy.example.net, which the configuration talks to, is not protected: no such name",
 	}
 	if got := f.Problems(); !slices.Equal(got, want) {
 		t.Errorf("problems %q, want %q", got, want)
 	}
-	if n := strings.Count(log.String(), "\n"); n != 2 {
-		t.Errorf("%d lines logged, want 2:\n%s", n, log)
+	if n := strings.Count(log.String(), "\n"); n != 3 {
+		t.Errorf("%d lines logged, want 3:\n%s", n, log)
 	}
 	z.set("nowhere.example.org", "203.0.113.9")
-	f.Never = f.Never[:1]
+	f.Never, f.Hosts = f.Never[:1], nil
 	f.Find(t.Context())
 	if p := f.Problems(); len(p) > 0 {
 		t.Errorf("problems %q once it resolves, want none", p)

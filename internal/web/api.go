@@ -97,6 +97,7 @@ type Ban struct {
 	Until    time.Time    `json:"until,omitzero"` // zero for ever
 	Failures int          `json:"failures"`
 	Nth      int          `json:"nth"`
+	Prolongs bool         `json:"prolongs,omitempty"` // makes a ban longer that stood, and is none of its own
 	Reason   string       `json:"reason"`
 	Held     []Hold       `json:"held"`
 	Refused  string       `json:"refused,omitempty"` // why no target gets it

@@ -12,7 +12,7 @@ import (
 // fail2ban's became. What is noted of one jail stands above it, all else at the
 // head.
 func Comments(dir string, notes []fail2ban.Note, secrets bool) func(path string) []string {
-	above := map[string][]string{"": {"Written by edgeban import " + dir + ", which is not needed any more."}}
+	above := map[string][]string{"": {"edgeban import wrote this from " + dir + "; the folder is not needed any more."}}
 	if secrets {
 		above[""] = append(above[""], "This file holds secrets: chmod 600 it, or move each into a file of its own and write file:PATH in its place.")
 	}

@@ -19,7 +19,7 @@ func TestEveryNoteStandsSomewhere(t *testing.T) {
 	}
 	comment := Comments("/etc/fail2ban", notes, true)
 	head := strings.Join(comment(""), "\n")
-	for _, want := range []string{"edgeban import /etc/fail2ban", "chmod 600", "jail.conf:2: jail sshd, web: of two", "jail.conf:3: jail attic: left out", "jail.conf: of the folder"} {
+	for _, want := range []string{"edgeban import wrote this from /etc/fail2ban", "chmod 600", "jail.conf:2: jail sshd, web: of two", "jail.conf:3: jail attic: left out", "jail.conf: of the folder"} {
 		if !strings.Contains(head, want) {
 			t.Errorf("the head is\n%s\nwant %s in it", head, want)
 		}

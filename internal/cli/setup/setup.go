@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/fail2ban"
@@ -37,19 +38,55 @@ func (f Files) Read() (config.Config, []fail2ban.Note, error) {
 		return c, nil, err
 	}
 	c, notes := Merge(c, tree)
-	c.Path = cmp.Or(c.Path, c.Fail2ban)
-	if len(c.Jails) == 0 {
-		return c, notes, idle(c.Fail2ban, notes)
+	c.Path, c.Broken = cmp.Or(c.Path, c.Fail2ban), broken(notes)
+	c.Broken = slices.DeleteFunc(c.Broken, func(b config.Broken) bool {
+		return slices.ContainsFunc(c.Jails, func(j config.Jail) bool { return j.Name == b.Jail })
+	})
+	switch {
+	case len(c.Jails) > 0:
+		return c, notes, nil
+	case len(c.Broken) > 0:
+		return c, notes, fmt.Errorf("%s: %w", c.Fail2ban, ErrAllBroken)
 	}
-	return c, notes, nil
+	return c, notes, fmt.Errorf("%s enables no jail; write enabled = true below a jail's name in its jail.local", c.Fail2ban)
 }
 
-// idle says why no jail of a folder runs.
-func idle(dir string, notes []fail2ban.Note) error {
-	if slices.ContainsFunc(notes, func(n fail2ban.Note) bool { return n.Level == fail2ban.Broken }) {
-		return fmt.Errorf("%s: none of the jails that are enabled there can run; edgeban check says why", dir)
+// ErrAllBroken says that jails are enabled, and none of them can run.
+var ErrAllBroken = errors.New("none of the jails that are enabled there can run; edgeban check says why")
+
+// Disabled returns where a folder of fail2ban's has a jail that is not enabled, as
+// FILE:LINE, or "".
+func Disabled(dir, jail string) string {
+	tree, err := fail2ban.Read(dir, os.Getuid())
+	if err != nil {
+		return ""
 	}
-	return fmt.Errorf("%s enables no jail; write enabled = true below a jail's name in its jail.local", dir)
+	for _, d := range tree.Disabled {
+		if d.Jail == jail {
+			return fmt.Sprintf("%s:%d", d.File, d.Line)
+		}
+	}
+	return ""
+}
+
+// broken returns the jails that the notes say are left out, with all reasons of each.
+func broken(notes []fail2ban.Note) (all []config.Broken) {
+	for _, n := range notes {
+		if n.Level != fail2ban.Broken {
+			continue
+		}
+		names := n.Jail
+		n.Jail = "" // it is the reader's word for whom it is about
+		for _, name := range strings.Split(names, ", ") {
+			i := slices.IndexFunc(all, func(b config.Broken) bool { return b.Jail == name })
+			if i < 0 {
+				all = append(all, config.Broken{Jail: name, Why: n.String()})
+			} else {
+				all[i].Why += "; " + n.String()
+			}
+		}
+	}
+	return all
 }
 
 // YAML returns what was said in edgeban.yaml alone.

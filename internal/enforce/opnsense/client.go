@@ -73,6 +73,9 @@ func (c *client) call(ctx context.Context, method, action string, in, out any) e
 	if err == nil {
 		err = c.decode(body, out)
 	}
+	if _, silent := errors.AsType[unanswered](err); silent && edgeban.IsPermanent(err) { // whatever is asked
+		return fmt.Errorf("%s: %w", c.base, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", c.base, action, err)
 	}
@@ -132,7 +135,7 @@ func (c *client) unreachable(err error) error {
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		return edgeban.Permanent(errors.New("it speaks plain http here; write url with http://, or better give the firewall's GUI a certificate"))
 	}
-	return unanswered{certificateTrouble(c.base, err)}
+	return unanswered{certificateTrouble(err)}
 }
 
 // unanswered marks an error that came instead of an answer.

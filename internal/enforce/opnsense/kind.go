@@ -40,7 +40,7 @@ func (a *Alias) Notes() []string {
 		say("the API key goes to %s in clear: use https", a.api.base)
 	}
 	if a.trusted != "" {
-		say("the certificate of %s is not verified (allow_insecure), so whoever stands in between gets the API key; if %s is this firewall's, write %s in place of that", a.api.base, a.trusted, setting(a.trusted))
+		say("its certificate is not verified (allow_insecure): whoever stands in between gets the API key; in its place write, if that is your firewall's, %s", setting(a.trusted))
 	}
 	switch {
 	case a.kind == Host:

@@ -82,41 +82,44 @@ func pinOf(cert *x509.Certificate) string {
 	return pinPrefix + hex.EncodeToString(sum[:])
 }
 
-// setting says where a pin is written, whichever file the target came from.
+// setting is how a pin is written, whichever file the target came from. It is to
+// be pasted: what it stands in must be short enough to be shown whole.
 func setting(pin string) string {
-	return fmt.Sprintf("pin: %s in the target (in a fail2ban action: pin=%q)", pin, pin)
+	return fmt.Sprintf("pin=%q (in edgeban.yaml pin:)", pin)
 }
 
-type pinMismatch struct{ want, got string }
+type pinMismatch struct{ got string } // empty for none
 
 func (e *pinMismatch) Error() string {
-	return fmt.Sprintf("its certificate is %s, pinned is %s; if the firewall has a new certificate, write %s, else somebody stands in between", e.got, e.want, setting(e.got))
+	if e.got == "" {
+		return "it shows no certificate, and one is pinned"
+	}
+	return "its certificate is not the pinned one: somebody stands in between, or the firewall has a new one; then write " + setting(e.got)
 }
 
 func checkPin(want string, chain []*x509.Certificate) error {
 	if len(chain) == 0 {
-		return &pinMismatch{want: want, got: "missing"}
+		return &pinMismatch{}
 	}
 	if got := pinOf(chain[0]); got != want {
-		return &pinMismatch{want: want, got: got}
+		return &pinMismatch{got}
 	}
 	return nil
 }
 
 // certificateTrouble marks an error of TLS as one for a person, and says what to
 // do about a certificate that cannot be verified. Other errors pass as they are.
-func certificateTrouble(base string, err error) error {
+func certificateTrouble(err error) error {
 	if e, ok := errors.AsType[*pinMismatch](err); ok {
 		return edgeban.Permanent(e)
 	}
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && len(e.UnverifiedCertificates) > 0 {
 		cert := e.UnverifiedCertificates[0]
-		kind := "certificate"
-		if bytes.Equal(cert.RawIssuer, cert.RawSubject) {
-			kind = "self-signed certificate"
+		why := e.Err.Error()
+		if _, unknown := errors.AsType[x509.UnknownAuthorityError](e.Err); unknown && bytes.Equal(cert.RawIssuer, cert.RawSubject) {
+			why = "it is self-signed"
 		}
-		return edgeban.Permanent(fmt.Errorf("its %s (%q) is not trusted: %w; if this is your firewall, write %s (compare it with System > Trust > Certificates, or run `edgeban pin %s` where you trust the network)",
-			kind, cert.Subject.CommonName, e.Err, setting(pinOf(cert)), base))
+		return edgeban.Permanent(fmt.Errorf("its certificate is not trusted: %s; if it is your firewall's, write %s", why, setting(pinOf(cert))))
 	}
 	op, _ := errors.AsType[*net.OpError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)

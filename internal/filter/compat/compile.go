@@ -166,11 +166,14 @@ func (c *compiler) rule(key string, index int, text string, flags pyre.Flags) (r
 	}
 	re, err := pyre.Compile(e.String(), flags)
 	if err != nil {
-		offset := 0
+		offset, msg := 0, err.Error()
 		if p, ok := errors.AsType[*pyre.Error](err); ok {
 			offset = e.origin(p.Offset)
 		}
-		wrong(offset, err.Error())
+		if at, why := e.swallowed(text); why != "" {
+			offset, msg = at, why
+		}
+		wrong(offset, msg)
 		return r, false
 	}
 	r = rule{re: re, pattern: Pattern{Key: key, Index: index, Text: text, Linear: re.Linear(), Required: re.Required()}}

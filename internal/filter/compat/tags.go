@@ -124,6 +124,46 @@ func (e *expansion) origin(offset int) int {
 	return e.pieces[i].from + offset - e.pieces[i].at
 }
 
+// swallowed returns where a set of characters begins in the pattern that takes in a
+// tag, or never ends, and what to write; "" for none. Python would find fault with
+// what stands for the tag, which nobody has written.
+func (e *expansion) swallowed(text string) (at int, msg string) {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '[':
+			end := setEnd(text, i)
+			if end < 0 {
+				return i, "this [ has no ] after it; write \\[ for the character"
+			}
+			for _, p := range e.pieces {
+				if p.tag && i < p.from && p.from < end {
+					return i, "the tag behind this [ is taken for single characters; write \\[ for the character"
+				}
+			}
+			i = end
+		}
+	}
+	return 0, ""
+}
+
+// setEnd returns where the set ends that begins at i, -1 if it does not.
+func setEnd(text string, i int) int {
+	if i++; i < len(text) && text[i] == '^' {
+		i++
+	}
+	for first := i; i < len(text); i++ {
+		switch {
+		case text[i] == '\\':
+			i++
+		case text[i] == ']' && i > first:
+			return i
+		}
+	}
+	return -1
+}
+
 // tagAt returns what stands between the < that the text begins with and its >,
 // and how long it all is; 0 if it is no tag.
 func tagAt(text string) (name string, size int) {

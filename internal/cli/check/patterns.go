@@ -1,25 +1,29 @@
-package cli
+package check
 
 import (
 	"fmt"
 	"strings"
 
+	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/filter/compat"
 	"github.com/edgeban/edgeban/internal/filter/pyre"
 )
 
-// checkFilter says what a jail looks for in its logs, with every pattern if asked to.
-func (e *env) checkFilter(j config.Jail, every bool) error {
+// legend says what the words behind each pattern mean.
+const legend = "patterns: a linear one takes time in proportion to the line; a bounded one is given up where it takes too long; only lines that hold what it needs are searched"
+
+// filter says what a jail looks for in its logs, with every pattern if asked to.
+func (s *section) filter(j config.Jail, patterns bool) error {
 	if j.Rules == nil {
 		f, err := filter.Load(j.Filter)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(e.stdout, "  filter %s: %s\n", j.Filter, clean(f.Description, 200))
-		if every {
-			fmt.Fprintln(e.stdout, "  every pattern of it is linear; edgeban filter NAME prints those of a built-in filter")
+		s.line("  filter %s: %s", j.Filter, f.Description)
+		if patterns {
+			s.line("  every pattern of it is linear; edgeban filter NAME prints those of a built-in filter")
 		}
 		return nil
 	}
@@ -28,14 +32,14 @@ func (e *env) checkFilter(j config.Jail, every bool) error {
 		return err
 	}
 	all := f.Patterns()
-	text := count(len(all), "pattern")
-	if n := unguarded(all); n > 0 {
+	text := term.Count(len(all), "pattern")
+	if n := unguarded(all); n > 0 && patterns {
 		text += fmt.Sprintf(", %d tried on every line: slower", n)
 	}
-	fmt.Fprintf(e.stdout, "  filter of fail2ban's: %s\n", text)
-	if every {
+	s.line("  filter of fail2ban's: %s", text)
+	if patterns {
 		for _, p := range all {
-			e.pattern(p)
+			s.pattern(p)
 		}
 	}
 	return nil
@@ -57,23 +61,24 @@ func unguarded(all []compat.Pattern) (n int) {
 }
 
 // pattern says how a pattern is searched, and in which lines.
-func (e *env) pattern(p compat.Pattern) {
+func (s *section) pattern(p compat.Pattern) {
 	bound := "linear"
 	if !p.Linear {
-		bound = "bounded: a search that takes too long is given up"
+		bound = "bounded"
 	}
 	needs := "needs no literal"
 	if len(p.Required) > 0 {
 		needs = "needs " + literals(p.Required[0])
 	}
-	fmt.Fprintf(e.stdout, "  %s %d: %s; %s\n    %s\n", p.Key, p.Index+1, bound, needs, clean(p.Text, 4096))
+	s.line("  %s %d: %s; %s", p.Key, p.Index+1, bound, needs)
+	s.line("    %s", p.Text)
 }
 
 // literals lists texts of which a line must hold one.
 func literals(set []pyre.Literal) string {
 	var texts []string
 	for _, l := range set {
-		text := fmt.Sprintf("%q", clean(l.Text, 60))
+		text := fmt.Sprintf("%q", term.Clean(l.Text, 60))
 		if l.Fold {
 			text += " in any case"
 		}

@@ -1,15 +1,16 @@
-package cli
+package term
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 )
 
-// columns prints rows, the head first, each column as wide as its widest cell. In
+// Columns prints rows, the head first, each column as wide as its widest cell. In
 // align a letter stands for a column: l for left, r for right. The last column is
 // cut where a screen of 80 ends. A row of one cell is a note to the row above.
-func (e *env) columns(align string, rows [][]string) {
+func Columns(w io.Writer, align string, rows [][]string) {
 	const screen, least = 80, 9
 	width := make([]int, len(align))
 	for _, r := range rows {
@@ -21,7 +22,7 @@ func (e *env) columns(align string, rows [][]string) {
 	}
 	for _, r := range rows {
 		if len(r) == 1 {
-			fmt.Fprintf(e.stdout, "  %s\n", r[0])
+			fmt.Fprintf(w, "  %s\n", r[0])
 			continue
 		}
 		line, used := "", 0
@@ -30,12 +31,12 @@ func (e *env) columns(align string, rows [][]string) {
 			case align[i] == 'r':
 				line += fmt.Sprintf("%*s  ", width[i], cell)
 			case i == len(r)-1:
-				line += clean(cell, max(least, screen-used)-1)
+				line += Clean(cell, max(least, screen-used)-1)
 			default:
 				line += fmt.Sprintf("%-*s  ", width[i], cell)
 			}
 			used += width[i] + 2
 		}
-		fmt.Fprintln(e.stdout, strings.TrimRight(line, " "))
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 }

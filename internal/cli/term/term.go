@@ -1,4 +1,6 @@
-package cli
+// Package term shows things on a terminal: in few characters, and nothing that
+// comes from a log moves the cursor.
+package term
 
 import (
 	"fmt"
@@ -11,9 +13,9 @@ import (
 	"github.com/edgeban/edgeban/internal/config"
 )
 
-// clean makes text from a log fit for a terminal: on one line, nothing that moves
+// Clean makes text from a log fit for a terminal: on one line, nothing that moves
 // the cursor or turns the reading direction, at most limit characters.
-func clean(s string, limit int) string {
+func Clean(s string, limit int) string {
 	var b strings.Builder
 	n := 0
 	for i, r := range s {
@@ -41,16 +43,16 @@ func clean(s string, limit int) string {
 	return b.String()
 }
 
-// subject shows an address without its mask, and a network with it.
-func subject(p netip.Prefix) string {
+// Subject shows an address without its mask, and a network with it.
+func Subject(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()
 	}
 	return p.String()
 }
 
-// clock shows a moment in the zone of now, with the day where it is not today's.
-func clock(t, now time.Time) string {
+// Clock shows a moment in the zone of now, with the day where it is not today's.
+func Clock(t, now time.Time) string {
 	t = t.In(now.Location())
 	switch {
 	case t.IsZero():
@@ -63,8 +65,8 @@ func clock(t, now time.Time) string {
 	return t.Format("2006-01-02")
 }
 
-// span shows a duration in at most two units.
-func span(d time.Duration) string {
+// Span shows a duration in at most two units.
+func Span(d time.Duration) string {
 	switch d = d.Abs(); {
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()
@@ -78,19 +80,19 @@ func span(d time.Duration) string {
 	return config.FormatDuration(d)
 }
 
-// left shows how much longer a ban stands.
-func left(until, now time.Time) string {
+// Left shows how much longer a ban stands.
+func Left(until, now time.Time) string {
 	if until.IsZero() {
 		return "for ever"
 	}
 	if !until.After(now) {
 		return "over"
 	}
-	return span(until.Sub(now))
+	return Span(until.Sub(now))
 }
 
-// volume shows a size.
-func volume(n int64) string {
+// Volume shows a size.
+func Volume(n int64) string {
 	switch {
 	case n < 1000:
 		return fmt.Sprintf("%d B", n)
@@ -102,8 +104,8 @@ func volume(n int64) string {
 	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }
 
-// count shows a number with its noun.
-func count(n int, noun string) string {
+// Count shows a number with its noun.
+func Count(n int, noun string) string {
 	switch {
 	case n == 1:
 	case strings.HasSuffix(noun, "ch"):
@@ -114,8 +116,8 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// wrap breaks text between words into lines of at most width characters.
-func wrap(text string, width int) (lines []string) {
+// Wrap breaks text between words into lines of at most width characters.
+func Wrap(text string, width int) (lines []string) {
 	line := ""
 	for _, word := range strings.Fields(text) {
 		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {

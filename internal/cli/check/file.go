@@ -1,4 +1,4 @@
-package cli
+package check
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// size returns the size of a log, or says why it cannot be read and what lets it.
-func size(path string) (int64, error) {
+// Size returns the size of a log, or says why it cannot be read and what lets it.
+func Size(path string) (int64, error) {
 	info, err := os.Stat(path) // before opening it: a named pipe would block
 	if err == nil && !info.Mode().IsRegular() {
 		return 0, errors.New("this is no regular file; name the files in a folder, as in /logs/*.log")
