@@ -50,9 +50,10 @@ type OPNsense struct {
 
 // Feed serves the standing bans as text and JSON over HTTP.
 type Feed struct {
-	Listen string         // address and port
-	Token  Secret         // Bearer token; may be empty on loopback
-	Allow  []netip.Prefix // clients that need no token
+	Listen  string         // address and port
+	Token   Secret         // Bearer token; may be empty on loopback
+	Allow   []netip.Prefix // clients that need no token
+	StandIn bool           // nobody asked for it: it is there because no target is named
 }
 
 // A Notifier is one way to tell people. Exactly one kind is set.

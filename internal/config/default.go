@@ -32,7 +32,7 @@ const (
 // be found; a file that says that there are none gives an empty list.
 func Default() Config {
 	return Config{
-		Targets: []Target{{Name: "feed", Feed: &Feed{Listen: DefaultFeed}}},
+		Targets: []Target{{Name: "feed", Feed: &Feed{Listen: DefaultFeed, StandIn: true}}},
 		Budget:  Budget{PerMinute: 300, Entries: 50_000, IPv4: 32, IPv6: 64},
 		Forget:  90 * day,
 	}

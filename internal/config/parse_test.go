@@ -120,8 +120,8 @@ func TestEverySettingArrives(t *testing.T) {
 	}
 	compare(t, "config", reflect.ValueOf(got), reflect.ValueOf(want))
 	for _, setting := range unused(reflect.ValueOf(got), "config") {
-		if setting == "config.Broken" {
-			continue // no key's: who merges a folder of fail2ban's sets it
+		if setting == "config.Broken" || setting == "config.Targets.Feed.StandIn" {
+			continue // no key has them: who merges a folder of fail2ban's does, and who names no target
 		}
 		t.Errorf("%s: no key of the file sets it", setting)
 	}

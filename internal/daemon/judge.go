@@ -157,11 +157,12 @@ func (j *judge) say(ev edgeban.Event) {
 	if !ok || b.Jail != j.c.Name || ev.Seq <= j.began {
 		return
 	}
-	what := "ban"
+	log := j.log.With("jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "for", length(b))
 	if j.fold.Prolongs(b) {
-		what = "ban prolonged"
+		log.Info("ban prolonged")
+		return
 	}
-	j.log.Info(what, "jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "for", length(b))
+	log.Info("ban")
 }
 
 // length is how long a ban stands, for people.

@@ -106,7 +106,7 @@ func (j *jail) readAction(it ini.Item) error {
 		}
 	}
 	j.addAction(it, values)
-	if !j.translate(a) && doc == nil && err == nil {
+	if !j.translate(a) && doc == nil {
 		j.missing(it)
 	}
 	return nil

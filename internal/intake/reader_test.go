@@ -191,7 +191,7 @@ func TestStreamThatCannotBeReadIsTold(t *testing.T) {
 func TestMistakeOfAPatternNamesIt(t *testing.T) {
 	c := nameRules(config.Warn)
 	c.Rules.FailRegex = append(c.Rules.FailRegex, "(unclosed from <HOST>")
-	if _, err := Open(c); err == nil || !strings.Contains(err.Error(), "failregex[1]") {
+	if _, err := Open(c); err == nil || !strings.Contains(err.Error(), "failregex 2") {
 		t.Errorf("got %v, want the place of the pattern", err)
 	}
 	c = config.NewJail("nobody-has-this")

@@ -2,7 +2,6 @@ package setup
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -21,7 +20,7 @@ func Merge(own config.Config, tree fail2ban.Result) (config.Config, []fail2ban.N
 	}
 	c, notes := own, slices.DeleteFunc(slices.Clone(tree.Notes), func(n fail2ban.Note) bool { return has(n.Jail) })
 	named := map[string]string{} // the targets of the tree, and what they are called here
-	c.Targets = mergeTargets(own.Targets, tree.Config.Targets, named)
+	c.Targets = mergeTargets(own, tree.Config.Targets, named)
 	c.Notify = mergeNotifiers(own.Notify, tree.Config.Notify)
 	c.Jails = append([]config.Jail{}, own.Jails...) // never nil: nothing is to be found
 	for _, j := range tree.Config.Jails {
@@ -39,14 +38,15 @@ func Merge(own config.Config, tree fail2ban.Result) (config.Config, []fail2ban.N
 }
 
 // mergeTargets also writes down in named what each target of the tree is called.
-func mergeTargets(own, tree []config.Target, named map[string]string) []config.Target {
-	standIn := config.Default().Targets
-	if reflect.DeepEqual(tree, standIn) {
-		tree = nil
-	}
-	all := slices.Clone(own)
-	if len(tree) > 0 && reflect.DeepEqual(own, standIn) {
-		all = nil
+func mergeTargets(own config.Config, tree []config.Target, named map[string]string) []config.Target {
+	standIn := func(t config.Target) bool { return t.Feed != nil && t.Feed.StandIn }
+	tree = slices.DeleteFunc(slices.Clone(tree), standIn)
+	all := slices.Clone(own.Targets)
+	if len(tree) > 0 {
+		all = slices.DeleteFunc(all, func(t config.Target) bool {
+			asked := slices.ContainsFunc(own.Jails, func(j config.Jail) bool { return slices.Contains(j.Targets, t.Name) })
+			return standIn(t) && !asked
+		})
 	}
 	for _, t := range tree {
 		i := slices.IndexFunc(all, func(o config.Target) bool { return samePlace(o, t) })

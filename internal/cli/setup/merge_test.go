@@ -35,6 +35,28 @@ func targetNames(c config.Config) (names []string) {
 	return names
 }
 
+// Somebody may write what is the default, or name it: it is his then, and does not
+// give way to a firewall of the folder.
+func TestAFeedThatSomebodyAskedForStays(t *testing.T) {
+	firewall := fail2ban.Result{Config: config.Config{Targets: []config.Target{wall("opnsense", "https://c", "x")}}}
+	nobody := config.Config{Targets: config.Default().Targets}
+	named := config.Config{Targets: config.Default().Targets, Jails: []config.Jail{jail("mine", "feed")}}
+	written := config.Config{Targets: []config.Target{{Name: "feed", Feed: &config.Feed{Listen: config.DefaultFeed}}}}
+	for _, tt := range []struct {
+		what string
+		own  config.Config
+		want []string
+	}{
+		{"nobody asked", nobody, []string{"opnsense"}},
+		{"a jail names it", named, []string{"feed", "opnsense"}},
+		{"the file has it", written, []string{"feed", "opnsense"}},
+	} {
+		if c, _ := Merge(tt.own, firewall); !slices.Equal(targetNames(c), tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.what, targetNames(c), tt.want)
+		}
+	}
+}
+
 // A ban must not go to the wrong firewall because two have one name.
 func TestNamesThatCollideLeadToTheRightFirewall(t *testing.T) {
 	own := config.Config{Targets: []config.Target{wall("opnsense", "https://a", "x"), wall("opnsense-2", "https://b", "x")}}

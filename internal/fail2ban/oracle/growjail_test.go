@@ -56,7 +56,7 @@ func (g grower) jails(tr tree) {
 		if g.chance(0.02) && !strings.HasPrefix(name, "log/") {
 			tr[name] = strings.ReplaceAll(text, "\n", "\r\n")
 		}
-		if g.odd() && g.odd() {
+		if g.chance(g.wild * g.wild) {
 			tr[name] = g.pick([]string{"\ufeff", "stray\n", "\xff"}) + text
 		}
 	}

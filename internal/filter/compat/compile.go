@@ -62,9 +62,9 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	place := fmt.Sprintf("%s[%d]", e.Key, e.Index)
+	place := fmt.Sprintf("%s %d", e.Key, e.Index+1) // people count from 1
 	if e.Offset > 0 {
-		place += fmt.Sprintf(", byte %d", e.Offset)
+		place += fmt.Sprintf(", byte %d", e.Offset+1)
 	}
 	return place + ": " + e.Msg
 }
@@ -160,8 +160,9 @@ func (c *compiler) rule(key string, index int, text string, flags pyre.Flags) (r
 	}
 	e, err := expand(text, c.dns)
 	if err != nil {
-		mistake := err.(*Error)
-		wrong(mistake.Offset, mistake.Msg)
+		if mistake, ok := errors.AsType[*Error](err); ok {
+			wrong(mistake.Offset, mistake.Msg)
+		}
 		return r, false
 	}
 	re, err := pyre.Compile(e.String(), flags)

@@ -65,13 +65,14 @@ func TestEveryMistakeIsTold(t *testing.T) {
 	}
 	var got []string
 	for _, e := range joined.Unwrap() {
-		place, _, _ := strings.Cut(e.Error(), "]")
-		got = append(got, place+"]")
+		place, _, _ := strings.Cut(e.Error(), ":")
+		place, _, _ = strings.Cut(place, ",")
+		got = append(got, place)
 	}
 	slices.Sort(got)
 	want := []string{
-		"datepattern[0]", "datepattern[2]", "failregex[0]", "failregex[2]", "ignoreregex[0]",
-		"logencoding[0]", "maxlines[0]", "prefregex[0]",
+		"datepattern 1", "datepattern 3", "failregex 1", "failregex 3", "ignoreregex 1",
+		"logencoding 1", "maxlines 1", "prefregex 1",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

@@ -1,6 +1,7 @@
 package datepattern
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -270,7 +271,7 @@ func (s *source) errorf(at int, format string, args ...any) error {
 
 // blame moves an error of the expression to where its text was written.
 func (s *source) blame(err error) error {
-	syntax, ok := err.(*pyre.Error)
+	syntax, ok := errors.AsType[*pyre.Error](err)
 	if !ok {
 		return err
 	}

@@ -3,7 +3,6 @@ package pyre
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 // The fear is a line that stalls the reader: the work of a search is bounded by
@@ -47,17 +46,15 @@ func TestHostileTextsCostLittle(t *testing.T) {
 		}
 		var m Matcher
 		m.Search(re, []byte(tt.text))
-		start := time.Now()
 		if m.Search(re, []byte(tt.text)) {
 			t.Errorf("%s matches", re)
 		}
-		took := time.Since(start)
 		if m.Spent() != tt.spent {
 			t.Errorf("%s in %d bytes: spent is %v, want %v", re, len(tt.text), m.Spent(), tt.spent)
 		}
 		if tt.spent == re.Linear() {
 			t.Errorf("%s: Linear is %v", re, re.Linear())
 		}
-		t.Logf("%-36s %6d bytes %8s, table %v, %d steps left", tt.expr, len(tt.text), took.Round(time.Microsecond), m.table, m.steps)
+		t.Logf("%-36s %6d bytes, table %v, %d steps left", tt.expr, len(tt.text), m.table, m.steps)
 	}
 }

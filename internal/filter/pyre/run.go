@@ -55,7 +55,7 @@ func (m *Matcher) repeat(n *node, i int) (int, *node) {
 			known = row >= 0 && floor == end && m.noted(m.failed, row>>1, end)
 		}
 		if known || !n.next.first.At(m.text, end) {
-			m.fill(n, row, floor, end)
+			m.fill(row, floor, end)
 			return i, nil
 		}
 		if row >= 0 {
@@ -69,7 +69,7 @@ func (m *Matcher) repeat(n *node, i int) (int, *node) {
 	}
 	p := m.down(n, lo, from, row)
 	if n.max == syntax.Unbounded {
-		m.fill(n, row, max(floor, p+1), end)
+		m.fill(row, max(floor, p+1), end)
 	}
 	if p < 0 {
 		return i, nil
@@ -181,7 +181,7 @@ func (m *Matcher) lazily(n *node, i, lo int, row int32) (int, *node) {
 	p, stop := m.up(n, lo, hi, row, row&1 != 0)
 	if p < 0 {
 		if n.max == syntax.Unbounded {
-			m.fill(n, row, lo+int(row&1), stop)
+			m.fill(row, lo+int(row&1), stop)
 		}
 		return i, nil
 	}
@@ -249,12 +249,12 @@ func (m *Matcher) shorter(f *frame) (int, *node) {
 		floor = lo
 	}
 	if n.whole {
-		m.fill(n, f.row, pick(n.max == syntax.Unbounded, floor, max(floor, p)), p)
+		m.fill(f.row, pick(n.max == syntax.Unbounded, floor, max(floor, p)), p)
 		m.pop()
 		return 0, nil
 	}
 	q := m.down(n, lo, p-1, f.row)
-	m.fill(n, f.row, pick(n.max == syntax.Unbounded, max(floor, q+1), max(floor, p)), p)
+	m.fill(f.row, pick(n.max == syntax.Unbounded, max(floor, q+1), max(floor, p)), p)
 	if q < 0 {
 		m.pop()
 		return 0, nil
@@ -270,7 +270,7 @@ func (m *Matcher) longer(f *frame) (int, *node) {
 	hi, q, stop := len(m.text), -1, p
 	if n.max != syntax.Unbounded {
 		hi = int(f.pos)
-		m.fill(n, row, p, p)
+		m.fill(row, p, p)
 	}
 	if p < hi {
 		if w := m.step(n, p); w > 0 {
@@ -282,14 +282,14 @@ func (m *Matcher) longer(f *frame) (int, *node) {
 		return q, n.next
 	}
 	if n.max == syntax.Unbounded && row >= 0 {
-		m.fill(n, row, int(f.pos)+int(row&1), stop)
+		m.fill(row, int(f.pos)+int(row&1), stop)
 	}
 	m.pop()
 	return 0, nil
 }
 
 // fill notes that all from place from to place to fail. The row is that of a run.
-func (m *Matcher) fill(n *node, row int32, from, to int) {
+func (m *Matcher) fill(row int32, from, to int) {
 	if row >= 0 {
 		m.note(m.failed, row>>1, int32(from), int32(to))
 	}
