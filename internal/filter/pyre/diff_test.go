@@ -20,7 +20,7 @@ func TestAsPython(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("EDGEBAN_ORACLE_SEED")); err == nil {
 		seed = uint64(n)
 	}
-	g := &maker{Rand: rand.New(rand.NewPCG(seed, 2))}
+	g := &maker{Rand: rand.New(rand.NewPCG(seed, 2)), sound: sound(t)}
 	var questions []question
 	for len(questions) < pairs {
 		p, f := g.pattern(), Flags(g.IntN(4)&g.IntN(4))

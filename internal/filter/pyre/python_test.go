@@ -83,6 +83,13 @@ func python(t *testing.T) string {
 	return path
 }
 
+// sound reports whether Python does not have the mistake that many tells of.
+func sound(t *testing.T) bool {
+	t.Helper()
+	text := "a"
+	return ask(t, []question{{`^(?:(?!a).)?+$`, 0, &text}})[0].G == nil
+}
+
 // found is what a search found, in the form of an answer.
 func found(m *Matcher, re *Regexp, text string) [][2]int {
 	if !m.Search(re, []byte(text)) {
@@ -99,6 +106,7 @@ func found(m *Matcher, re *Regexp, text string) [][2]int {
 // A maker makes expressions with everything that is hard.
 type maker struct {
 	*rand.Rand
+	sound  bool // Python repeats groups possessively as it says
 	groups int
 	names  []string
 	closed []int
@@ -117,6 +125,16 @@ func (g *maker) class() string {
 func (g *maker) quantifier() string {
 	q := g.of("*", "+", "?", "*", "+", "?", "{2}", "{1,2}", "{0,2}", "{,2}", "{1,}", "{2,}", "{0}", "{1,3}")
 	return q + g.of("", "", "", "?", "?", "+")
+}
+
+// many returns the quantifier of a group. Before 3.11.5 Python goes back into a
+// group that is repeated possessively (python/cpython#106052).
+func (g *maker) many() string {
+	q := g.quantifier()
+	if !g.sound && len(q) > 1 {
+		q = strings.TrimSuffix(q, "+")
+	}
+	return q
 }
 
 func (g *maker) expr(depth int) string {
@@ -154,9 +172,9 @@ func (g *maker) item(depth int) string {
 	}
 	switch g.IntN(16) {
 	case 0, 1:
-		return g.repeated(func() string { return "(?:" + g.expr(depth-1) + ")" }, g.quantifier())
+		return g.repeated(func() string { return "(?:" + g.expr(depth-1) + ")" }, g.many())
 	case 2, 3, 4:
-		return g.repeated(func() string { return g.capture(depth) }, g.of("", "", g.quantifier()))
+		return g.repeated(func() string { return g.capture(depth) }, g.of("", "", g.many()))
 	case 5:
 		return "(?=" + g.expr(depth-1) + ")"
 	case 6:
@@ -164,7 +182,7 @@ func (g *maker) item(depth int) string {
 	case 7:
 		return g.of("(?<=", "(?<!") + g.of("a", "b", "ab|ba", `\w`, `\b`, "[ab]c", "^a", "é", "(?:a|b)c", "a{2}") + ")"
 	case 8:
-		return g.repeated(func() string { return "(?>" + g.expr(depth-1) + ")" }, g.of("", "", g.quantifier()))
+		return g.repeated(func() string { return "(?>" + g.expr(depth-1) + ")" }, g.of("", "", g.many()))
 	case 9:
 		return g.of(`\b`, `\B`, "^", "$", `\A`, `\Z`)
 	case 10:
@@ -173,17 +191,17 @@ func (g *maker) item(depth int) string {
 		if len(g.closed) > 0 {
 			n := g.closed[g.IntN(len(g.closed))]
 			if g.names[n] != "" {
-				return "(?P=" + g.names[n] + ")" + g.of("", g.quantifier())
+				return "(?P=" + g.names[n] + ")" + g.of("", g.many())
 			}
-			return fmt.Sprintf(`\%d`, n) + g.of("", g.quantifier())
+			return fmt.Sprintf(`\%d`, n) + g.of("", g.many())
 		}
 	case 13:
 		if len(g.closed) > 0 {
 			n := g.closed[g.IntN(len(g.closed))]
-			return fmt.Sprintf("(?(%d)%s|%s)", n, g.cat(depth-1), g.cat(depth-1)) + g.of("", g.quantifier())
+			return fmt.Sprintf("(?(%d)%s|%s)", n, g.cat(depth-1), g.cat(depth-1)) + g.of("", g.many())
 		}
 	case 14:
-		return "(?:(?!" + g.char() + ").)" + g.quantifier()
+		return "(?:(?!" + g.char() + ").)" + g.many()
 	}
 	return "(?:" + g.expr(depth-1) + ")"
 }
