@@ -17,6 +17,7 @@ import (
 	"github.com/edgeban/edgeban/internal/cli/setup"
 	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/fail2ban"
 	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/intake"
 	"github.com/edgeban/edgeban/internal/never"
@@ -64,6 +65,9 @@ func replay(ctx context.Context, e *env, args []string) error {
 // never one for a jail that the configuration has and that does not run.
 func (e *env) prepare(ctx context.Context, name string) (r *intake.Replay, by string, err error) {
 	c, _, err := e.load()
+	if c.Fail2ban != "" && strings.HasSuffix(name, "]") {
+		return e.tryFilter(ctx, c, name)
+	}
 	if why := idle(c, name); why != "" {
 		return nil, "", errors.New(why)
 	}
@@ -84,9 +88,28 @@ func (e *env) prepare(ctx context.Context, name string) (r *intake.Replay, by st
 	if len(r.Jail.LogPath) == 0 {
 		return nil, "", usagef("jail %s reads no log but the bans of the others", term.Clean(name, 40))
 	}
+	return protected(ctx, c, r), source(c, r.Jail), nil
+}
+
+// tryFilter prepares a filter of fail2ban's folder that no jail has to use, such as
+// sshd[mode=aggressive]. It is counted as by a jail of which nothing else is said.
+func (e *env) tryFilter(ctx context.Context, c config.Config, name string) (*intake.Replay, string, error) {
+	rules, err := fail2ban.NamedFilter(c.Fail2ban, name)
+	if err != nil {
+		return nil, "", fmt.Errorf("filter %s of %s: %w", term.Clean(name, 80), c.Fail2ban, err)
+	}
+	j := config.NewJail(name)
+	j.Filter, j.Rules, j.LogPath, j.Count, j.IPv6Prefix = "", &rules, []string{config.Stdin}, config.Rate, 128
+	j.Increment.Enabled = false
+	r := protected(ctx, c, &intake.Replay{Jail: j, Forget: c.Forget, Now: time.Now()})
+	return r, fmt.Sprintf("fail2ban's %s, as %s has it, %s", term.Clean(name, 80), c.Fail2ban, patterns(rules)), nil
+}
+
+// protected finds whom the replay leaves alone.
+func protected(ctx context.Context, c config.Config, r *intake.Replay) *intake.Replay {
 	r.Never = (&never.Finder{Never: c.Never, Hosts: c.Hosts()}).Find(ctx)
 	r.Ignore = never.NewIgnore(r.Jail.IgnoreIP, nil).Find(ctx)
-	return r, source(c, r.Jail), nil
+	return r
 }
 
 // idle says why a jail that the configuration has does not run, or returns "".
@@ -110,23 +133,24 @@ func idle(c config.Config, name string) string {
 
 // source says which filter a jail is replayed with.
 func source(c config.Config, j config.Jail) string {
-	patterns := ""
-	if j.Rules != nil {
-		n := len(j.Rules.FailRegex) + len(j.Rules.IgnoreRegex)
-		if j.Rules.PrefRegex != "" {
-			n++
-		}
-		patterns = term.Count(n, "pattern")
-	}
 	switch {
 	case j.Rules != nil && c.Fail2ban != "":
-		return fmt.Sprintf("fail2ban's, as %s has it for jail %s, %s", c.Fail2ban, j.Name, patterns)
+		return fmt.Sprintf("fail2ban's, as %s has it for jail %s, %s", c.Fail2ban, j.Name, patterns(*j.Rules))
 	case j.Rules != nil:
-		return fmt.Sprintf("the failregex of jail %s, %s", j.Name, patterns)
+		return fmt.Sprintf("the failregex of jail %s, %s", j.Name, patterns(*j.Rules))
 	case slices.Contains(filter.Builtin(), j.Filter):
 		return j.Filter + ", built in"
 	}
 	return j.Filter
+}
+
+// patterns says how many there are.
+func patterns(r config.Rules) string {
+	n := len(r.FailRegex) + len(r.IgnoreRegex)
+	if r.PrefRegex != "" {
+		n++
+	}
+	return term.Count(n, "pattern")
 }
 
 func (e *env) replayFile(ctx context.Context, r *intake.Replay, path string) (size int64, bans int, err error) {

@@ -25,6 +25,10 @@ const (
 
 	// Recidive is the filter of a jail over the bans of the others.
 	Recidive = "recidive"
+
+	// Manual and Adopted stand in the place of a jail for bans that no log led to.
+	Manual  = "manual"  // edgeban ban
+	Adopted = "adopted" // edgeban adopt
 )
 
 // Default is the configuration of nothing at all, and what a file starts from:

@@ -12,8 +12,14 @@ import (
 	"github.com/edgeban/edgeban/internal/formula"
 )
 
-// JailName reads the name of a jail; targets and notifiers are named alike.
-func JailName(s string) (string, error) { return node.Name(s) }
+// JailName reads the name of a jail. Targets and notifiers are named alike, but for
+// what stands for bans that no log led to.
+func JailName(s string) (string, error) {
+	if s == Manual || s == Adopted {
+		return "", fmt.Errorf("%s stands for bans that no log led to; choose another name, and say which filter is meant", node.Quote(s))
+	}
+	return node.Name(s)
+}
 
 // readDefaults reads what all jails start from.
 func readDefaults(base *Jail, v node.Value, b Budget) {
@@ -34,6 +40,10 @@ func readJails(v node.Value, base Jail, c *Config) []Jail {
 	}
 	all := []Jail{}
 	for item := range v.Named("keep one, or give one another name and a filter:") {
+		if _, err := JailName(item.Key()); err != nil {
+			item.Wrong("%v", err)
+			continue
+		}
 		if j, on := readJail(item, base, c); on {
 			all = append(all, j)
 		}
@@ -182,7 +192,7 @@ func filter(v node.Value) (string, bool) {
 	case strings.ContainsAny(s, "/."):
 		return v.Absolute(s), true
 	}
-	if _, err := JailName(s); err != nil {
+	if _, err := node.Name(s); err != nil {
 		v.Wrong("%s is neither the name of a filter nor the path of a file; write a name such as sshd, or ./my-filter.conf", node.Quote(s))
 		return "", false
 	}

@@ -20,7 +20,7 @@ func readNotifiers(dst *[]Notifier, v node.Value) {
 		item.Mapping([]node.Field{
 			node.Key("name", node.Into(&n.Name, node.As(node.Name))),
 			node.Key("on", node.Each(&on, node.Value.Some, node.OneOf(kinds...))),
-			node.Key("jails", node.Each(&n.Jails, node.Value.Some, node.As(JailName))),
+			node.Key("jails", node.Each(&n.Jails, node.Value.Some, node.As(node.Name))),
 			node.Key("ntfy", func(v node.Value) { n.Ntfy = readNtfy(v) }),
 		})
 		for _, k := range on {
@@ -41,7 +41,7 @@ func checkJails(notifiers node.Value, known []string) {
 			continue
 		}
 		for _, j := range jails.Items() {
-			s, ok := node.As(JailName)(j)
+			s, ok := node.As(node.Name)(j)
 			if ok && !slices.Contains(known, s) {
 				j.Wrong("no jail is called %s; %s", node.Quote(s), node.Meant(s, known))
 			}

@@ -15,12 +15,6 @@ import (
 	"github.com/edgeban/edgeban/internal/web"
 )
 
-// The jails of bans that no log led to.
-const (
-	manual  = "manual"  // edgeban ban
-	adopted = "adopted" // edgeban adopt
-)
-
 // api answers the commands. It asks whichever generation runs at the time.
 type api struct{ d *daemon }
 
@@ -120,7 +114,7 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 	}
 	now := g.Now()
 	b := edgeban.Ban{
-		Key: edgeban.Key{Jail: manual, Subject: r.Subject}, Since: now, Nth: 1,
+		Key: edgeban.Key{Jail: config.Manual, Subject: r.Subject}, Since: now, Nth: 1,
 		Node: "", Reason: cmp.Or(r.Reason, "by hand"),
 	}
 	if r.Subject.IsSingleIP() {
@@ -254,7 +248,7 @@ func (g *generation) adopt(ctx context.Context, t config.Target) (int, error) {
 	now, n := g.Now(), 0
 	for _, e := range listed {
 		b := edgeban.Ban{
-			Key: edgeban.Key{Jail: adopted, Subject: e}, Since: now, Until: now.Add(min(g.longest(), 7*24*time.Hour)),
+			Key: edgeban.Key{Jail: config.Adopted, Subject: e}, Since: now, Until: now.Add(min(g.longest(), 7*24*time.Hour)),
 			Nth: 1, Reason: "found in " + t.Name,
 		}
 		if e.IsSingleIP() {

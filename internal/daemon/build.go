@@ -115,9 +115,6 @@ func (g *generation) addNotifier(c config.Notifier) {
 }
 
 func (g *generation) addJail(c config.Jail) error {
-	if c.Name == manual || c.Name == adopted {
-		return fmt.Errorf("the name stands for bans that no log led to; write another one")
-	}
 	g.judges = append(g.judges, &judge{
 		c: c, ledger: g.store, lease: g.store, log: g.Log, now: g.Now, forget: g.c.Forget,
 		sure: func() bool { return g.clock.Doubt() == "" },

@@ -157,7 +157,7 @@ func (a *action) get(name string) (ini.Text, error) {
 // ignorable are parameters that mean nothing at an edge, or that every action
 // gets.
 var ignorable = []string{
-	"port", "protocol", "chain", "name", "actname", "bantime", "timeout", "blocktype", "returntype", "returntype",
+	"port", "protocol", "chain", "name", "actname", "bantime", "timeout", "blocktype", "returntype",
 	"actionstart_on_demand", "actionrepair_on_unban", "norestored", "lockingopt", "iptables", "curlopts", "debug",
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/edgeban/edgeban/internal/fail2ban/ini"
+	"github.com/edgeban/edgeban/internal/fail2ban/value"
 )
 
 // A definition is a filter or an action with the parameters that a jail gives it.
@@ -34,9 +35,12 @@ func newDefinition(t *ini.Tree, d *ini.Document, options []string, params map[st
 		jail: none, early: none, found: map[string]*tagValue{},
 	}
 	for _, opt := range d.Options("Init") {
-		v, _, err := d.Get("Init", opt, nil)
-		if err != nil {
+		v, ok, err := d.Get("Init", opt, nil)
+		switch {
+		case err != nil:
 			return nil, err
+		case !ok: // upstream stops here, too
+			return nil, wrong(d.Place("Init"), "option %s of [Init] can never be found; write what stands after the ? of its section in small letters, as [Init?family=inet6]", value.Quote(opt))
 		}
 		def.init[opt] = v
 		if !strings.HasPrefix(opt, "known/") {

@@ -93,12 +93,6 @@ func continued(t ini.Text) (ini.Place, bool) {
 	return ini.Place{}, false
 }
 
-// The names of jails that are taken.
-const (
-	manual  = "manual"
-	adopted = "adopted"
-)
-
 // read reads an enabled jail.
 func (j *jail) read() error {
 	backend, said, err := j.get("backend")
@@ -136,9 +130,6 @@ func (j *jail) read() error {
 func (j *jail) checkName() error {
 	if _, err := config.JailName(j.name); err != nil {
 		return wrong(j.at, "rename the section: %v", err)
-	}
-	if j.name == manual || j.name == adopted {
-		return wrong(j.at, "the name %s stands for bans that no log led to; rename the section, and set filter = to the filter that it has now", j.name)
 	}
 	return nil
 }

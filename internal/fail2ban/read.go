@@ -84,7 +84,7 @@ func Read(dir string, uid int) (Result, error) {
 
 func read(fsys fs.FS, dir string, uid int) (Result, error) {
 	r := &reader{
-		fsys: fsys, dir: dir, uid: uid, tree: ini.New(fsys, dir), docs: map[string]*ini.Document{},
+		dir: dir, uid: uid, tree: ini.New(fsys, dir), docs: map[string]*ini.Document{},
 		result: Result{Config: config.Default()},
 	}
 	r.result.Config.Fail2ban = dir
@@ -113,7 +113,6 @@ const version = "1.1.1"
 
 // A reader turns one folder into a Result.
 type reader struct {
-	fsys      fs.FS
 	dir       string
 	uid       int
 	tree      *ini.Tree
@@ -228,6 +227,20 @@ func (r *reader) finish() {
 		r.result.Notes = append(r.result.Notes, note(Warning, n.Place, n))
 	}
 	r.result.Notes = sorted(r.result.Notes)
+}
+
+// NamedFilter is ReadFilter for a filter as jails and fail2ban-regex name it, such
+// as sshd[mode=aggressive].
+func NamedFilter(dir, text string) (config.Rules, error) {
+	it, err := ini.OneItem(ini.NewText(text, ini.Place{}))
+	if err != nil {
+		return config.Rules{}, err
+	}
+	options := map[string]string{}
+	for k, v := range it.Params {
+		options[k] = v.String()
+	}
+	return ReadFilter(dir, it.Name, options)
 }
 
 // ReadFilter returns the rules of one filter in a folder, given these parameters,

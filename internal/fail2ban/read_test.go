@@ -176,13 +176,22 @@ func TestATagThatIsMadeOfTagsIsReplacedToTheLeftToo(t *testing.T) {
 	}
 }
 
+// Upstream looks for the option in small letters, finds none, and drops the jail.
+func TestConditionInCapitalsIsTold(t *testing.T) {
+	r := all(t, map[string]string{
+		"jail.local":         "[web]\nenabled = true\n",
+		"filter.d/web.local": "[Definition]\nfailregex = ^<HOST> <w>\n[Init]\nw = a\n[Init?family=INET6]\nw = b\n",
+	})
+	has(t, r, Broken, `option "w?family=INET6" of [Init] can never be found; write what stands after the ? of its section in small letters`)
+}
+
 func TestJailsOfNamesThatWeCannotTake(t *testing.T) {
 	r := local(t, "[my jail]\nenabled = true\nfilter = web\nlogpath = /l\n[manual]\nenabled = true\nfilter = web\nlogpath = /l\n")
 	if len(r.Config.Jails) != 0 {
 		t.Errorf("got %v", r.Config.Jails)
 	}
 	has(t, r, Broken, "/f2b/jail.local:1: jail my jail: rename the section")
-	has(t, r, Broken, "/f2b/jail.local:5: jail manual: the name manual stands for")
+	has(t, r, Broken, "/f2b/jail.local:5: jail manual: rename the section: \"manual\" stands for")
 }
 
 func TestRecidiveReadsOurOwnBans(t *testing.T) {

@@ -42,7 +42,7 @@ func (r *reader) misspelt(on map[string]bool) {
 		case on[o.Section] || o.Section == ini.DefaultSection:
 			err = wrong(o.Text.At(0), "%s: there is no such option, and it does nothing; did you mean %s?", value.Quote(o.Name), near)
 		case near == "enabled":
-			err = wrong(o.Text.At(0), "%s: there is no such option, and the jail is not enabled; write enabled = %s", value.Quote(o.Name), "true")
+			err = wrong(o.Text.At(0), "%s: there is no such option, and the jail is not enabled; write enabled = true", value.Quote(o.Name))
 		default:
 			continue
 		}

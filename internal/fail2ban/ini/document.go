@@ -67,7 +67,9 @@ func (d *Document) Place(section string) Place {
 	return Place{}
 }
 
-// Options returns the sorted names of a section's own options.
+// Options returns the sorted names of a section's own options. Those of a
+// [section?condition] end in the condition as it is written, and Get, which asks in
+// small letters, finds no other.
 func (d *Document) Options(section string) []string {
 	if s := d.sections[section]; s != nil {
 		return slices.Sorted(maps.Keys(s.options))

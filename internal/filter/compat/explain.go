@@ -24,8 +24,9 @@ type Finding struct {
 }
 
 // Explain reads one more line of the log like Scan, but tries every failregex and
-// tells what each that matches makes of it. It is for people who write patterns,
-// and for tests: what Scan counts is what the first of them finds.
+// tells what each that matches makes of it. No command shows that yet: it holds the
+// engine to fail2ban's own samples, which ask for all. What Scan counts is what the
+// first of them finds.
 func (s *Scanner) Explain(line []byte, read time.Time) []Finding {
 	c := &edgeban.Chunk{Read: read}
 	if !s.begin(c, 0, line) {

@@ -359,17 +359,15 @@ func (m *Matcher) alt(n *node, i int) (int, *node) {
 	if k < 0 {
 		return i, nil
 	}
-	row := int32(-1)
+	row, known := int32(-1), open
 	if m.table {
-		r, v := m.row(n, i)
-		switch row = r + v; {
-		case r < 0:
-			row = -1
-		case m.noted(m.failed, row, i):
-			return i, nil
-		case n.keep.verdict && m.noted(m.held, row, i):
-			return m.hold(i)
-		}
+		row, known = m.fate(n, i)
+	}
+	switch known {
+	case failing:
+		return i, nil
+	case holding:
+		return m.hold(i)
 	}
 	if more := n.branch(m.text, i, k+1); more >= 0 || row >= 0 {
 		m.push(frame{n, int32(i), int32(more), 0, row})
@@ -381,17 +379,15 @@ func (m *Matcher) loop(n *node, i int) (int, *node) {
 	if n.slot >= 0 && int(m.slots[n.slot]) == i {
 		return i, n.next // the last time matched nothing
 	}
-	row := int32(-1)
+	row, known := int32(-1), open
 	if m.table {
-		r, v := m.row(n, i)
-		switch row = r + v; {
-		case r < 0:
-			row = -1
-		case m.noted(m.failed, row, i):
-			return i, nil
-		case n.keep.verdict && m.noted(m.held, row, i):
-			return m.hold(i)
-		}
+		row, known = m.fate(n, i)
+	}
+	switch known {
+	case failing:
+		return i, nil
+	case holding:
+		return m.hold(i)
 	}
 	in, out := n.sub.first.At(m.text, i), n.next.first.At(m.text, i)
 	if !in && !out {

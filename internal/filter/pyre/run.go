@@ -295,6 +295,32 @@ func (m *Matcher) fill(row int32, from, to int) {
 	}
 }
 
+// A fate is what the table knows of a node at a place.
+type fate uint8
+
+const (
+	open    fate = iota // nothing
+	failing             // no match leads through it
+	holding             // it leads to the end of its look-around
+)
+
+// fate asks the table about n at i. It returns the row under which more is noted, -1
+// for none.
+func (m *Matcher) fate(n *node, i int) (row int32, known fate) {
+	row, state := m.row(n, i)
+	if row < 0 {
+		return -1, open
+	}
+	row += state
+	switch {
+	case m.noted(m.failed, row, i):
+		return row, failing
+	case n.keep.verdict && m.noted(m.held, row, i):
+		return row, holding
+	}
+	return row, open
+}
+
 // row returns the first row of n in the table, -1 if it has none, and how many
 // of the loops around have matched nothing so far, which is the row behind that.
 func (m *Matcher) row(n *node, i int) (row, state int32) {
