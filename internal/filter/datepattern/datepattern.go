@@ -157,8 +157,8 @@ var usual = sync.OnceValues(func() ([]*template, error) {
 // dates adds a template for each usual form in the place of the word {DATE} at i.
 func (t *Templates) dates(line string, i int) error {
 	before, after := line[:i], line[i+len("{DATE}"):]
-	// A mistake around the word is told once, and where it was written.
-	if _, err := compile(line, before+"(?:xx)"+after); err != nil {
+	// A mistake around the word is told once, and where it was written: as much stands for it.
+	if _, err := compile(line, before+"(xxxx)"+after); err != nil {
 		return err
 	}
 	for _, f := range forms {

@@ -92,6 +92,9 @@ func (t *template) finish(s *source, mode pyre.Flags) (err error) {
 	if t.re, err = pyre.Compile(expr, mode); err != nil {
 		return s.blame(err)
 	}
+	if len(t.re.Groups()) == 1 && !strings.Contains(expr, nowhere) { // such as a ? at the start, which makes something else of the brackets around
+		return s.errorf(0, "no part of it is a group, so nothing says where the stamp is; write the stamp in brackets")
+	}
 	t.start = lineBegin.MatchString(expr)
 	t.loose = !before.MatchString(s.body)
 	t.reach = slices.Contains(s.used, "ExY")
