@@ -2,9 +2,9 @@ package filter
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -29,13 +29,23 @@ func Address(text []byte) (netip.Addr, bool) {
 	return a, !a.IsUnspecified()
 }
 
-// ID names a line by where it lies, so that it has the same name on every
-// reading.
-func ID(jail, stream string, offset int64) string {
-	h := sha256.New()
-	h.Write([]byte(jail + "\x00" + stream + "\x00"))
-	h.Write(binary.BigEndian.AppendUint64(nil, uint64(offset)))
-	return hex.EncodeToString(h.Sum(nil)[:16])
+// IDs names lines by where they lie, so that each has the same name on every
+// reading. It remembers the last stream, and must not be used by two goroutines at
+// once.
+type IDs struct {
+	jail, stream string
+	prefix       []byte
+}
+
+// At returns the name of the line at an offset of a stream, for a jail.
+func (n *IDs) At(jail, stream string, offset int64) string {
+	if len(n.prefix) == 0 || n.jail != jail || n.stream != stream {
+		h := sha256.Sum256([]byte(jail + "\x00" + stream))
+		n.jail, n.stream = jail, stream
+		n.prefix = append(hex.AppendEncode(n.prefix[:0], h[:12]), '-')
+	}
+	var b [64]byte
+	return string(strconv.AppendInt(append(b[:0], n.prefix...), offset, 36))
 }
 
 // Clean makes text that is kept: valid UTF-8, cut at a rune's border.

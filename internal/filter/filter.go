@@ -14,6 +14,7 @@ import (
 	edgeban "github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/filter/date"
 	"github.com/edgeban/edgeban/internal/filter/pattern"
+	"github.com/edgeban/edgeban/internal/filter/scan"
 )
 
 //go:embed filters/*.yaml
@@ -128,6 +129,27 @@ func (f *Filter) add(r rule) {
 	}
 	f.always = f.always || r.mask == 0
 	f.rules = append(f.rules, r)
+}
+
+// Needs returns what each rule needs of a line as it is written. It is nil for a
+// filter that has to see every line.
+func (f *Filter) Needs() []scan.Need {
+	var needs []scan.Need
+	for i := range f.rules {
+		var n scan.Need
+		for _, set := range f.rules[i].pattern.Literals() {
+			var lits []scan.Literal
+			for _, l := range set {
+				lits = append(lits, scan.Literal{Text: l})
+			}
+			n = append(n, lits)
+		}
+		if f.rules[i].mask == 0 || n.Open() {
+			return nil
+		}
+		needs = append(needs, n)
+	}
+	return needs
 }
 
 // bits returns the mask of the literals, 0 if there is no room for them.

@@ -11,6 +11,7 @@ import (
 	"github.com/edgeban/edgeban/internal/filter/date"
 	"github.com/edgeban/edgeban/internal/filter/pattern"
 	"github.com/edgeban/edgeban/internal/filter/pyre"
+	"github.com/edgeban/edgeban/internal/filter/scan"
 )
 
 // A Scanner reads one stream for one jail. It remembers the stream's last stamp
@@ -31,6 +32,7 @@ type Scanner struct {
 	began    bool      // some chunk was read
 	stats    Stats
 	skew     clock.Gauge
+	ids      IDs
 }
 
 // Stats is what a Scanner has seen.
@@ -58,7 +60,7 @@ func (s *Scanner) Stats() Stats {
 // for one use, up to its end.
 func (s *Scanner) Scan(c edgeban.Chunk) iter.Seq[edgeban.Match] {
 	return func(yield func(edgeban.Match) bool) {
-		s.begin(&c)
+		s.begin(&c, bytes.Count(c.Text, newline))
 		s.gate.reset(c.Text, s.filter.lits, s.filter.always)
 		n, from := 0, 0
 		for {
@@ -77,13 +79,38 @@ func (s *Scanner) Scan(c edgeban.Chunk) iter.Seq[edgeban.Match] {
 	}
 }
 
+// ScanHits is Scan where a gate made of the filter's Needs has found the lines that
+// its rules may match.
+func (s *Scanner) ScanHits(c edgeban.Chunk, h scan.Hits) iter.Seq[edgeban.Match] {
+	return func(yield func(edgeban.Match) bool) {
+		s.begin(&c, h.Lines)
+		n, from := 0, 0
+		for list := h.List; len(list) > 0; {
+			at := place{int(list[0].Start), int(list[0].End), 0}
+			mask := uint64(0)
+			for len(list) > 0 && int(list[0].Start) == at.start {
+				mask |= s.filter.rules[list[0].Pattern].mask
+				list = list[1:]
+			}
+			if c.Times != nil {
+				n, from = n+bytes.Count(c.Text[from:at.start], newline), at.start
+				at.n = n
+			}
+			if m, ok := s.line(&c, at, mask); ok && !yield(m) {
+				return
+			}
+		}
+		s.end(&c)
+	}
+}
+
 var newline = []byte("\n")
 
 // A place is where a line lies in its chunk.
 type place struct{ start, end, n int }
 
-func (s *Scanner) begin(c *edgeban.Chunk) {
-	s.stats.Lines += int64(bytes.Count(c.Text, newline))
+func (s *Scanner) begin(c *edgeban.Chunk, lines int) {
+	s.stats.Lines += int64(lines)
 	if !s.began && c.Base > 0 {
 		s.resumed, _ = s.firstStamp(c)
 	}
@@ -182,7 +209,7 @@ func (s *Scanner) line(c *edgeban.Chunk, at place, mask uint64) (m edgeban.Match
 	if stamp.Equal(d.stamp) || at.n < len(c.Times) {
 		s.stats.Dated++
 	}
-	m.ID = ID(s.jail, c.Stream, c.Base+int64(at.start))
+	m.ID = s.ids.At(s.jail, c.Stream, c.Base+int64(at.start))
 	m.Text = Clean(d.text)
 	return m, true
 }

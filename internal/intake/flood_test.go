@@ -104,7 +104,7 @@ func TestFloodChangesNoVerdict(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, line := range strings.SplitAfter(sshdLog("203.0.113.9", after...), "\n") {
-				for _, m := range r.watcher.scan(edgeban.Chunk{Stream: "s", Text: []byte(line), Base: int64(i * 1000), Read: r.Now}, nil) {
+				for _, m := range r.watcher.scan(edgeban.Chunk{Stream: "s", Text: []byte(line), Base: int64(i * 1000), Read: r.Now}, nil, nil) {
 					if v, ok := r.observe(m); ok {
 						single = append(single, v)
 					}

@@ -26,6 +26,9 @@ type Reader struct {
 	Ledger edgeban.Ledger
 	Never  func() *never.List // who is never banned now
 
+	gates  gates
+	panels map[string]*panel // by the origin of what they read
+
 	mu     sync.Mutex
 	parked []edgeban.Batch // cursors after lines that gave nothing, in the order of their chunks
 }
@@ -132,21 +135,35 @@ func record(ctx context.Context, l edgeban.Ledger, b edgeban.Batch) (bool, error
 // batch scans a chunk with every jail that reads it.
 func (r *Reader) batch(c edgeban.Chunk) edgeban.Batch {
 	b := edgeban.Batch{Source: c.Source, Stream: c.Stream, To: c.To, End: c.End, Read: c.Read}
-	list := r.Never()
-	for _, w := range r.Jails {
-		if w.reads(c.Origin) {
-			b.Matches = append(b.Matches, w.scan(c, list)...)
-		}
+	b.Matches = r.gates.scan(r.panel(c.Origin), c, r.Never())
+	if c.End {
+		delete(r.panels, c.Origin)
 	}
 	return b
+}
+
+// panel returns the jails that read a log.
+func (r *Reader) panel(origin string) *panel {
+	p := r.panels[origin]
+	if p == nil {
+		p = &panel{}
+		for _, w := range r.Jails {
+			if w.reads(origin) {
+				p.watchers = append(p.watchers, w)
+			}
+		}
+		if r.panels == nil {
+			r.panels = map[string]*panel{}
+		}
+		r.panels[origin] = p
+	}
+	return p
 }
 
 // recall shows the filters lines that were recorded before a restart, so that
 // what follows finds the sessions and the dates that it refers to.
 func (r *Reader) recall(c edgeban.Chunk) {
-	for _, w := range r.Jails {
-		if w.reads(c.Origin) {
-			w.recall(c)
-		}
+	for _, w := range r.panel(c.Origin).watchers {
+		w.recall(c)
 	}
 }

@@ -24,6 +24,8 @@ type Replay struct {
 	Now    time.Time // what counts as now: no stamp may be later
 
 	watcher *Watcher
+	panel   panel
+	gates   gates
 	fold    *jail.Jail
 	seq     edgeban.Seq
 	recent  map[netip.Prefix][]edgeban.Match
@@ -45,7 +47,7 @@ func (r *Replay) Open() error {
 		return err
 	}
 	w.ignore.Store(r.Ignore)
-	r.watcher = w
+	r.watcher, r.panel = w, panel{watchers: []*Watcher{w}}
 	r.fold = jail.New(r.Jail, r.Forget)
 	r.recent = map[netip.Prefix][]edgeban.Match{}
 	r.ignored = map[Ignored]int64{}
@@ -63,7 +65,7 @@ func (r *Replay) File(ctx context.Context, in io.Reader) iter.Seq2[Verdict, erro
 			}
 			c.Live, c.Read, c.Times = false, r.Now, nil
 			r.forms.look(c.Text)
-			for _, m := range r.watcher.scan(c, r.Never) {
+			for _, m := range r.gates.scan(&r.panel, c, r.Never) {
 				if v, ok := r.observe(m); ok && !yield(v, nil) {
 					return
 				}

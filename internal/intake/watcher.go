@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/filter"
+	"github.com/edgeban/edgeban/internal/filter/scan"
 	"github.com/edgeban/edgeban/internal/jail"
 	"github.com/edgeban/edgeban/internal/never"
 )
@@ -114,13 +116,19 @@ func (w *Watcher) recall(c edgeban.Chunk) {
 	}
 }
 
-func (w *Watcher) scan(c edgeban.Chunk, list *never.List) []edgeban.Match {
+// scan returns what the jail finds in a chunk, of which a panel may know the lines
+// that it may find something in.
+func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeban.Match {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.scanner(c)
 	before := s.Stats()
+	matches := s.Scan
+	if h != nil && w.filter.needs != nil {
+		matches = func(c edgeban.Chunk) iter.Seq[edgeban.Match] { return s.ScanHits(c, *h) }
+	}
 	f := flood{enough: w.Jail.MaxRetry, seen: map[floodKey]*floodState{}}
-	for m := range s.Scan(c) {
+	for m := range matches(c) {
 		w.judgeable(&m, list)
 		f.add(m)
 	}

@@ -83,7 +83,7 @@ func TestSeenChunkBringsSessionsBack(t *testing.T) {
 	for range s.Scan(seen) {
 		t.Error("a match, want none")
 	}
-	if got := addrs(scan(s, "s1 bad a")); got != "192.0.2.1" {
+	if got := addrs(read(s, "s1 bad a")); got != "192.0.2.1" {
 		t.Errorf("got %q, want the address that was seen before", got)
 	}
 }

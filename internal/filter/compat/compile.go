@@ -18,6 +18,8 @@ import (
 type Filter struct {
 	pref   *rule // nil for none
 	fail   []rule
+	all    []int32 // the failregexes
+	always []int32 // those that have to see every line
 	ignore []rule
 	early  bool // the ignoreregexes are also tried first
 	dates  *datepattern.Templates
@@ -103,6 +105,14 @@ func Compile(r config.Rules) (*Filter, error) {
 	c.datePattern(r.DatePattern)
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
+	}
+	for i := range c.f.fail {
+		c.f.all = append(c.f.all, int32(i))
+	}
+	for i, n := range c.f.Needs() {
+		if n.Open() {
+			c.f.always = append(c.f.always, int32(i))
+		}
 	}
 	return c.f, nil
 }

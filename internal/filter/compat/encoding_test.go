@@ -37,7 +37,7 @@ func TestLogEncodings(t *testing.T) {
 		{"tis-620", "\xa1", "\u0e01"},
 	} {
 		s := scanner(t, config.Rules{FailRegex: []string{"^<F-USER>.+</F-USER> <HOST>$"}, LogEncoding: tt.name})
-		ms := scan(s, tt.raw+" 192.0.2.1")
+		ms := read(s, tt.raw+" 192.0.2.1")
 		if len(ms) != 1 || ms[0].User != tt.want {
 			t.Errorf("%s: got %+v, want the user %q", tt.name, ms, tt.want)
 		}
@@ -46,7 +46,7 @@ func TestLogEncodings(t *testing.T) {
 
 func TestDecodedLinesGrow(t *testing.T) {
 	s := scanner(t, config.Rules{FailRegex: []string{"^<F-USER>.+</F-USER> <HOST>$"}, LogEncoding: "latin-1"})
-	if got := addrs(scan(s, strings.Repeat("\xfc", 30000)+" 192.0.2.1")); got != "192.0.2.1" {
+	if got := addrs(read(s, strings.Repeat("\xfc", 30000)+" 192.0.2.1")); got != "192.0.2.1" {
 		t.Errorf("got %q, want a match of all of the line", got)
 	}
 }

@@ -28,8 +28,10 @@ type Finding struct {
 // engine to fail2ban's own samples, which ask for all. What Scan counts is what the
 // first of them finds.
 func (s *Scanner) Explain(line []byte, read time.Time) []Finding {
-	c := &edgeban.Chunk{Read: read}
-	if !s.begin(c, 0, line) {
+	c := &edgeban.Chunk{Text: line, Read: read}
+	s.open(1)
+	s.near = false
+	if !s.begin(c, place{0, 0, len(line)}) {
 		return nil
 	}
 	early := s.filter.early && s.ignored(&s.whole)
@@ -39,7 +41,7 @@ func (s *Scanner) Explain(line []byte, read time.Time) []Finding {
 	var all []Finding
 	for i := range s.filter.fail {
 		r := &s.filter.fail[i]
-		if !s.search(&s.hit, r, &s.seen) {
+		if !s.seen.may(r.needs) || !s.search(&s.hit, r, &s.seen) {
 			continue
 		}
 		f := Finding{Index: i, Time: s.stamp, Lines: 1, Ignored: early}

@@ -26,11 +26,14 @@ type Scanner struct {
 	code   decoder
 
 	// Of the current line.
-	line    []byte    // in UTF-8
+	line    []byte    // in UTF-8, without its end
 	stamp   time.Time // that it has, or that the transport knows; zero for none
 	free    bool      // of dates by {NONE}: it counts as just written
 	text    []byte    // it without its date
+	glued   []byte    // the same, where a date stood in the middle
 	content []byte    // what of it the prefregex has let through
+	near    bool      // it has what the failregexes to be tried need
+	try     []int32   // these, in their order
 	whole   probe     // what the prefregex sees
 	seen    probe     // what the failregexes see
 	groups  fields
@@ -38,6 +41,9 @@ type Scanner struct {
 	pre, hit, drop pyre.Matcher
 	last           time.Time // stamp of the last line that had one
 	newest         time.Time // the same, of this chunk
+	dated          int       // before this place of the chunk all dates are known
+	lines, shown   int       // of this chunk: all, and those whose date was looked for
+	ids            filter.IDs
 	sessions       sessions
 	window         window
 	stats          filter.Stats
@@ -64,36 +70,55 @@ func (s *Scanner) Stats() filter.Stats {
 // for one use, up to its end.
 func (s *Scanner) Scan(c edgeban.Chunk) iter.Seq[edgeban.Match] {
 	return func(yield func(edgeban.Match) bool) {
-		s.stats.Lines += int64(bytes.Count(c.Text, newline))
-		s.newest = time.Time{}
+		s.open(bytes.Count(c.Text, newline))
+		s.near = false
 		for n, from := 0, 0; from < len(c.Text); n++ {
-			end := len(c.Text)
-			if size := bytes.IndexByte(c.Text[from:], '\n'); size >= 0 {
-				end = from + size
-			}
-			m, ok := s.one(&c, n, from, end)
+			end := lineEnd(c.Text, from)
+			m, ok := s.one(&c, place{n, from, end}, s.filter.all)
 			if ok && !yield(m) {
 				return
 			}
 			from = end + 1
 		}
-		if c.Live && c.Times == nil && !s.newest.IsZero() {
-			s.skew.Note(s.newest.Sub(c.Read))
-		}
+		s.close(&c)
 	}
 }
 
-// one reads the nth line of a chunk.
-func (s *Scanner) one(c *edgeban.Chunk, n, from, end int) (m edgeban.Match, ok bool) {
-	if !s.begin(c, n, c.Text[from:end]) {
+// A place is where a line lies in its chunk. Its number is known where the transport
+// tells times.
+type place struct{ n, from, end int }
+
+func lineEnd(text []byte, from int) int {
+	if size := bytes.IndexByte(text[from:], '\n'); size >= 0 {
+		return from + size
+	}
+	return len(text)
+}
+
+// open begins a chunk.
+func (s *Scanner) open(lines int) {
+	s.stats.Lines += int64(lines)
+	s.newest, s.dated, s.shown, s.lines = time.Time{}, 0, 0, lines
+}
+
+// close ends a chunk.
+func (s *Scanner) close(c *edgeban.Chunk) {
+	if c.Live && c.Times == nil && !s.newest.IsZero() {
+		s.skew.Note(s.newest.Sub(c.Read))
+	}
+}
+
+// one reads a line, for the failregexes that may match.
+func (s *Scanner) one(c *edgeban.Chunk, at place, try []int32) (m edgeban.Match, ok bool) {
+	if !s.begin(c, at) {
 		return m, false
 	}
 	if s.filter.early && s.ignored(&s.whole) || !s.narrow() {
 		return m, false
 	}
-	for i := range s.filter.fail {
+	for _, i := range try {
 		r := &s.filter.fail[i]
-		if !s.search(&s.hit, r, &s.seen) {
+		if !s.near && !s.seen.may(r.needs) || !s.search(&s.hit, r, &s.seen) {
 			continue
 		}
 		t, dated := s.when(c)
@@ -109,14 +134,15 @@ func (s *Scanner) one(c *edgeban.Chunk, n, from, end int) (m edgeban.Match, ok b
 		if m, ok = s.failure(t, lines); !ok {
 			return m, false
 		}
-		m.ID = filter.ID(s.o.Jail, c.Stream, c.Base+int64(from))
+		m.ID = s.ids.At(s.o.Jail, c.Stream, c.Base+int64(at.from))
 		return s.count(c, m)
 	}
 	return m, false
 }
 
 // begin takes in a line, and reports whether it is short enough to be read.
-func (s *Scanner) begin(c *edgeban.Chunk, n int, raw []byte) bool {
+func (s *Scanner) begin(c *edgeban.Chunk, at place) bool {
+	raw := c.Text[at.from:at.end]
 	if len(raw) > filter.MaxLine {
 		s.stats.Long++
 		return false
@@ -124,24 +150,35 @@ func (s *Scanner) begin(c *edgeban.Chunk, n int, raw []byte) bool {
 	s.line = bytes.TrimRight(s.code.line(raw), "\r\n")
 	s.stamp, s.free = time.Time{}, false
 	start, end := 0, 0
-	if n < len(c.Times) && !c.Times[n].IsZero() {
-		s.stamp = c.Times[n]
-	} else if st, ok := s.dates.Find(s.line, c.Read); ok {
+	if at.n < len(c.Times) && !c.Times[at.n].IsZero() {
+		s.dated = at.end + 1
+		s.note(c.Times[at.n])
+	} else if st, ok := s.date(c, at.from, at.end); ok {
 		s.stamp, s.free = st.Time, st.Time.IsZero()
 		start, end = st.Start, st.End
 	}
-	if !s.stamp.IsZero() {
-		s.last, s.newest = s.stamp, s.stamp
-	}
-	s.text = append(append(s.text[:0], s.line[:start]...), s.line[end:]...)
+	s.cut(c, at, start, end)
 	if s.filter.lines > 1 {
 		s.window.add(s.text, s.filter.lines)
 		s.whole.set(s.window.text())
 	} else {
-		s.text = append(s.text, '\n')
 		s.whole.set(s.text)
 	}
 	return true
+}
+
+// cut makes s.text of the line: without its date, and with a newline unless it goes
+// into a window.
+func (s *Scanner) cut(c *edgeban.Chunk, at place, start, end int) {
+	if start == 0 && s.code.by == nil && len(s.line) == at.end-at.from && at.end < len(c.Text) && s.filter.lines == 1 {
+		s.text = c.Text[at.from+end : at.end+1 : at.end+1] // as it stands there
+		return
+	}
+	s.glued = append(append(s.glued[:0], s.line[:start]...), s.line[end:]...)
+	if s.filter.lines == 1 {
+		s.glued = append(s.glued, '\n')
+	}
+	s.text = s.glued
 }
 
 // narrow finds out what the failregexes see, and reports whether they see
@@ -152,27 +189,40 @@ func (s *Scanner) narrow() bool {
 		s.seen.set(s.whole.text)
 		return true
 	}
-	if !s.search(&s.pre, r, &s.whole) {
+	if !s.whole.may(r.needs) || !s.search(&s.pre, r, &s.whole) {
 		return false
 	}
-	text := group(&s.pre, s.whole.text, r.content)
+	text, ended := s.let(r)
 	if len(text) == 0 {
 		s.seen.set(s.whole.text)
 		return true
 	}
-	s.content = append(append(s.content[:0], text...), '\n')
-	s.seen.set(s.content)
+	if !ended {
+		s.content = append(append(s.content[:0], text...), '\n')
+		s.seen.set(s.content)
+	}
 	if s.filter.lines > 1 {
 		s.window.set(text)
 	}
 	return true
 }
 
+// let returns what the prefregex has let through. If a newline follows it, that is
+// taken in, and it is what the failregexes see.
+func (s *Scanner) let(r *rule) (text []byte, ended bool) {
+	text = group(&s.pre, s.whole.text, r.content)
+	if len(text) == 0 {
+		return nil, false
+	}
+	_, end := s.pre.Span(r.content)
+	if ended = s.filter.lines == 1 && end == len(s.whole.text)-1; ended {
+		s.seen.set(s.whole.text[end-len(text):])
+	}
+	return text, ended
+}
+
 // search reports whether the pattern matches.
 func (s *Scanner) search(m *pyre.Matcher, r *rule, p *probe) bool {
-	if !p.may(r.needs) {
-		return false
-	}
 	ok := m.Search(r.re, p.text)
 	if m.Spent() {
 		s.stats.Spent++
@@ -184,7 +234,7 @@ func (s *Scanner) search(m *pyre.Matcher, r *rule, p *probe) bool {
 // ignored reports whether an ignoreregex matches.
 func (s *Scanner) ignored(p *probe) bool {
 	for i := range s.filter.ignore {
-		if s.search(&s.drop, &s.filter.ignore[i], p) {
+		if r := &s.filter.ignore[i]; p.may(r.needs) && s.search(&s.drop, r, p) {
 			return true
 		}
 	}

@@ -29,8 +29,8 @@ func scanner(t testing.TB, r config.Rules) *Scanner {
 	return compiled(t, r).Scanner(filter.Options{Jail: "j", Zone: time.UTC})
 }
 
-// scan reads lines as just written.
-func scan(s *Scanner, lines ...string) []edgeban.Match {
+// read reads lines as just written.
+func read(s *Scanner, lines ...string) []edgeban.Match {
 	text := ""
 	for _, l := range lines {
 		text += l + "\n"
@@ -69,7 +69,7 @@ func TestWhatPatternsSee(t *testing.T) {
 		if !strings.Contains(tt.regex, "<HOST>") {
 			r.FailRegex[0] += "|<HOST>never"
 		}
-		if got := addrs(scan(scanner(t, r), tt.line)); got != tt.want {
+		if got := addrs(read(scanner(t, r), tt.line)); got != tt.want {
 			t.Errorf("%q on %q: got %q, want %q", tt.regex, tt.line, got, tt.want)
 		}
 	}
@@ -77,7 +77,7 @@ func TestWhatPatternsSee(t *testing.T) {
 
 func TestFirstFailregexDecides(t *testing.T) {
 	s := scanner(t, config.Rules{FailRegex: []string{`^a by <HOST>`, `for <HOST>$`, `by <HOST>`}})
-	if got := addrs(scan(s, "a by 192.0.2.1 for 192.0.2.2", "b by 192.0.2.3 for 192.0.2.4", "c by 192.0.2.5")); got != "192.0.2.1 192.0.2.4 192.0.2.5" {
+	if got := addrs(read(s, "a by 192.0.2.1 for 192.0.2.2", "b by 192.0.2.3 for 192.0.2.4", "c by 192.0.2.5")); got != "192.0.2.1 192.0.2.4 192.0.2.5" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -95,7 +95,7 @@ func TestPrefregex(t *testing.T) {
 		{`^svc:(?: <F-CONTENT>.*</F-CONTENT>)?$`, `^svc:(?P<ip4>)$|^x <F-ID>y</F-ID>`, "svc: ", ""},
 	} {
 		s := scanner(t, config.Rules{PrefRegex: tt.pref, FailRegex: []string{tt.fail}})
-		if got := addrs(scan(s, tt.line)); got != tt.want {
+		if got := addrs(read(s, tt.line)); got != tt.want {
 			t.Errorf("%q, %q on %q: got %q, want %q", tt.pref, tt.fail, tt.line, got, tt.want)
 		}
 	}
@@ -118,12 +118,12 @@ func TestIgnoreregexHasTwoOrders(t *testing.T) {
 		{"another line", many, `^good`, "192.0.2.1"},
 	} {
 		s := scanner(t, config.Rules{PrefRegex: pref, FailRegex: tt.fail, IgnoreRegex: []string{tt.ignore}})
-		if got := addrs(scan(s, "svc: bad 192.0.2.1")); got != tt.want {
+		if got := addrs(read(s, "svc: bad 192.0.2.1")); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.what, got, tt.want)
 		}
 	}
 	s := scanner(t, config.Rules{FailRegex: []string{`bad by <HOST>`, `for <HOST>`}, IgnoreRegex: []string{`bad`}})
-	if got := addrs(scan(s, "bad by 192.0.2.1 for 192.0.2.2")); got != "" {
+	if got := addrs(read(s, "bad by 192.0.2.1 for 192.0.2.2")); got != "" {
 		t.Errorf("a later failregex was tried after an ignoreregex: got %q, want none", got)
 	}
 }
@@ -155,7 +155,7 @@ func TestWhoIsBanned(t *testing.T) {
 		{"x (?:<ADDR>)?", "x nobody", "", 1, 0},
 	} {
 		s := scanner(t, config.Rules{FailRegex: []string{tt.regex}})
-		got := addrs(scan(s, tt.line))
+		got := addrs(read(s, tt.line))
 		st := s.Stats()
 		if got != tt.want || st.Invalid != tt.invalid || st.Names != tt.names {
 			t.Errorf("%q on %q: got %q, %d invalid, %d names, want %q, %d, %d", tt.regex, tt.line, got, st.Invalid, st.Names, tt.want, tt.invalid, tt.names)
@@ -182,7 +182,7 @@ func TestNamesByUseDNS(t *testing.T) {
 				t.Errorf("got %+v, want all but the address", m)
 			}
 		}})
-		if got := scan(s, "x from bad.example"); len(got) != 0 || asked != tt.asked || s.Stats().Names != tt.names {
+		if got := read(s, "x from bad.example"); len(got) != 0 || asked != tt.asked || s.Stats().Names != tt.names {
 			t.Errorf("%s: got %v, asked for %q, %d names, want none, %q, %d", tt.dns, got, asked, s.Stats().Names, tt.asked, tt.names)
 		}
 		asked = ""
@@ -205,7 +205,7 @@ func TestUserIsTakenFromAlternatives(t *testing.T) {
 		"192.0.2.1 d!":          "",
 		"192.0.2.1 a; b, c. d!": "a",
 	} {
-		ms := scan(scanner(t, config.Rules{FailRegex: []string{regex}}), line)
+		ms := read(scanner(t, config.Rules{FailRegex: []string{regex}}), line)
 		if len(ms) != 1 || ms[0].User != want {
 			t.Errorf("%q: got %+v, want the user %q", line, ms, want)
 		}
@@ -267,7 +267,7 @@ func TestZoneOfStampsWithoutOne(t *testing.T) {
 func TestWrongZoneIsNoticed(t *testing.T) {
 	s := scanner(t, config.Rules{FailRegex: []string{"x <HOST>$"}})
 	for range 3 {
-		scan(s, "Nov 22 10:00:00 y")
+		read(s, "Nov 22 10:00:00 y")
 	}
 	if got := s.Stats().Skew; !got.Zone || got.Offset != -2*time.Hour {
 		t.Errorf("got %+v, want a zone of two hours", got)
@@ -278,7 +278,7 @@ func TestSameIDAsTheOtherScanner(t *testing.T) {
 	s := scanner(t, config.Rules{FailRegex: []string{"x <HOST>$"}})
 	c := edgeban.Chunk{Stream: "log", Base: 100, Text: []byte("y\nx 192.0.2.1\n"), Read: now, Live: true}
 	ms := slices.Collect(s.Scan(c))
-	if want := filter.ID("j", "log", 102); len(ms) != 1 || ms[0].ID != want {
+	if want := new(filter.IDs).At("j", "log", 102); len(ms) != 1 || ms[0].ID != want {
 		t.Errorf("got %+v, want one with the ID %s", ms, want)
 	}
 	if ms[0].Jail != "j" || ms[0].Kind != edgeban.Failure || ms[0].Count != 1 || ms[0].Text != "x 192.0.2.1" {
@@ -289,7 +289,7 @@ func TestSameIDAsTheOtherScanner(t *testing.T) {
 func TestLongLinesAreLeftOut(t *testing.T) {
 	s := scanner(t, config.Rules{FailRegex: []string{"x <HOST>$"}})
 	long := strings.Repeat("y", filter.MaxLine)
-	if got := addrs(scan(s, long+" x 192.0.2.1", "x 192.0.2.2")); got != "192.0.2.2" || s.Stats().Long != 1 {
+	if got := addrs(read(s, long+" x 192.0.2.1", "x 192.0.2.2")); got != "192.0.2.2" || s.Stats().Long != 1 {
 		t.Errorf("got %q and %d long lines, want the short one and 1", got, s.Stats().Long)
 	}
 	if st := s.Stats(); st.Lines != 2 || st.Failures != 1 {
@@ -299,7 +299,7 @@ func TestLongLinesAreLeftOut(t *testing.T) {
 
 func TestHostileLineIsGivenUp(t *testing.T) {
 	s := scanner(t, config.Rules{FailRegex: []string{`^(x+)(x+)(x+)\1\2\3y <HOST>`}})
-	if got := addrs(scan(s, strings.Repeat("x", 5000)+"zy 192.0.2.1", "xxxxxxy 192.0.2.2")); got != "192.0.2.2" || s.Stats().Spent != 1 {
+	if got := addrs(read(s, strings.Repeat("x", 5000)+"zy 192.0.2.1", "xxxxxxy 192.0.2.2")); got != "192.0.2.2" || s.Stats().Spent != 1 {
 		t.Errorf("got %q and %d searches given up, want the second line and 1", got, s.Stats().Spent)
 	}
 }
@@ -324,7 +324,7 @@ func TestLineWithoutItsLiteralsIsNotSearched(t *testing.T) {
 		f := compiled(t, config.Rules{FailRegex: []string{"x <HOST>"}})
 		f.fail[0].needs = tt.needs
 		s := f.Scanner(filter.Options{})
-		if got := addrs(scan(s, "never mind that a line before had them: bad", stamp+" Bad x 192.0.2.1")); got != tt.want {
+		if got := addrs(read(s, "never mind that a line before had them: bad", stamp+" Bad x 192.0.2.1")); got != tt.want {
 			t.Errorf("%v: got %q, want %q", tt.needs, got, tt.want)
 		}
 	}

@@ -50,7 +50,7 @@ func TestSessions(t *testing.T) {
 		{"two failures of a session", []string{"s1 wrong a by 192.0.2.1", "s1 wrong a by 192.0.2.1"}, []string{"192.0.2.1 a", "192.0.2.1 a"}},
 	} {
 		var got []string
-		for _, m := range scan(scanner(t, talk), tt.lines...) {
+		for _, m := range read(scanner(t, talk), tt.lines...) {
 			got = append(got, m.Addr.String()+" "+m.User)
 		}
 		if !slices.Equal(got, tt.want) {
@@ -94,8 +94,8 @@ func TestManySessionsAtOnce(t *testing.T) {
 	for i := range 5000 {
 		lines = append(lines, fmt.Sprintf("s%d hello from 192.0.2.1", i))
 	}
-	scan(s, lines...)
-	if got := addrs(scan(s, "s0 bad a")); got != "192.0.2.1" {
+	read(s, lines...)
+	if got := addrs(read(s, "s0 bad a")); got != "192.0.2.1" {
 		t.Errorf("got %q: the first of 5000 sessions was forgotten", got)
 	}
 }
@@ -129,7 +129,7 @@ func TestOneFatSessionIsBounded(t *testing.T) {
 		lines = append(lines, "s "+strings.Repeat("x", 60000)+fmt.Sprint(i))
 		lines = append(lines, string(rune('a'+i%26))+" "+strings.Repeat("y", 60000)+fmt.Sprint(i))
 	}
-	scan(s, lines...)
+	read(s, lines...)
 	if s.sessions.size > maxBytes {
 		t.Errorf("%d bytes, want at most %d", s.sessions.size, maxBytes)
 	}

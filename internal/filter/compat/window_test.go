@@ -35,7 +35,7 @@ func TestMatchOverSeveralLines(t *testing.T) {
 		},
 		{"one line only", config.Rules{FailRegex: []string{`^open <HOST>\nbad$`}}, []string{"open 192.0.2.1", "bad"}, ""},
 	} {
-		if got := addrs(scan(scanner(t, tt.r), tt.lines...)); got != tt.want {
+		if got := addrs(read(scanner(t, tt.r), tt.lines...)); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.what, got, tt.want)
 		}
 	}
@@ -44,7 +44,7 @@ func TestMatchOverSeveralLines(t *testing.T) {
 func TestWindowIsBounded(t *testing.T) {
 	s := scanner(t, config.Rules{FailRegex: []string{`^never <HOST>$`}, MaxLines: 1 << 30})
 	for range 8 {
-		scan(s, strings.Repeat("x", 60000), "y", "")
+		read(s, strings.Repeat("x", 60000), "y", "")
 	}
 	for range 20000 {
 		s.window.add(nil, 1<<30)

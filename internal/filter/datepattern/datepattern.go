@@ -65,11 +65,11 @@ func (t *Templates) Names() []string {
 	return names
 }
 
-// Anchored reports whether every template looks from the start of a line only.
-// Then the places of earlier stamps are of no account: a line that is of no
-// interest may be kept from the detector, unless two templates fit one line.
-func (t *Templates) Anchored() bool {
-	return !slices.ContainsFunc(t.list, func(one *template) bool { return !one.start })
+// Leading reports whether every stamp is at the start of its line, after two
+// characters that are no letters, digits or underscores at most: what is left of the
+// line when it is cut out is as it was, but for these.
+func (t *Templates) Leading() bool {
+	return !slices.ContainsFunc(t.list, func(one *template) bool { return !one.tight })
 }
 
 // add compiles one line of a datepattern.

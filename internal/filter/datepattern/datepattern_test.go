@@ -345,7 +345,7 @@ func TestNames(t *testing.T) {
 	for _, tt := range []struct {
 		patterns []string
 		n        int
-		anchored bool
+		leading  bool
 		first    string
 	}{
 		{nil, 31, false, "{^LN-BEG}2026-11-22T11:29:49.123+01:00"},
@@ -354,6 +354,7 @@ func TestNames(t *testing.T) {
 		{[]string{"{^LN-BEG}"}, 17, true, "{^LN-BEG}2026-11-22T11:29:49.123+01:00"},
 		{[]string{"{DATE}"}, 17, false, "2026-11-22T11:29:49.123+01:00"},
 		{[]string{"^{DATE}"}, 17, true, "^2026-11-22T11:29:49.123+01:00"},
+		{[]string{`^x ({DATE})`}, 17, false, "^x (2026-11-22T11:29:49.123+01:00)"},
 		{[]string{`^x ({DATE})`, "{^LN-BEG}", "{DEFAULT}"}, 48, false, "^x (2026-11-22T11:29:49.123+01:00)"},
 		{[]string{`^x %H`, "^EPOCH", "^x %H"}, 2, true, "^x %H"},
 		{[]string{"EPOCH"}, 1, false, "EPOCH"},
@@ -366,8 +367,8 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q: %v", tt.patterns, err)
 			continue
 		}
-		if names := ts.Names(); len(names) != tt.n || names[0] != tt.first || ts.Anchored() != tt.anchored {
-			t.Errorf("%q: got %d of %q, anchored %v; want %d of %q, %v", tt.patterns, len(names), names[0], ts.Anchored(), tt.n, tt.first, tt.anchored)
+		if names := ts.Names(); len(names) != tt.n || names[0] != tt.first || ts.Leading() != tt.leading {
+			t.Errorf("%q: got %d of %q, leading %v; want %d of %q, %v", tt.patterns, len(names), names[0], ts.Leading(), tt.n, tt.first, tt.leading)
 		}
 	}
 }

@@ -25,7 +25,9 @@ type Detector struct {
 	zone  *time.Location
 	fresh int // every entry before it was used
 	last  int // the entry that was used last; -1 at first
+	alike int // lines in a row that it was used for
 	mark  mark
+	memo  memo
 	m     pyre.Matcher
 }
 
@@ -67,6 +69,9 @@ func (t *Templates) Detector(zone *time.Location) *Detector {
 // returns false for a line without a stamp, and for one whose stamp no calendar
 // has.
 func (d *Detector) Find(line []byte, ref time.Time) (Stamp, bool) {
+	if s, ok := d.remembered(line, ref); ok {
+		return s, true
+	}
 	h, ok := d.choose(line, ref.Year())
 	if !ok {
 		return Stamp{}, false
@@ -84,11 +89,44 @@ func (d *Detector) Find(line []byte, ref time.Time) (Stamp, bool) {
 	if !w.read(t, &d.m, line[h.lo:h.hi]) {
 		return Stamp{}, false
 	}
+	said := w
 	if s.Time, ok = w.time(ref, d.zone); !ok {
 		return Stamp{}, false
 	}
 	s.Zoned = w.zoned
+	d.memo.keep(t.shape, line, s, said, ref, d.zone)
 	return s, true
+}
+
+// remembered returns the stamp of a line that is of the last line's minute.
+func (d *Detector) remembered(line []byte, ref time.Time) (Stamp, bool) {
+	if !d.memo.ok {
+		return Stamp{}, false
+	}
+	e := &d.list[d.last]
+	s, ok := d.memo.find(e.shape, line, ref)
+	if ok {
+		e.hits++
+		e.used = ref
+		d.alike++
+		d.mark.end, d.mark.final, d.mark.after = s.End, at(line, s.End-1), at(line, s.End)
+	}
+	return s, ok
+}
+
+// Sure reports whether so many lines in a row were alike that the next ones are
+// taken to be: then lines of no interest need not be shown, but counted by Missed.
+func (d *Detector) Sure() bool { return d.alike >= sure }
+
+// sure is how many lines it takes.
+const sure = 100
+
+// Missed takes in that n lines, the last of them read at ref, were not shown.
+func (d *Detector) Missed(n int, ref time.Time) {
+	if d.last >= 0 && n > 0 {
+		d.list[d.last].hits += n
+		d.list[d.last].used = ref
+	}
 }
 
 // A stamp that is one of many templates' is looked for in the first bytes of a line
@@ -237,8 +275,12 @@ func (d *Detector) settle(h hit, line []byte, ref time.Time) {
 		start: h.start, before: at(line, h.start-1), first: at(line, h.start),
 		end: h.end, final: at(line, h.end-1), after: at(line, h.end),
 	}
-	if h.i > 0 && h.i != d.last {
-		h.i = d.promote(h.i)
+	d.alike++
+	if h.i != d.last {
+		d.alike, d.memo.ok = 0, false
+		if h.i > 0 {
+			h.i = d.promote(h.i)
+		}
 	}
 	d.last = h.i
 }

@@ -22,6 +22,8 @@ type template struct {
 	reach  bool // has a year that must lie within reach
 	loose  bool // matches the same whatever stands before it
 	inner  bool // is where its group 1 is: what it has before that is only looked at
+	tight  bool // cuts out all from the start of the line but two characters that are no letters or digits
+	shape  shape
 }
 
 // A field is a group of a template that says something of a time.
@@ -60,7 +62,7 @@ const boundary = `(?!\B\w)`
 // compile makes a template of a pattern. An error is a *pyre.Error with the
 // place in the pattern.
 func compile(name, pattern string) (*template, error) {
-	t := &template{name: name, weight: 1, word: true, inner: strings.HasPrefix(pattern, epochPlace)}
+	t := &template{name: name, weight: 1, word: true, inner: strings.HasPrefix(pattern, epochPlace), shape: shapeOf(pattern)}
 	body, bound := strings.CutPrefix(pattern, unbound)
 	bound = !bound
 	prefix := ""
@@ -76,14 +78,19 @@ func compile(name, pattern string) (*template, error) {
 		prefix = boundary
 	}
 	s.put(prefix, 0)
-	if err := s.wrap(); err != nil {
+	whole, err := s.wrap()
+	if err != nil {
 		return nil, err
 	}
 	t.end = lineEnd.MatchString(s.out.String())
 	if bound && !openEnd.MatchString(s.body) {
 		s.put(boundary, len(s.body))
 	}
-	return t, t.finish(&s, mode)
+	if err := t.finish(&s, mode); err != nil {
+		return nil, err
+	}
+	t.tight = t.start && whole
+	return t, nil
 }
 
 // finish compiles what s has collected.
@@ -163,11 +170,12 @@ func (s *source) flags() pyre.Flags {
 }
 
 // wrap appends the body with its directives replaced, in a group if it has none
-// of its own that has no name. A pattern with an epoch is cut out whole.
-func (s *source) wrap() error {
+// of its own that has no name. A pattern with an epoch is cut out whole. It reports
+// whether the group is the whole pattern.
+func (s *source) wrap() (whole bool, err error) {
 	from, to := 0, len(s.body)
 	if grouped(s.body) && !ownEpoch.MatchString(s.body) {
-		return s.expand(from, to)
+		return false, s.expand(from, to)
 	}
 	if strings.HasPrefix(s.body, "^") {
 		s.put("^", 0)
@@ -178,10 +186,10 @@ func (s *source) wrap() error {
 	}
 	s.put("(", from)
 	if err := s.expand(from, to); err != nil {
-		return err
+		return false, err
 	}
 	s.put(")"+s.body[to:], to)
-	return nil
+	return true, nil
 }
 
 // grouped reports whether a pattern has a group without a name. A bracket in a

@@ -1,0 +1,86 @@
+package compat
+
+import (
+	"bytes"
+	"time"
+
+	edgeban "github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/filter"
+	"github.com/edgeban/edgeban/internal/filter/datepattern"
+)
+
+// This file dates lines of which some are passed over.
+//
+// While the detector is not sure of what the log's dates look like, it is shown every
+// line, whatever is of interest. Then only the lines that are read, and the last one
+// of a chunk. What was passed over is taken to be dated in the same way. If a line has
+// no date, the line before it is looked for that has one, as far as that was passed
+// over: its date is the last that the log has told.
+
+// note takes in the stamp of a line.
+func (s *Scanner) note(t time.Time) {
+	s.stamp = t
+	if !t.IsZero() {
+		s.last, s.newest = t, t
+	}
+}
+
+// find looks for the date of a line, and takes it in.
+func (s *Scanner) find(c *edgeban.Chunk, line []byte) (datepattern.Stamp, bool) {
+	s.shown++
+	st, ok := s.dates.Find(line, c.Read)
+	if ok {
+		s.note(st.Time)
+	}
+	return st, ok
+}
+
+// date finds the date of s.line, the line of c.Text from from to end.
+func (s *Scanner) date(c *edgeban.Chunk, from, end int) (datepattern.Stamp, bool) {
+	for s.dated < from && !s.dates.Sure() {
+		next := lineEnd(c.Text, s.dated)
+		s.learn(c, s.dated, next)
+		s.dated = next + 1
+	}
+	st, ok := s.find(c, s.line)
+	if !ok {
+		s.lookBack(c, from)
+	}
+	s.dated = end + 1
+	return st, ok
+}
+
+// learn dates a line that is not read.
+func (s *Scanner) learn(c *edgeban.Chunk, from, end int) bool {
+	raw := c.Text[from:end]
+	if len(raw) > filter.MaxLine {
+		return false
+	}
+	_, ok := s.find(c, bytes.TrimRight(raw, "\r\n"))
+	return ok
+}
+
+// lookBack finds the last date before a place, among the lines that were passed over.
+func (s *Scanner) lookBack(c *edgeban.Chunk, at int) {
+	for end := at - 1; end >= s.dated; {
+		from := s.dated + bytes.LastIndexByte(c.Text[s.dated:end], '\n') + 1
+		if s.learn(c, from, end) {
+			break
+		}
+		end = from - 1
+	}
+	s.stamp = time.Time{}
+}
+
+// dateRest finds the last date of a chunk whose lines were passed over.
+func (s *Scanner) dateRest(c *edgeban.Chunk) {
+	text := bytes.TrimSuffix(c.Text, newline)
+	if s.dated < len(text) {
+		from := bytes.LastIndexByte(text, '\n') + 1
+		s.line = bytes.TrimRight(text[from:], "\r\n")
+		if len(s.line) <= filter.MaxLine {
+			s.date(c, from, len(text))
+		}
+	}
+	s.dates.Missed(s.lines-s.shown, c.Read)
+}

@@ -1,0 +1,73 @@
+package compat
+
+import (
+	"iter"
+	"slices"
+
+	edgeban "github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/filter/scan"
+)
+
+// ScanHits is Scan where a gate made of the filter's Needs has found the lines that
+// its failregexes may match. The others are not looked at, once enough of them were
+// to know where their dates are.
+func (s *Scanner) ScanHits(c edgeban.Chunk, h scan.Hits) iter.Seq[edgeban.Match] {
+	if c.Times != nil {
+		return s.Scan(c) // every line may bring the last date
+	}
+	lines := s.hits(h.List)
+	if len(s.filter.always) > 0 {
+		lines = s.every(c.Text, h.List)
+	}
+	return func(yield func(edgeban.Match) bool) {
+		s.open(h.Lines)
+		s.near = true
+		for at := range lines {
+			if m, ok := s.one(&c, at, s.try); ok && !yield(m) {
+				return
+			}
+		}
+		s.dateRest(&c)
+		s.close(&c)
+	}
+}
+
+// hits yields the lines of hits, having put what may match each into s.try.
+func (s *Scanner) hits(list []scan.Hit) iter.Seq[place] {
+	return func(yield func(place) bool) {
+		for len(list) > 0 {
+			at := place{0, int(list[0].Start), int(list[0].End)}
+			s.try = s.try[:0]
+			list = s.take(list, at.from)
+			if !yield(at) {
+				return
+			}
+		}
+	}
+}
+
+// every yields all lines likewise: some failregexes have to see each.
+func (s *Scanner) every(text []byte, list []scan.Hit) iter.Seq[place] {
+	return func(yield func(place) bool) {
+		for from := 0; from < len(text); {
+			at := place{0, from, lineEnd(text, from)}
+			s.try = append(s.try[:0], s.filter.always...)
+			list = s.take(list, from)
+			if !yield(at) {
+				return
+			}
+			from = at.end + 1
+		}
+	}
+}
+
+// take takes the hits of the line at from, which are the next.
+func (s *Scanner) take(list []scan.Hit, from int) []scan.Hit {
+	for len(list) > 0 && int(list[0].Start) == from {
+		if at, known := slices.BinarySearch(s.try, list[0].Pattern); !known {
+			s.try = slices.Insert(s.try, at, list[0].Pattern)
+		}
+		list = list[1:]
+	}
+	return list
+}

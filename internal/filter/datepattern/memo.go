@@ -1,0 +1,122 @@
+package datepattern
+
+import (
+	"bytes"
+	"strings"
+	"time"
+)
+
+// A memo is the minute that the last stamp was in. The next line nearly always has
+// the same, and is then not searched again.
+//
+// It knows two of the usual templates, where a look at the bytes after the stamp
+// tells that the match ends with it.
+type memo struct {
+	text  []byte // the stamp up to its seconds
+	zone  []byte // what follows the seconds, and the fraction, of a stamp of ISO
+	from  time.Time
+	ref   time.Time
+	zoned bool
+	ok    bool
+}
+
+// A shape is how a template's stamps are told by their bytes.
+type shape uint8
+
+const (
+	anyShape    shape = iota
+	syslogShape       // Nov 22 11:29:49
+	isoShape          // 2026-11-22T11:29:49.123456+01:00
+)
+
+func shapeOf(pattern string) shape {
+	switch pattern {
+	case lineStart + syslog:
+		return syslogShape
+	case lineStart + forms[0].pattern:
+		return isoShape
+	}
+	return anyShape
+}
+
+// minute is how many bytes of a stamp come before its seconds.
+func (s shape) minute() int {
+	if s == syslogShape {
+		return len("Nov 22 11:29:")
+	}
+	return len("2026-11-22T11:29:")
+}
+
+// end returns where a stamp at the start of the line ends, whose seconds begin at
+// sec, if a match must end there, too. The zone begins at the second result.
+func (s shape) end(line []byte, sec int) (end, zone int, ok bool) {
+	if sec+3 >= len(line) || line[sec] < '0' || line[sec] > '5' || !digit(line[sec+1]) {
+		return 0, 0, false
+	}
+	i := sec + 2
+	if s == syslogShape { // a year may follow
+		return i, i, line[i] == ' ' && !digit(line[i+1])
+	}
+	if line[i] == '.' || line[i] == ',' {
+		n := i + 1
+		for n < len(line) && digit(line[n]) {
+			n++
+		}
+		if n == i+1 || n > i+7 {
+			return 0, 0, false
+		}
+		i = n
+	}
+	zone = i
+	switch {
+	case i < len(line) && line[i] == 'Z':
+		i++
+	case i+6 <= len(line) && (line[i] == '+' || line[i] == '-') && line[i+3] == ':':
+		i += 6
+	}
+	if i+1 >= len(line) || line[i] != ' ' {
+		return 0, 0, false
+	}
+	return i, zone, i > zone || !strings.ContainsRune("ZUGzug+- \t", rune(line[i+1])) // else a zone may follow
+}
+
+func digit(b byte) bool { return '0' <= b && b <= '9' }
+
+// find returns the stamp of a line whose minute is known.
+func (m *memo) find(s shape, line []byte, ref time.Time) (Stamp, bool) {
+	sec := len(m.text)
+	if !m.ok || len(line) < sec || string(line[:sec]) != string(m.text) || m.ref != ref {
+		return Stamp{}, false
+	}
+	end, zone, ok := s.end(line, sec)
+	if !ok || !bytes.Equal(line[zone:end], m.zone) {
+		return Stamp{}, false
+	}
+	n := time.Duration(line[sec]-'0')*10 + time.Duration(line[sec+1]-'0')
+	return Stamp{Time: m.from.Add(n * time.Second), End: end, Zoned: m.zoned}, true
+}
+
+// keep takes in a stamp that a search has found, and what it says.
+func (m *memo) keep(s shape, line []byte, found Stamp, w wall, ref time.Time, zone *time.Location) {
+	m.ok = false
+	sec := s.minute()
+	if s == anyShape || found.Start > 0 || sec+2 > len(line) {
+		return
+	}
+	end, at, ok := s.end(line, sec)
+	if !ok || end != found.End || int(line[sec]-'0')*10+int(line[sec+1]-'0') != w.sec {
+		return
+	}
+	// The year is guessed, and an hour may come twice: all seconds of the minute
+	// must agree on it.
+	first, last := w, w
+	first.sec, last.sec = 0, 59
+	from, ok := first.time(ref, zone)
+	to, good := last.time(ref, zone)
+	if !ok || !good || to.Sub(from) != 59*time.Second || found.Time.Sub(from) != time.Duration(w.sec)*time.Second {
+		return
+	}
+	m.text = append(m.text[:0], line[:sec]...)
+	m.zone = append(m.zone[:0], line[at:end]...)
+	m.from, m.ref, m.zoned, m.ok = from, ref, found.Zoned, true
+}

@@ -1,0 +1,84 @@
+package datepattern
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// A stamp that is not searched must be the one that a search finds: whatever follows
+// it, in whichever minute, also where the clock is set back.
+func TestTheMemoFindsWhatASearchFinds(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rounds = 60_000
+	hits, r := 0, rand.New(rand.NewPCG(1, 2))
+	for _, patterns := range [][]string{nil, {"{^LN-BEG}"}, {"{DATE}"}, {"^%b %d %H:%M:%S"}} {
+		ts, err := Compile(patterns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		with, without := ts.Detector(berlin), ts.Detector(berlin)
+		o, ref := odd{r: r}, now
+		for range rounds {
+			if r.IntN(20) == 0 {
+				ref = now.Add(time.Duration(r.IntN(2)) * time.Hour)
+			}
+			line := []byte(o.line())
+			if _, ok := with.memo.find(with.memoShape(), line, ref); ok {
+				hits++
+			}
+			without.memo.ok = false
+			got, ok := with.Find(line, ref)
+			want, found := without.Find(line, ref)
+			if ok != found || got != want {
+				t.Fatalf("%q, %q at %v: got %v, %v; a search finds %v, %v", patterns, line, ref, got, ok, want, found)
+			}
+		}
+	}
+	if hits < rounds/4 {
+		t.Errorf("%d lines were of the minute before: that tells little", hits)
+	}
+}
+
+func (d *Detector) memoShape() shape {
+	if d.last < 0 {
+		return anyShape
+	}
+	return d.list[d.last].shape
+}
+
+// Odd makes lines whose stamps are nearly always alike, perhaps followed by what
+// could be a part of one.
+type odd struct {
+	r    *rand.Rand
+	form string
+	day  time.Time
+}
+
+func (o *odd) line() string {
+	pick := func(s ...string) string { return s[o.r.IntN(len(s))] }
+	if o.form == "" || o.r.IntN(50) == 0 {
+		o.form = pick("Jan _2 15:04:05", "Jan _2 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-1-2T15:4:5", "2006/01/02 15:04:05",
+			"Jan 2 15:04:05", "Mon Jan _2 15:04:05", "jan 02 15:04:05")
+	}
+	if o.day.IsZero() || o.r.IntN(10) == 0 {
+		days := []time.Time{
+			now, now.Add(time.Minute), now.Add(23*time.Hour + 59*time.Minute), now.Add(24 * time.Hour),
+			time.Date(2026, 10, 25, 0, 59, 0, 0, time.UTC), time.Date(2026, 10, 25, 1, 30, 0, 0, time.UTC), time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC),
+		}
+		o.day = days[o.r.IntN(len(days))]
+	}
+	s := o.day.Add(time.Duration(o.r.IntN(60)) * time.Second).Format(o.form)
+	if o.r.IntN(50) == 0 {
+		s = fmt.Sprintf("%s%d", s[:len(s)-2], 55+o.r.IntN(9))
+	}
+	if o.r.IntN(2) == 0 {
+		return s + " host x"
+	}
+	return s + pick(" ", "", " 2026 x", " 2026", " 2", ".5 x", ",123456 y", ".1234567 z", ": x", " Z", " Zeus", "Z x", "+01:00 x", "+0100 x", " +01:00 x",
+		"-23:59 y", "+99:00 x", "+01:000 x", " UTC x", "  UTC", "x", "1 x")
+}

@@ -1,0 +1,239 @@
+package scan
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math"
+	"slices"
+)
+
+// A tier looks for literals of about one length.
+type tier struct {
+	stride int    // places between two looks
+	mask   uint32 // of the bytes that are a gram
+	bits   [1 << (hashBits - 6)]uint64
+	slots  []int32 // by hash: where a gram's grams begin; -1 for none
+	grams  []gram  // those of one key beside each other
+}
+
+// A gram is four bytes, or three, of a literal.
+type gram struct {
+	key uint32
+	lit int32
+	off int32 // in the literal
+}
+
+const (
+	hashBits = 16
+	slotBits = 12
+	fold     = 0x20202020 // makes letters of either case one; what else it makes one is told apart later
+)
+
+func hash(gram uint32) uint32 { return gram * 0x9E3779B1 >> (32 - hashBits) }
+
+func load(b []byte) uint32 { return binary.LittleEndian.Uint32(b) | fold }
+
+// The tiers, by the shortest literal that each takes.
+var classes = [...]struct{ least, gram, stride int }{{7, 4, 4}, {5, 4, 2}, {4, 3, 2}, {3, 3, 1}}
+
+// tiersOf sorts the literals into tiers.
+func tiersOf(lits []Literal, s *survey) []tier {
+	var tiers []tier
+	longest := math.MaxInt
+	for _, c := range classes {
+		t := tier{stride: c.stride, mask: ^uint32(0) >> (8 * (4 - c.gram))}
+		for i, l := range lits {
+			if c.least <= len(l.Text) && len(l.Text) < longest {
+				t.add(int32(i), l.Text, c.gram, s)
+			}
+		}
+		longest = c.least
+		if len(t.grams) > 0 {
+			t.index()
+			tiers = append(tiers, t)
+		}
+	}
+	return tiers
+}
+
+// add takes those neighbouring grams of a literal that are rarest in the sample.
+func (t *tier) add(lit int32, text string, size int, s *survey) {
+	key := func(i int) uint32 {
+		var b [4]byte
+		copy(b[:], text[i:min(i+size, len(text))])
+		return load(b[:]) & t.mask
+	}
+	at, least := 0, int64(math.MaxInt64)
+	for i := 0; i+t.stride+size-1 <= len(text) && s.grams != nil; i++ {
+		n := int64(0)
+		for k := range t.stride {
+			n += s.seen(key(i+k), size)
+		}
+		if n < least {
+			at, least = i, n
+		}
+	}
+	for k := range t.stride {
+		t.grams = append(t.grams, gram{key(at + k), lit, int32(at + k)})
+	}
+}
+
+// seen returns how often the sample has a gram. It is not known of three bytes.
+func (s *survey) seen(key uint32, size int) int64 {
+	if size < 4 {
+		return 0
+	}
+	return int64(s.grams[hash(key)])
+}
+
+// index makes the tables.
+func (t *tier) index() {
+	slices.SortStableFunc(t.grams, func(a, b gram) int { return cmp.Compare(a.key, b.key) })
+	size := 1 << slotBits
+	for size < 4*len(t.grams) {
+		size *= 2
+	}
+	t.slots = make([]int32, size)
+	for i := range t.slots {
+		t.slots[i] = -1
+	}
+	for i, g := range t.grams {
+		h := hash(g.key)
+		t.bits[h>>6] |= 1 << (h & 63)
+		if i > 0 && t.grams[i-1].key == g.key {
+			continue
+		}
+		at := g.key * slotMul >> 8 & uint32(size-1)
+		for t.slots[at] >= 0 {
+			at = (at + 1) & uint32(size-1)
+		}
+		t.slots[at] = int32(i)
+	}
+}
+
+const slotMul = 0x85EBCA6B
+
+// verify appends the literals that a gram at text[p:] is part of.
+func (s *Search) verify(t *tier, text []byte, p int, key uint32) {
+	s.met++
+	mask := uint32(len(t.slots) - 1)
+	at := key * slotMul >> 8 & mask
+	for t.slots[at] >= 0 && t.grams[t.slots[at]].key != key {
+		at = (at + 1) & mask
+	}
+	i := t.slots[at]
+	if i < 0 {
+		return
+	}
+	for ; int(i) < len(t.grams) && t.grams[i].key == key; i++ {
+		g := &t.grams[i]
+		if from := p - int(g.off); from >= 0 && s.gate.lits[g.lit].at(text, from) {
+			s.found = append(s.found, found{int32(p), g.lit})
+		}
+	}
+}
+
+// at reports whether the literal stands at text[i:].
+func (l *Literal) at(text []byte, i int) bool {
+	if i+len(l.Text) > len(text) {
+		return false
+	}
+	part := text[i : i+len(l.Text)]
+	if !l.Fold {
+		return string(part) == l.Text
+	}
+	for k, b := range part {
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		if b != l.Text[k] {
+			return false
+		}
+	}
+	return true
+}
+
+// walk looks for the literals of a tier.
+func (s *Search) walk(t *tier, text []byte) {
+	p := 0
+	switch t.stride {
+	case 4:
+		p = s.fourth(t, text)
+	case 2:
+		p = s.second(t, text)
+	}
+	for ; p+4 <= len(text); p += t.stride {
+		s.look(t, text, p, load(text[p:]))
+	}
+	for ; p < len(text); p += t.stride { // a gram of three bytes may be the end
+		var last [4]byte
+		copy(last[:], text[p:])
+		s.look(t, text, p, load(last[:]))
+	}
+}
+
+func (s *Search) look(t *tier, text []byte, p int, gram uint32) {
+	if key := gram & t.mask; t.has(key) != 0 {
+		s.verify(t, text, p, key)
+	}
+}
+
+// has returns 1 if the bit of a gram is set.
+func (t *tier) has(gram uint32) uint64 {
+	h := hash(gram)
+	return t.bits[h>>6&(1<<(hashBits-6)-1)] >> (h & 63) & 1
+}
+
+// fourth looks at every fourth place, and returns how far it came.
+func (s *Search) fourth(t *tier, text []byte) int {
+	p := 0
+	for ; p+16 <= len(text); p += 16 {
+		x := binary.LittleEndian.Uint64(text[p:]) | fold<<32 | fold
+		y := binary.LittleEndian.Uint64(text[p+8:]) | fold<<32 | fold
+		k0, k1, k2, k3 := uint32(x), uint32(x>>32), uint32(y), uint32(y>>32)
+		b0, b1, b2, b3 := t.has(k0), t.has(k1), t.has(k2), t.has(k3)
+		if b0|b1|b2|b3 == 0 {
+			continue
+		}
+		if b0 != 0 {
+			s.verify(t, text, p, k0)
+		}
+		if b1 != 0 {
+			s.verify(t, text, p+4, k1)
+		}
+		if b2 != 0 {
+			s.verify(t, text, p+8, k2)
+		}
+		if b3 != 0 {
+			s.verify(t, text, p+12, k3)
+		}
+	}
+	return p
+}
+
+// second looks at every second place, and returns how far it came.
+func (s *Search) second(t *tier, text []byte) int {
+	p := 0
+	for ; p+10 <= len(text); p += 8 {
+		x := binary.LittleEndian.Uint64(text[p:]) | fold<<32 | fold
+		k0, k1, k2 := uint32(x)&t.mask, uint32(x>>16)&t.mask, uint32(x>>32)&t.mask
+		k3 := load(text[p+6:]) & t.mask
+		b0, b1, b2, b3 := t.has(k0), t.has(k1), t.has(k2), t.has(k3)
+		if b0|b1|b2|b3 == 0 {
+			continue
+		}
+		if b0 != 0 {
+			s.verify(t, text, p, k0)
+		}
+		if b1 != 0 {
+			s.verify(t, text, p+2, k1)
+		}
+		if b2 != 0 {
+			s.verify(t, text, p+4, k2)
+		}
+		if b3 != 0 {
+			s.verify(t, text, p+6, k3)
+		}
+	}
+	return p
+}

@@ -1,0 +1,108 @@
+package scan
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
+
+// A Hit is a line that a pattern may match.
+type Hit struct {
+	Start, End int32 // of the line, without its newline
+	Pattern    int32 // of the filter
+}
+
+// Hits are the lines of a text that a filter's patterns may match, in their order;
+// those of one line in any order, and perhaps more than once. Patterns that are Open
+// are in none.
+type Hits struct {
+	Lines int // of the whole text
+	List  []Hit
+}
+
+// A found literal, at a place within it.
+type found struct{ at, lit int32 }
+
+// A Search is the memory in which Gates are used. Its zero value is ready; it must not
+// be used by two goroutines at once.
+type Search struct {
+	gate  *Gate
+	found []found
+	met   int // how often it was looked more closely
+	lists [][]Hit
+	lines int
+}
+
+// Find goes through whole lines. What Hits says is valid until the next time.
+func (s *Search) Find(g *Gate, text []byte) {
+	s.gate, s.found, s.met = g, s.found[:0], 0
+	if g.dense != nil {
+		s.run(g.dense, text)
+		s.met = len(s.found)
+	}
+	for i := range g.tiers {
+		s.walk(&g.tiers[i], text)
+	}
+	if len(g.tiers) > 1 {
+		slices.SortFunc(s.found, func(a, b found) int { return cmp.Compare(a.at, b.at) })
+	}
+	s.lines = bytes.Count(text, newline)
+	if n := len(text); n > 0 && text[n-1] != '\n' {
+		s.lines++
+	}
+	s.gather(text)
+}
+
+// Hits returns what was found for a filter.
+func (s *Search) Hits(filter int) Hits { return Hits{s.lines, s.lists[filter]} }
+
+// Vain returns how often the last text was looked at more closely for nothing. A
+// gate that does so for half of the lines does not suit the log: one made with
+// another sample may, and a dense one does so for none.
+func (s *Search) Vain() int { return max(0, s.met-len(s.found)) }
+
+// gather makes lines of what was found.
+func (s *Search) gather(text []byte) {
+	s.lists = slices.Grow(s.lists[:0], s.gate.filters)[:s.gate.filters]
+	for i := range s.lists {
+		s.lists[i] = s.lists[i][:0]
+	}
+	start, end := 0, -1
+	for _, f := range s.found {
+		if at := int(f.at); at >= end {
+			start = lineStart(text, max(end, 0), at)
+			end = len(text)
+			if n := bytes.IndexByte(text[at:], '\n'); n >= 0 {
+				end = at + n
+			}
+		}
+		for _, u := range s.gate.uses[f.lit] {
+			list := s.lists[u.filter]
+			h := Hit{int32(start), int32(end), u.pattern}
+			if n := len(list); n == 0 || list[n-1] != h {
+				s.lists[u.filter] = append(list, h)
+			}
+		}
+	}
+}
+
+// lineStart returns where the line of text[at] begins, which is not before from.
+func lineStart(text []byte, from, at int) int {
+	const high, lines = 0x8080808080808080, 0x0A0A0A0A0A0A0A0A
+	i := at
+	for ; i-8 >= from; i -= 8 {
+		// The high bit of each byte that is a newline, and of no other.
+		x := binary.LittleEndian.Uint64(text[i-8:]) ^ lines
+		if zero := ^(x&^high + ^uint64(high) | x | ^uint64(high)); zero != 0 {
+			return i - bits.LeadingZeros64(zero)/8
+		}
+	}
+	for ; i > from; i-- {
+		if text[i-1] == '\n' {
+			return i
+		}
+	}
+	return from
+}
