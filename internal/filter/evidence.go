@@ -50,7 +50,11 @@ func (n *IDs) At(jail, stream string, offset int64) string {
 
 // Clean makes text that is kept: valid UTF-8, cut at a rune's border.
 func Clean(text []byte) string {
-	valid := strings.ToValidUTF8(string(text[:min(len(text), 2*edgeban.MaxText)]), "\uFFFD")
+	text = text[:min(len(text), 2*edgeban.MaxText)]
+	if len(text) <= edgeban.MaxText && utf8.Valid(text) {
+		return string(text)
+	}
+	valid := strings.ToValidUTF8(string(text), "\uFFFD")
 	if len(valid) <= edgeban.MaxText {
 		return valid
 	}

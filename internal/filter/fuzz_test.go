@@ -3,12 +3,14 @@ package filter
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	edgeban "github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/filter/scan"
 )
 
 // FuzzScan runs hostile lines through every built-in filter. An address that is
@@ -38,8 +40,12 @@ func FuzzScan(f *testing.F) {
 				}
 				base += int64(len(line))
 			}
-			whole := flt.Scanner(Options{Jail: "fuzz", Zone: time.UTC})
-			for m := range whole.Scan(edgeban.Chunk{Stream: "fuzz", Text: text, Read: captured, Live: true}) {
+			c := edgeban.Chunk{Stream: "fuzz", Text: text, Read: captured, Live: true}
+			whole := slices.Collect(flt.Scanner(Options{Jail: "fuzz", Zone: time.UTC}).Scan(c))
+			if near := throughGate(flt, c); !slices.Equal(near, whole) {
+				t.Fatalf("filter %s: %+v through a gate, %+v by every line", flt.Name, near, whole)
+			}
+			for _, m := range whole {
 				if at[m.ID] != m {
 					t.Fatalf("filter %s: %+v in one chunk, %+v line by line", flt.Name, m, at[m.ID])
 				}
@@ -50,6 +56,21 @@ func FuzzScan(f *testing.F) {
 			}
 		}
 	})
+}
+
+// throughGate returns what a filter finds where a gate shows it the lines.
+func throughGate(f *Filter, c edgeban.Chunk) []edgeban.Match {
+	var search scan.Search
+	search.Find(scan.New([][]scan.Need{f.Needs()}, nil), c.Text)
+	return slices.Collect(f.Scanner(Options{Jail: "fuzz", Zone: time.UTC}).ScanHits(c, search.Hits(0)))
+}
+
+func TestTheBuiltInFiltersCanBeGated(t *testing.T) {
+	for _, name := range Builtin() {
+		if filterOf(t, name).Needs() == nil {
+			t.Errorf("%s has to see every line: give each of its patterns a literal", name)
+		}
+	}
 }
 
 func check(t *testing.T, name string, line []byte, m edgeban.Match) {

@@ -12,67 +12,82 @@ import (
 // once, for all of them.
 type panel struct {
 	watchers []*Watcher
-	gate     *scan.Gate
-	sampled  int // bytes that the gate was made with
+	gate     sampled
 
 	// What was gone through with this gate, to know whether it suits the log.
 	lines, vain int
 	changes     int
 }
 
-// Gates are those of the panels that read logs with the same jails: the first of them
-// makes it. They are for one goroutine, as are its panels.
+// A sampled gate is one that was made with so many bytes of a log.
+type sampled struct {
+	*scan.Gate
+	bytes int
+}
+
+// Gates are those of the panels of one goroutine. Panels of the same jails share one.
 type gates struct {
 	search scan.Search
-	known  map[string]*scan.Gate
+	known  map[string]sampled
 }
 
-func (p *panel) needs() [][]scan.Need {
-	var all [][]scan.Need
-	for _, w := range p.watchers {
-		all = append(all, w.filter.needs)
-	}
-	return all
-}
-
-// A gate is made anew where the one in use looks in vain at half of the lines, but
-// not before so many, and not again and again.
+// A gate is made anew where the one in use looks in vain too often at each line, but
+// not before so many lines, and not again and again. A dense one costs as much as
+// about ten such looks.
 const (
 	fairLook   = 2000 // lines
+	fairVain   = 8
 	fairSample = 16 << 10
 	fairTries  = 2
 )
 
 // prepare chooses the gate for a text.
 func (g *gates) prepare(p *panel, text []byte) {
-	key := ""
-	for _, w := range p.watchers {
-		key += fmt.Sprintf("%p ", w)
-	}
 	switch {
-	case p.gate == nil && g.known[key] != nil:
-		p.gate, p.sampled = g.known[key], fairSample
-	case p.gate == nil, p.sampled < fairSample && len(text) >= fairSample:
-		p.gate, p.sampled = scan.New(p.needs(), text), len(text)
-		if g.known == nil {
-			g.known = map[string]*scan.Gate{}
-		}
-		g.known[key] = p.gate
-	case p.lines < fairLook || p.vain <= p.lines/2:
+	case p.gate.Gate == nil, p.gate.bytes < fairSample && len(text) >= fairSample:
+		g.open(p, text)
+	case p.lines < fairLook || p.vain <= fairVain*p.lines:
 		return
 	case p.changes < fairTries:
-		p.gate = scan.New(p.needs(), text)
+		p.gate = sampled{p.build(text), len(text)}
 		p.changes++
 	default:
-		p.gate = p.gate.Dense()
+		p.gate.Gate = p.gate.Dense()
 	}
 	p.lines, p.vain = 0, 0
+}
+
+// open gives a panel the gate of others with the same jails, unless this text is the
+// first fair sample.
+func (g *gates) open(p *panel, text []byte) {
+	jails := ""
+	for _, w := range p.watchers {
+		jails += fmt.Sprintf("%p ", w)
+	}
+	if known, ok := g.known[jails]; ok && (known.bytes >= fairSample || len(text) < fairSample) {
+		p.gate = known
+		return
+	}
+	if g.known == nil {
+		g.known = map[string]sampled{}
+	}
+	p.gate = sampled{p.build(text), len(text)}
+	g.known[jails] = p.gate
+}
+
+// build makes a gate for the jails.
+func (p *panel) build(sample []byte) *scan.Gate {
+	var needs [][]scan.Need
+	for _, w := range p.watchers {
+		needs = append(needs, w.filter.needs)
+	}
+	return scan.New(needs, sample)
 }
 
 // scan returns what all jails of the panel find in a chunk, one after the other.
 func (g *gates) scan(p *panel, c edgeban.Chunk, list *never.List) []edgeban.Match {
 	g.prepare(p, c.Text)
-	g.search.Find(p.gate, c.Text)
+	g.search.Find(p.gate.Gate, c.Text)
 	var all []edgeban.Match
 	for i, w := range p.watchers {
 		h := g.search.Hits(i)

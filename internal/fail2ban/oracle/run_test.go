@@ -188,7 +188,8 @@ func sortBans(bans []banned) {
 type player struct {
 	c      config.Jail
 	log    string
-	scan   *compat.Scanner
+	t      testing.TB
+	scan   *gated
 	ignore *never.List
 	fold   *jail.Jail
 	base   int64
@@ -215,7 +216,7 @@ func (sc scene) ours(t *testing.T, dir string) (bans []banned, bantime map[strin
 		}
 		bantime[c.Name] = c.BanTime.Seconds()
 		all = append(all, &player{
-			c: c, log: filepath.Base(c.LogPath[0]), scan: f.Scanner(filter.Options{Jail: c.Name, Zone: zurich(t)}),
+			t: t, c: c, log: filepath.Base(c.LogPath[0]), scan: newGated(f, filter.Options{Jail: c.Name, Zone: zurich(t)}),
 			ignore: never.NewIgnore(c.IgnoreIP, slog.New(slog.DiscardHandler)).Find(t.Context()), fold: jail.New(c, 24*time.Hour),
 		})
 	}
@@ -244,7 +245,7 @@ func (p *player) line(l logLine, seq *edgeban.Seq) iter.Seq[edgeban.Ban] {
 	return func(yield func(edgeban.Ban) bool) {
 		c := edgeban.Chunk{Stream: "s", Text: []byte(l.text + "\n"), Base: p.base, Read: l.at, Live: true}
 		p.base += int64(len(c.Text))
-		for m := range p.scan.Scan(c) {
+		for _, m := range p.scan.scan(p.t, c) {
 			m.Subject = jail.Subject(p.c, m.Addr, false)
 			if why, ok := p.ignore.Contains(m.Addr); ok {
 				m.Ignored = why

@@ -71,7 +71,7 @@ func scanSet(t *testing.T, p *python, set sampleSet, all []sampleLine, live bool
 		t.Errorf("%s: %v", set.Key, err)
 		return 0, 0
 	}
-	s := f.Scanner(filter.Options{Jail: "jail", Zone: zone})
+	s := newGated(f, filter.Options{Jail: "jail", Zone: zone})
 	base := int64(0)
 	for i, line := range lines {
 		c := edgeban.Chunk{Stream: "s", Text: []byte(line + "\n"), Base: base, Read: later, Live: live}
@@ -80,7 +80,7 @@ func scanSet(t *testing.T, p *python, set sampleSet, all []sampleLine, live bool
 		}
 		base += int64(len(c.Text))
 		var a, b []string
-		for m := range s.Scan(c) {
+		for _, m := range s.scan(t, c) {
 			a = append(a, fmt.Sprintf("%s %.3f", m.Addr, float64(m.Time.UnixMilli())/1000))
 		}
 		for _, f := range want[i].Found {

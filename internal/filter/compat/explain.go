@@ -2,7 +2,6 @@ package compat
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	edgeban "github.com/edgeban/edgeban"
@@ -53,7 +52,7 @@ func (s *Scanner) Explain(line []byte, read time.Time) []Finding {
 			t, _ := s.when(&edgeban.Chunk{Read: read, Live: true})
 			v, nofail := s.merge(t, f.Lines)
 			copy(s.groups, v.vals)
-			f.Users, f.NoFail, f.Lines = slices.Clone(v.users), nofail, v.lines
+			f.Users, f.NoFail, f.Lines = v.names(), nofail, v.lines
 			if _, who := s.groups.who(); who == nobody && !nofail {
 				v.pending, f.Pending = true, true
 			}
@@ -66,6 +65,14 @@ func (s *Scanner) Explain(line []byte, read time.Time) []Finding {
 		}
 	}
 	return all
+}
+
+// names returns the users of a session.
+func (v *session) names() (names []string) {
+	for _, u := range v.users {
+		names = append(names, string(u))
+	}
+	return names
 }
 
 // tell takes the groups in as text.

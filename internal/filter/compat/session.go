@@ -1,6 +1,8 @@
 package compat
 
 import (
+	"bytes"
+	"hash/maphash"
 	"slices"
 	"time"
 )
@@ -14,10 +16,12 @@ const (
 
 // A session is what lines with the same mlfid have told.
 type session struct {
-	key     string
+	key     []byte
+	hash    uint64
 	began   time.Time
-	vals    fields // its own copies
-	users   []string
+	vals    fields   // its own copies, in
+	bufs    [][]byte // these
+	users   [][]byte
 	pending bool // a line failed, but nothing has told the address yet
 	quiet   int  // lines that were no failure
 	lines   int  // lines of the failure that was told last, or is pending
@@ -30,26 +34,67 @@ type session struct {
 // room for another, the oldest is forgotten: a flood of them costs no memory, and
 // can at worst part the lines of a session.
 type sessions struct {
-	byKey          map[string]*session
+	byKey          map[uint64]*session // by the hash of the key: of two with one hash the first is forgotten
+	seed           maphash.Seed
 	oldest, newest *session
 	size           int
+	free           []*session // to be used again
+	loose          *session   // the last one that was not kept: in use until the next line
 }
+
+// maxFree is how many sessions are kept to be used again.
+const maxFree = 64
 
 // load returns the session, nil if there is none at t.
 func (s *sessions) load(key []byte, t time.Time) *session {
-	v := s.byKey[string(key)]
-	if v != nil && t.Sub(v.began).Abs() > lifetime {
+	s.reuse()
+	v := s.byKey[s.hash(key)]
+	switch {
+	case v == nil:
+		return nil
+	case t.Sub(v.began).Abs() > lifetime, !bytes.Equal(v.key, key):
 		s.remove(v)
+		s.reuse()
 		return nil
 	}
 	return v
 }
 
-func (s *sessions) add(v *session) {
+func (s *sessions) hash(key []byte) uint64 {
 	if s.byKey == nil {
-		s.byKey = map[string]*session{}
+		s.byKey, s.seed = map[uint64]*session{}, maphash.MakeSeed()
 	}
-	s.byKey[v.key] = v
+	return maphash.Bytes(s.seed, key)
+}
+
+// begin returns a new session of n slots, which is not kept yet.
+func (s *sessions) begin(key []byte, t time.Time, n int) *session {
+	v := &session{}
+	if last := len(s.free) - 1; last >= 0 {
+		v, s.free = s.free[last], s.free[:last]
+	}
+	*v = session{
+		key: append(v.key[:0], key...), hash: s.hash(key), began: t, users: v.users[:0],
+		vals: slices.Grow(v.vals[:0], n)[:n], bufs: slices.Grow(v.bufs[:0], n)[:n],
+	}
+	clear(v.vals)
+	s.loose = v
+	return v
+}
+
+// reuse takes back a session that was not kept.
+func (s *sessions) reuse() {
+	if s.loose != nil && len(s.free) < maxFree {
+		s.free = append(s.free, s.loose)
+	}
+	s.loose = nil
+}
+
+// kept reports whether v is.
+func (s *sessions) kept(v *session) bool { return s.byKey[v.hash] == v }
+
+func (s *sessions) add(v *session) {
+	s.byKey[v.hash], s.loose = v, nil
 	v.older, v.newer = s.newest, nil
 	if s.newest != nil {
 		s.newest.newer = v
@@ -60,10 +105,11 @@ func (s *sessions) add(v *session) {
 }
 
 func (s *sessions) remove(v *session) {
-	if s.byKey[v.key] != v {
+	if !s.kept(v) {
 		return
 	}
-	delete(s.byKey, v.key)
+	delete(s.byKey, v.hash)
+	s.loose = v
 	s.size -= v.size
 	if v.older != nil {
 		v.older.newer = v.newer
@@ -82,17 +128,18 @@ func (s *sessions) remove(v *session) {
 // until its key comes again: of two hosts in a log one may have an odd clock, and
 // must not end the sessions of the other.
 func (s *sessions) fit(v *session) {
-	size := overhead + 24*len(v.vals) + len(v.key)
-	for _, b := range v.vals {
+	size := overhead + 48*len(v.vals) + cap(v.key)
+	for _, b := range v.bufs {
 		size += cap(b)
 	}
-	for _, u := range v.users {
-		size += 16 + len(u)
+	for _, u := range v.users[:cap(v.users)] {
+		size += 24 + cap(u)
 	}
 	s.size += size - v.size
 	v.size = size
 	for s.oldest != v && s.size > maxBytes {
 		s.remove(s.oldest)
+		s.reuse()
 	}
 }
 
@@ -105,7 +152,7 @@ func (s *Scanner) merge(t time.Time, lines int) (v *session, nofail bool) {
 	forget := len(cur[slotForget]) > 0
 	cur[slotForget] = nil
 	if v = s.sessions.load(cur[slotSession], t); v == nil {
-		v = &session{key: string(cur[slotSession]), began: t, vals: make(fields, len(cur))}
+		v = s.sessions.begin(cur[slotSession], t, len(cur))
 		if !forget {
 			s.sessions.add(v)
 			v.meet(cur[slotUser])
@@ -135,7 +182,7 @@ func (s *Scanner) merge(t time.Time, lines int) (v *session, nofail bool) {
 	case !forget:
 		v.quiet += lines
 	}
-	if s.sessions.byKey[v.key] == v {
+	if s.sessions.kept(v) {
 		s.sessions.fit(v)
 	}
 	return v, nofail
@@ -147,16 +194,21 @@ func (v *session) take(cur fields) {
 		if b == nil {
 			continue
 		}
-		if v.vals[i] == nil {
-			v.vals[i] = make([]byte, 0, len(b))
+		if v.bufs[i] == nil {
+			v.bufs[i] = make([]byte, 0, len(b))
 		}
-		v.vals[i] = append(v.vals[i][:0], b...)
+		v.bufs[i] = append(v.bufs[i][:0], b...)
+		v.vals[i] = v.bufs[i]
 	}
 }
 
 // meet takes in a user of the session.
 func (v *session) meet(user []byte) {
-	if len(user) > 0 && len(v.users) < maxUsers && !slices.Contains(v.users, string(user)) {
-		v.users = append(v.users, string(user))
+	same := func(b []byte) bool { return bytes.Equal(b, user) }
+	n := len(v.users)
+	if len(user) == 0 || n >= maxUsers || slices.ContainsFunc(v.users, same) {
+		return
 	}
+	v.users = slices.Grow(v.users, 1)[:n+1]
+	v.users[n] = append(v.users[n][:0], user...)
 }

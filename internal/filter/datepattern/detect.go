@@ -25,7 +25,8 @@ type Detector struct {
 	zone  *time.Location
 	fresh int // every entry before it was used
 	last  int // the entry that was used last; -1 at first
-	alike int // lines in a row that it was used for
+	alike int // lines that it was used for since another was
+	none  int // lines in a row that had no stamp
 	mark  mark
 	memo  memo
 	m     pyre.Matcher
@@ -74,8 +75,10 @@ func (d *Detector) Find(line []byte, ref time.Time) (Stamp, bool) {
 	}
 	h, ok := d.choose(line, ref.Year())
 	if !ok {
+		d.none++
 		return Stamp{}, false
 	}
+	d.none = 0
 	s := Stamp{}
 	if from, to := d.m.Span(1); from >= 0 {
 		s.Start, s.End = h.lo+from, h.lo+to
@@ -109,14 +112,19 @@ func (d *Detector) remembered(line []byte, ref time.Time) (Stamp, bool) {
 		e.hits++
 		e.used = ref
 		d.alike++
+		d.none = 0
 		d.mark.end, d.mark.final, d.mark.after = s.End, at(line, s.End-1), at(line, s.End)
 	}
 	return s, ok
 }
 
-// Sure reports whether so many lines in a row were alike that the next ones are
-// taken to be: then lines of no interest need not be shown, but counted by Missed.
-func (d *Detector) Sure() bool { return d.alike >= sure }
+// Sure reports whether so many lines were alike that the next ones are taken to be:
+// then lines of no interest need not be shown, but counted by Missed.
+func (d *Detector) Sure() bool { return d.alike >= sure || d.Undated() }
+
+// Undated reports whether so many lines in a row had no stamp that the next ones are
+// taken to have none.
+func (d *Detector) Undated() bool { return d.none >= sure }
 
 // sure is how many lines it takes.
 const sure = 100

@@ -46,6 +46,7 @@ type node struct {
 	// Of opRun: the follow set is disjoint from the class, so that only the
 	// longest run can lead on, whatever the greed.
 	whole    bool
+	quick    bool // of opRun: straight may run it
 	behind   bool
 	verdict  bool // of opLook: only whether it holds matters, not what it captures
 	assert   syntax.Assertion
@@ -308,6 +309,7 @@ func (c *compiler) run(t *syntax.Node, next *node) *node {
 	shared := class.First().And(next.first)
 	shared.End = false
 	n.whole = t.Greed == syntax.Possessive || stop == "" && shared == syntax.First{}
+	n.quick = n.plain()
 	return c.choice(n)
 }
 

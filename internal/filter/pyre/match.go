@@ -195,6 +195,14 @@ func (m *Matcher) run(n *node, i int) int {
 				continue
 			}
 		case opRun:
+			if n.quick && !m.table {
+				if to, next, ok := m.straight(n, i); next != nil {
+					i, n = to, next
+					continue
+				} else if ok {
+					break
+				}
+			}
 			if to, next := m.repeat(n, i); next != nil {
 				i, n = to, next
 				continue
@@ -209,6 +217,10 @@ func (m *Matcher) run(n *node, i int) int {
 				continue
 			}
 		case opLoop:
+			if next := n.fork(t, i); next != nil && !m.table {
+				n = next
+				continue
+			}
 			if to, next := m.loop(n, i); next != nil {
 				i, n = to, next
 				continue

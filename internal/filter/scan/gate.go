@@ -81,7 +81,7 @@ func (g *Gate) Literals() int { return len(g.lits) }
 type survey struct {
 	text, lower []byte
 	lines       float64
-	grams       []int32 // how often each hash of a gram was seen; nil without a sample
+	grams       map[uint32][]int32 // by the mask of their size: how often each hash of a gram was seen
 }
 
 // mostSample is how many bytes of a sample are looked at.
@@ -92,12 +92,25 @@ func newSurvey(sample []byte) *survey {
 	if len(sample) == 0 {
 		return &survey{lines: 1}
 	}
-	s := &survey{text: sample, lower: lowered(sample), grams: make([]int32, 1<<hashBits)}
+	s := &survey{text: sample, lower: lowered(sample), grams: map[uint32][]int32{}}
 	s.lines = float64(max(1, bytes.Count(sample, newline)))
-	for i := 0; i+4 <= len(sample); i++ {
-		s.grams[hash(load(sample[i:]))]++
-	}
 	return s
+}
+
+// seen estimates how often the sample has a gram.
+func (s *survey) seen(key, mask uint32) int64 {
+	if len(s.text) == 0 {
+		return 0
+	}
+	counts := s.grams[mask]
+	if counts == nil {
+		counts = make([]int32, 1<<hashBits)
+		for i := 0; i+4 <= len(s.text); i++ {
+			counts[hash(load(s.text[i:])&mask)]++
+		}
+		s.grams[mask] = counts
+	}
+	return int64(counts[hash(key)])
 }
 
 var newline = []byte("\n")

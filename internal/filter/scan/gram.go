@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -33,21 +34,35 @@ func hash(gram uint32) uint32 { return gram * 0x9E3779B1 >> (32 - hashBits) }
 
 func load(b []byte) uint32 { return binary.LittleEndian.Uint32(b) | fold }
 
-// The tiers, by the shortest literal that each takes.
-var classes = [...]struct{ least, gram, stride int }{{7, 4, 4}, {5, 4, 2}, {4, 3, 2}, {3, 3, 1}}
+// The long literals are looked for at every fourth place. For all others there is one
+// tier more, which the shortest of them decides.
+var (
+	long    = class{7, 4, 4}
+	shorter = []class{{5, 4, 2}, {4, 3, 2}, {3, 3, 1}}
+)
+
+// A class is a way to look for literals of at least so many bytes: grams of a size, at
+// places that are a stride apart.
+type class struct{ least, size, stride int }
 
 // tiersOf sorts the literals into tiers.
 func tiersOf(lits []Literal, s *survey) []tier {
+	shortest := long.least
+	for _, l := range lits {
+		shortest = min(shortest, len(l.Text))
+	}
+	classes := []class{long}
+	if i := slices.IndexFunc(shorter, func(c class) bool { return c.least <= shortest }); shortest < long.least {
+		classes = append(classes, shorter[i])
+	}
 	var tiers []tier
-	longest := math.MaxInt
-	for _, c := range classes {
-		t := tier{stride: c.stride, mask: ^uint32(0) >> (8 * (4 - c.gram))}
+	for n, c := range classes {
+		t := tier{stride: c.stride, mask: ^uint32(0) >> (8 * (4 - c.size))}
 		for i, l := range lits {
-			if c.least <= len(l.Text) && len(l.Text) < longest {
-				t.add(int32(i), l.Text, c.gram, s)
+			if len(l.Text) >= long.least == (n == 0) {
+				t.add(int32(i), l.Text, c.size, s)
 			}
 		}
-		longest = c.least
 		if len(t.grams) > 0 {
 			t.index()
 			tiers = append(tiers, t)
@@ -64,10 +79,10 @@ func (t *tier) add(lit int32, text string, size int, s *survey) {
 		return load(b[:]) & t.mask
 	}
 	at, least := 0, int64(math.MaxInt64)
-	for i := 0; i+t.stride+size-1 <= len(text) && s.grams != nil; i++ {
+	for i := 0; i+t.stride+size-1 <= len(text); i++ {
 		n := int64(0)
 		for k := range t.stride {
-			n += s.seen(key(i+k), size)
+			n += s.seen(key(i+k), t.mask)
 		}
 		if n < least {
 			at, least = i, n
@@ -76,14 +91,6 @@ func (t *tier) add(lit int32, text string, size int, s *survey) {
 	for k := range t.stride {
 		t.grams = append(t.grams, gram{key(at + k), lit, int32(at + k)})
 	}
-}
-
-// seen returns how often the sample has a gram. It is not known of three bytes.
-func (s *survey) seen(key uint32, size int) int64 {
-	if size < 4 {
-		return 0
-	}
-	return int64(s.grams[hash(key)])
 }
 
 // index makes the tables.
@@ -161,6 +168,8 @@ func (s *Search) walk(t *tier, text []byte) {
 		p = s.fourth(t, text)
 	case 2:
 		p = s.second(t, text)
+	case 1:
+		p = s.each(t, text)
 	}
 	for ; p+4 <= len(text); p += t.stride {
 		s.look(t, text, p, load(text[p:]))
@@ -188,8 +197,9 @@ func (t *tier) has(gram uint32) uint64 {
 func (s *Search) fourth(t *tier, text []byte) int {
 	p := 0
 	for ; p+16 <= len(text); p += 16 {
-		x := binary.LittleEndian.Uint64(text[p:]) | fold<<32 | fold
-		y := binary.LittleEndian.Uint64(text[p+8:]) | fold<<32 | fold
+		w := text[p : p+16 : p+16]
+		x := binary.LittleEndian.Uint64(w) | fold<<32 | fold
+		y := binary.LittleEndian.Uint64(w[8:]) | fold<<32 | fold
 		k0, k1, k2, k3 := uint32(x), uint32(x>>32), uint32(y), uint32(y>>32)
 		b0, b1, b2, b3 := t.has(k0), t.has(k1), t.has(k2), t.has(k3)
 		if b0|b1|b2|b3 == 0 {
@@ -215,9 +225,10 @@ func (s *Search) fourth(t *tier, text []byte) int {
 func (s *Search) second(t *tier, text []byte) int {
 	p := 0
 	for ; p+10 <= len(text); p += 8 {
-		x := binary.LittleEndian.Uint64(text[p:]) | fold<<32 | fold
+		w := text[p : p+10 : p+10]
+		x := binary.LittleEndian.Uint64(w) | fold<<32 | fold
 		k0, k1, k2 := uint32(x)&t.mask, uint32(x>>16)&t.mask, uint32(x>>32)&t.mask
-		k3 := load(text[p+6:]) & t.mask
+		k3 := load(w[6:]) & t.mask
 		b0, b1, b2, b3 := t.has(k0), t.has(k1), t.has(k2), t.has(k3)
 		if b0|b1|b2|b3 == 0 {
 			continue
@@ -233,6 +244,23 @@ func (s *Search) second(t *tier, text []byte) int {
 		}
 		if b3 != 0 {
 			s.verify(t, text, p+6, k3)
+		}
+	}
+	return p
+}
+
+// each looks for grams of three bytes at each place, and returns how far it came.
+func (s *Search) each(t *tier, text []byte) int {
+	const three = 1<<24 - 1
+	p := 0
+	for ; p+8 <= len(text); p += 6 {
+		x := binary.LittleEndian.Uint64(text[p:]) | fold<<32 | fold
+		k0, k1, k2 := uint32(x)&three, uint32(x>>8)&three, uint32(x>>16)&three
+		k3, k4, k5 := uint32(x>>24)&three, uint32(x>>32)&three, uint32(x>>40)&three
+		b := t.has(k0) | t.has(k1)<<1 | t.has(k2)<<2 | t.has(k3)<<3 | t.has(k4)<<4 | t.has(k5)<<5
+		for ; b != 0; b &= b - 1 {
+			i := bits.TrailingZeros64(b)
+			s.verify(t, text, p+i, uint32(x>>(8*i))&three)
 		}
 	}
 	return p

@@ -18,7 +18,7 @@ type Hit struct {
 // those of one line in any order, and perhaps more than once. Patterns that are Open
 // are in none.
 type Hits struct {
-	Lines int // of the whole text
+	Lines int // ends of lines in the whole text
 	List  []Hit
 }
 
@@ -49,18 +49,15 @@ func (s *Search) Find(g *Gate, text []byte) {
 		slices.SortFunc(s.found, func(a, b found) int { return cmp.Compare(a.at, b.at) })
 	}
 	s.lines = bytes.Count(text, newline)
-	if n := len(text); n > 0 && text[n-1] != '\n' {
-		s.lines++
-	}
 	s.gather(text)
 }
 
 // Hits returns what was found for a filter.
 func (s *Search) Hits(filter int) Hits { return Hits{s.lines, s.lists[filter]} }
 
-// Vain returns how often the last text was looked at more closely for nothing. A
-// gate that does so for half of the lines does not suit the log: one made with
-// another sample may, and a dense one does so for none.
+// Vain returns how often the last text was looked at more closely for nothing. Where
+// that is many times for each line, the gate does not suit the log: one made with
+// another sample may, and a dense one does not care.
 func (s *Search) Vain() int { return max(0, s.met-len(s.found)) }
 
 // gather makes lines of what was found.

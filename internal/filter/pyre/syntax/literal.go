@@ -16,6 +16,7 @@ const (
 	mostMembers  = 8   // of a class that stands for its characters
 	mostText     = 256 // bytes of one literal
 	mostSets     = 8
+	mostCloser   = 4 // sets that say more closely what others say, of so many literals each
 )
 
 // A Literal is a text that must occur in what matches.
@@ -25,13 +26,17 @@ type Literal struct {
 }
 
 // Required returns sets of literals, the best first: every text that t matches
-// holds at least one of each.
+// holds at least one of each. Behind them are sets of more and longer literals that
+// say the same more closely: in some texts these are much rarer.
 func Required(t *Node) [][]Literal {
 	c := collector{}
 	c.tree(t)
 	c.flush()
-	slices.SortStableFunc(c.sets, func(a, b []Literal) int { return cmp.Compare(worth(b), worth(a)) })
-	return c.sets[:min(len(c.sets), mostSets)]
+	best := func(sets [][]Literal, most int) [][]Literal {
+		slices.SortStableFunc(sets, func(a, b []Literal) int { return cmp.Compare(worth(b), worth(a)) })
+		return sets[:min(len(sets), most)]
+	}
+	return append(best(c.sets, mostSets), best(c.closer, mostCloser)...)
 }
 
 // worth says how good a set is to search for: few literals, and long ones.
@@ -47,8 +52,9 @@ func shortest(set []Literal) int {
 
 // A collector goes through a tree from left to right.
 type collector struct {
-	sets [][]Literal
-	ends []Literal // what was matched so far ends with one of these; nil if that is not known
+	sets   [][]Literal
+	closer [][]Literal
+	ends   []Literal // what was matched so far ends with one of these; nil if that is not known
 }
 
 // flush keeps what was put together; a gap follows.
@@ -63,6 +69,11 @@ func (c *collector) flush() {
 // several that are longer.
 func (c *collector) add(set []Literal) {
 	if c.ends != nil && (len(set) > 1 && shortest(c.ends) >= goodLiteral || len(c.ends) > 1 && len(set) == 1 && shortest(set) >= goodLiteral) {
+		if both, ok := product(c.ends, set); ok && len(both) <= 2*mostCloser {
+			if both, ok = tidy(both); ok {
+				c.closer = append(c.closer, both)
+			}
+		}
 		c.flush()
 	}
 	all, ok := product(c.ends, set)
@@ -117,6 +128,9 @@ func (c *collector) tree(t *Node) {
 			c.flush()
 			if part != nil {
 				c.sets = append(c.sets, part)
+			}
+			if ok {
+				c.ends = set
 			}
 			return
 		}

@@ -1,0 +1,199 @@
+package compat
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	edgeban "github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/filter/scan"
+)
+
+// A gated scanner is shown a log through a gate, and its twin every line.
+type gated struct {
+	near, plain *Scanner
+	gate        *scan.Gate
+	search      scan.Search
+}
+
+func newGated(f *Filter, sample []byte) *gated {
+	g := &gated{near: f.Scanner(opts), plain: f.Scanner(opts)}
+	if needs := f.Needs(); needs != nil {
+		g.gate = scan.New([][]scan.Need{needs}, sample)
+	}
+	return g
+}
+
+// read returns what both find in a chunk, and fails where that differs.
+func (g *gated) read(t testing.TB, c edgeban.Chunk) []edgeban.Match {
+	t.Helper()
+	want := slices.Collect(g.plain.Scan(c))
+	if g.gate == nil {
+		return want
+	}
+	g.search.Find(g.gate, c.Text)
+	got := slices.Collect(g.near.ScanHits(c, g.search.Hits(0)))
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("through a gate: %+v\nby every line: %+v\n%q", got, want, c.Text)
+	}
+	a, b := g.near.Stats(), g.plain.Stats()
+	b.Long, b.Spent = a.Long, a.Spent // of lines that are looked at
+	if a != b {
+		t.Fatalf("through a gate: %+v\nby every line: %+v\n%q", a, b, c.Text)
+	}
+	return want
+}
+
+// chunks reads a text in chunks of some lines.
+func (g *gated) chunks(t testing.TB, text []byte, live bool, lines func() int) (all []edgeban.Match) {
+	t.Helper()
+	c := edgeban.Chunk{Stream: "s", Read: now, Live: live}
+	for len(text) > 0 {
+		end := 0
+		for n := lines(); n > 0 && end < len(text); n-- {
+			if k := bytes.IndexByte(text[end:], '\n'); k >= 0 {
+				end += k + 1
+			} else {
+				end = len(text)
+			}
+		}
+		c.Text = text[:end]
+		all = append(all, g.read(t, c)...)
+		c.Base, text = c.Base+int64(end), text[end:]
+	}
+	return all
+}
+
+// doors are rules of every kind that a gate can meet, and lines that they are about.
+var doors = []struct {
+	r     config.Rules
+	lines []string
+}{
+	{talk, []string{"s%d hello from %s", "s%d bad u", "s%d wrong u by %s", "s%d gone", "s%d in as u by %s", "s%d bye %s"}},
+	{config.Rules{
+		PrefRegex:   `^ gate door(?:\[\d+\])?: <F-CONTENT>.+</F-CONTENT>$`,
+		FailRegex:   []string{`^(?:refused|Denied) \S+ from <HOST>$`, `^<HOST>: x$`, `^shut to <HOST> (?:twice|again)$`},
+		IgnoreRegex: []string{"from 192.0.2.3$"}, DatePattern: []string{"{^LN-BEG}"},
+	}, []string{" gate door[%d]: refused x from %s", " gate door[%d]: Denied x from %s", "%[2]s: x", " gate door: %[2]s: x", " gate door: shut to %[2]s again", " gate door: shut to %[2]s twice", "door: refused %d from %s"}},
+	{config.Rules{
+		FailRegex: []string{`^<HOST> \S+ \[\] "GET /login`, `^<HOST> - \[\] "POST `, `user \S+ unknown, client <HOST>`},
+	}, []string{`%[2]s u%[1]d [STAMP] "GET /login`, `%[2]s - [STAMP] "POST x`, `[STAMP] user u%d unknown, client %s`, `user STAMP%d unknown, client %s`, `[us STAMPer u unknown, client %[2]s`}},
+	{config.Rules{
+		FailRegex: []string{`^\[\] refused <HOST>`, `^-- refused <HOST>`}, DatePattern: []string{"{^LN-BEG}"},
+	}, []string{`[STAMP] refused %[2]s`, `- STAMP- refused %[2]s`, "[] refused %[2]s"}},
+	{config.Rules{FailRegex: []string{`(?i)^ refused by <HOST>`, `^ \d <HOST>$`, "^ a <HOST>"}}, []string{" REFUSED by %[2]s", " reFused BY %[2]s", " 7 %[2]s", " a %[2]s"}},
+	{config.Rules{FailRegex: []string{`^open <HOST><SKIPLINES>shut`}, MaxLines: 3}, []string{"open %[2]s", "shut"}},
+	{config.Rules{FailRegex: []string{`^bad <HOST>`}, LogEncoding: "latin1"}, []string{"bad %[2]s"}},
+	{config.Rules{FailRegex: []string{`^ ?bad <HOST>`}, DatePattern: []string{"{NONE}"}}, []string{"bad %[2]s"}},
+}
+
+// diary makes a log of some lines that matter, with stamps that are mostly alike.
+type diary struct {
+	*rand.Rand
+	lines []string
+	odd   int // one line in so many is dated otherwise, or not at all; 0 for none
+}
+
+func (d *diary) text(n int) []byte {
+	var b bytes.Buffer
+	at := now.Add(-time.Duration(n) * time.Second)
+	for i := range n {
+		form := "Jan _2 15:04:05"
+		odd := d.odd > 0 && d.IntN(d.odd) == 0
+		if odd && d.IntN(2) == 0 {
+			form = "2006-01-02T15:04:05.000000-07:00"
+		}
+		stamp := at.Add(time.Duration(i/7) * time.Second).Format(form)
+		if odd && form[0] == 'J' {
+			stamp = ""
+		}
+		line := " some host is idle, and tells so at length"
+		if d.IntN(4) == 0 {
+			line = fmt.Sprintf(d.lines[d.IntN(len(d.lines))], d.IntN(9), fmt.Sprintf("192.0.2.%d", d.IntN(9)))
+			line, _, _ = strings.Cut(line, "%!(")
+		}
+		if inner := strings.Replace(line, "STAMP", stamp, 1); inner != line {
+			line = inner
+		} else {
+			line = stamp + line
+		}
+		fmt.Fprintf(&b, "%s%s\n", line, []string{"", "", "", "\r"}[d.IntN(4)])
+	}
+	return b.Bytes()
+}
+
+func TestAGateHidesNothing(t *testing.T) {
+	for i, door := range doors {
+		f, found := compiled(t, door.r), 0
+		for seed := range uint64(60) {
+			d := diary{rand.New(rand.NewPCG(seed, 5)), door.lines, []int{0, 3, 40}[seed%3]}
+			text := d.text(300)
+			g := newGated(f, text[:min(len(text), int(seed)*100)])
+			few := seed%2 == 0
+			found += len(g.chunks(t, text, seed%4 > 1, func() int {
+				if few {
+					return 1 + d.IntN(5)
+				}
+				return 40 + d.IntN(200)
+			}))
+		}
+		if found < 100 && f.Needs() != nil {
+			t.Errorf("rules %d: %d matches, which proves little", i, found)
+		}
+	}
+}
+
+// Nothing but what a line holds may let it through, or keep it back.
+func FuzzGate(f *testing.F) {
+	f.Add("^ gate door: refused <HOST>", `(?i)failed|deni(?:ed|al) .* <HOST>$`, "^ gate <F-CONTENT>.+</F-CONTENT>$", " gate door: refused 192.0.2.1\n gate x\n", 0)
+	f.Add(`^\[\] x{3} <HOST>`, `^a(?!b)b<HOST>`, "", "[STAMP] xxx 192.0.2.1\nab192.0.2.1\n", 1)
+	f.Add(`<HOST> \[\] "(?:GET|POST) /`, `ab STAMP cd <HOST>`, "", "192.0.2.1 [STAMP] \"GET /\nabSTAMPcd 192.0.2.1", 2)
+	f.Fuzz(func(t *testing.T, one, two, pref, text string, dates int) {
+		r := config.Rules{FailRegex: []string{one, two}, PrefRegex: pref}
+		switch dates & 3 {
+		case 1:
+			r.DatePattern = []string{"{^LN-BEG}"}
+		case 2:
+			r.DatePattern = []string{`%b %d %H:%M:%S`}
+		}
+		flt, err := Compile(r)
+		if err != nil {
+			return
+		}
+		text = strings.ReplaceAll(text, "STAMP", stamp)
+		for _, sample := range []string{"", text} {
+			g := newGated(flt, []byte(sample))
+			g.chunks(t, []byte(text), dates&4 != 0, func() int { return 1 + dates>>3&3 })
+		}
+	})
+}
+
+func TestWhatStandsBeforeADateIsNotAskedOfWhatStandsBehind(t *testing.T) {
+	for _, tt := range []struct {
+		text    string
+		leading bool
+		want    []string
+	}{
+		{"[] refused", true, []string{" refused"}},
+		{"[]: refused", true, []string{": refused"}},
+		{"refused by", true, []string{"refused by"}},
+		{"«» x", true, []string{" x"}},
+		{"éa", true, []string{"a"}},
+		{"abcdefg", false, []string{"abcd", "defg"}},
+		{"abab", false, []string{"ab"}},
+	} {
+		var got []string
+		for _, l := range raw([]literal{{[]byte(tt.text), false}}, tt.leading) {
+			got = append(got, l.Text)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%q, leading %v: got %q, want %q", tt.text, tt.leading, got, tt.want)
+		}
+	}
+}
