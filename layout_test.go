@@ -25,7 +25,7 @@ var may = map[string][]string{
 	"":                            {},
 	"cmd/edgeban":                 {"internal/cli"},
 	"internal/cli":                {"*"},
-	"internal/cli/check":          {"internal/cli/term", "internal/config", "internal/fail2ban", "internal/filter", "internal/filter/compat", "internal/filter/pyre", "internal/never"},
+	"internal/cli/check":          {"internal/cli/term", "internal/config", "internal/fail2ban", "internal/filter", "internal/filter/compat", "internal/filter/pyre", "internal/filter/scan", "internal/never"},
 	"internal/cli/term":           {"internal/config"},
 	"internal/cli/setup":          {"internal/config", "internal/fail2ban"},
 	"internal/config":             {"", "internal/config/node", "internal/formula"},

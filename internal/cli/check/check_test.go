@@ -75,16 +75,28 @@ func TestEveryEnabledJailIsInTheList(t *testing.T) {
 	}
 }
 
-// How slow a pattern is matters to whoever asks for patterns.
-func TestCostsAreToldWithThePatternsOnly(t *testing.T) {
+// A pattern that sees every line is named with the way out; what the others cost
+// matters to whoever asks for patterns.
+func TestPatternsThatSeeEveryLineAreNamed(t *testing.T) {
 	c := config.Default()
-	c.Jails = []config.Jail{{Name: "door", LogPath: []string{config.Stdin}, Rules: &config.Rules{FailRegex: []string{`^<HOST>$`}}}}
+	door := config.Jail{Name: "door", LogPath: []string{config.Stdin}, Rules: &config.Rules{FailRegex: []string{`^refused <HOST>$`, `^<HOST>$`}}}
+	c.Jails = []config.Jail{door}
 	plain, _ := printed(t, Options{Config: c})
-	if strings.Contains(plain, "slower") || strings.Contains(plain, "linear") {
-		t.Errorf("got\n%s\nwant nothing of costs", plain)
+	if !strings.Contains(plain, "2 patterns, 1 tried on every line: add 3 letters or more that such a line always has") || strings.Contains(plain, "linear") {
+		t.Errorf("got\n%s\nwant the one that is slow and what to do, and nothing else of costs", plain)
 	}
 	every, _ := printed(t, Options{Config: c, Patterns: true})
-	if !strings.HasPrefix(every, legend+"\n") || !strings.Contains(every, "1 pattern, 1 tried on every line: slower") || !strings.Contains(every, "failregex 1: linear; needs no literal") {
+	if !strings.HasPrefix(every, legend+"\n") || !strings.Contains(every, "failregex 1: linear; needs \"refused \"\n") || !strings.Contains(every, "failregex 2: linear; needs no literal; tried on every line\n") {
 		t.Errorf("got\n%s\nwant the legend, and what each costs", every)
+	}
+	for want, r := range map[string]config.Rules{
+		"1 tried on every line, which maxlines asks for":      {MaxLines: 2, FailRegex: []string{`^refused <HOST>$`}},
+		"1 tried on every line, which is read in iso-8859-15": {LogEncoding: "iso-8859-15", FailRegex: []string{`^refused <HOST>$`}},
+	} {
+		door.Rules = &r
+		c.Jails = []config.Jail{door}
+		if got, _ := printed(t, Options{Config: c}); !strings.Contains(got, want) {
+			t.Errorf("got\n%s\nwant %s", got, want)
+		}
 	}
 }

@@ -9,10 +9,11 @@ import (
 	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/filter/compat"
 	"github.com/edgeban/edgeban/internal/filter/pyre"
+	"github.com/edgeban/edgeban/internal/filter/scan"
 )
 
 // legend says what the words behind each pattern mean.
-const legend = "patterns: a linear one takes time in proportion to the line; a bounded one is given up where it takes too long; only lines that hold what it needs are searched"
+const legend = "patterns: a linear one takes time in proportion to the line; a bounded one is given up where it takes too long; only lines that hold what it needs are looked at; one that is tried on every line is slow, for its own jail"
 
 // filter says what a jail looks for in its logs, with every pattern if asked to.
 func (s *section) filter(j config.Jail, patterns bool) error {
@@ -33,8 +34,8 @@ func (s *section) filter(j config.Jail, patterns bool) error {
 	}
 	all := f.Patterns()
 	text := term.Count(len(all), "pattern")
-	if n := unguarded(all); n > 0 && patterns {
-		text += fmt.Sprintf(", %d tried on every line: slower", n)
+	if n := open(all); n > 0 {
+		text += fmt.Sprintf(", %d tried on every line%s", n, advice(*j.Rules))
 	}
 	s.line("  filter of fail2ban's: %s", text)
 	if patterns {
@@ -45,19 +46,25 @@ func (s *section) filter(j config.Jail, patterns bool) error {
 	return nil
 }
 
-// unguarded counts the patterns that every line is searched for.
-func unguarded(all []compat.Pattern) (n int) {
+// open counts the failregexes that are tried on every line.
+func open(all []compat.Pattern) (n int) {
 	for _, p := range all {
-		switch {
-		case p.Key == "prefregex" && len(p.Required) > 0:
-			return 0 // no other is tried on a line that it does not match
-		case p.Key == "prefregex":
-			return 1
-		case p.Key == "failregex" && len(p.Required) == 0:
+		if p.Open {
 			n++
 		}
 	}
 	return n
+}
+
+// advice says what makes the patterns of a jail see every line.
+func advice(r config.Rules) string {
+	switch {
+	case r.MaxLines > 1:
+		return ", which maxlines asks for"
+	case r.LogEncoding != "" && !strings.EqualFold(r.LogEncoding, "auto") && !strings.HasPrefix(strings.ToLower(r.LogEncoding), "utf"):
+		return ", which is read in " + r.LogEncoding
+	}
+	return fmt.Sprintf(": add %d letters or more that such a line always has", scan.Least)
 }
 
 // pattern says how a pattern is searched, and in which lines.
@@ -69,6 +76,9 @@ func (s *section) pattern(p compat.Pattern) {
 	needs := "needs no literal"
 	if len(p.Required) > 0 {
 		needs = "needs " + literals(p.Required[0])
+	}
+	if p.Open {
+		needs += "; tried on every line"
 	}
 	s.line("  %s %d: %s; %s", p.Key, p.Index+1, bound, needs)
 	s.line("    %s", p.Text)

@@ -52,7 +52,8 @@ type Pattern struct {
 	Index    int              // of the line under the key, from 0
 	Text     string           // as configured
 	Linear   bool             // every search takes time linear in its text; else one may be spent (Stats.Spent)
-	Required [][]pyre.Literal // a line without one text of each set is not searched; without sets every line is
+	Required [][]pyre.Literal // a line without one text of each set does not match; there may be none
+	Open     bool             // of a failregex: it is tried on every line, for what it needs cannot be searched for
 }
 
 // An Error is a mistake in a jail's rules.
@@ -106,11 +107,11 @@ func Compile(r config.Rules) (*Filter, error) {
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
+	needs := c.f.Needs()
 	for i := range c.f.fail {
 		c.f.all = append(c.f.all, int32(i))
-	}
-	for i, n := range c.f.Needs() {
-		if n.Open() {
+		c.f.fail[i].pattern.Open = needs == nil || needs[i].Open()
+		if needs != nil && needs[i].Open() {
 			c.f.always = append(c.f.always, int32(i))
 		}
 	}

@@ -171,13 +171,11 @@ func (m *Matcher) from(i int) (int, bool) {
 }
 
 // run returns the end of the match that begins with n at i, -1 if there is none
-// or no step is left.
+// or no step is left. Steps are counted where a way ends: each is as long as the
+// expression and the text allow, at most.
 func (m *Matcher) run(n *node, i int) int {
 	t := m.text
-	for {
-		if m.steps--; m.steps < 0 {
-			return -1
-		}
+	for steps := 1; ; steps++ {
 		switch n.op {
 		case opLit:
 			if end := i + len(n.lit); end <= len(t) && string(t[i:end]) == n.lit {
@@ -233,6 +231,10 @@ func (m *Matcher) run(n *node, i int) int {
 				continue
 			}
 		}
+		if m.steps -= steps; m.steps < 0 {
+			return -1
+		}
+		steps = 0
 		if i, n = m.back(); n == nil {
 			return -1
 		}
