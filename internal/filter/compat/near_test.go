@@ -197,3 +197,26 @@ func TestWhatStandsBeforeADateIsNotAskedOfWhatStandsBehind(t *testing.T) {
 		}
 	}
 }
+
+// Most lines of a log fail nothing: memory for each of them would be most of the cost.
+func TestLinesThatFailNothingCostNoMemory(t *testing.T) {
+	f := compiled(t, doors[1].r)
+	g := newGated(f, nil)
+	costs := func(lines int) float64 {
+		text := []byte(strings.Repeat(stamp+" gate door[7]: refused nobody from !\n"+stamp+" gate is idle\n", lines/2))
+		c := edgeban.Chunk{Stream: "s", Text: text, Read: now}
+		return testing.AllocsPerRun(20, func() {
+			g.search.Find(g.gate, text)
+			if n := len(g.search.Hits(0).List); n < lines/2 {
+				t.Fatalf("%d of %d lines passed, want half at least", n, lines)
+			}
+			for m := range g.near.ScanHits(c, g.search.Hits(0)) {
+				t.Fatalf("got %+v", m)
+			}
+		})
+	}
+	costs(2000) // buffers grow once
+	if few, many := costs(2), costs(2000); many > few {
+		t.Errorf("2000 lines cost %v allocations, 2 lines %v", many, few)
+	}
+}
