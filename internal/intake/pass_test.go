@@ -151,9 +151,9 @@ func TestEvidenceIsBoundedAndKeepsTheSlow(t *testing.T) {
 		r.add(edgeban.Key{Jail: "door", Subject: netip.PrefixFrom(a, 32)}, "line", 5)
 	}
 	lines := 0
-	for _, m := range []map[edgeban.Key][]string{r.young, r.old} {
+	for _, m := range []map[edgeban.Key]*[]string{r.young, r.old} {
 		for _, l := range m {
-			lines += len(l)
+			lines += len(*l)
 		}
 	}
 	if lines > 2*maxRecent {

@@ -156,7 +156,7 @@ func (r *Replay) observe(t *Trial, m edgeban.Match) (Verdict, bool) {
 	case m.Ignored != "":
 		t.ignore(m)
 	case m.Kind == edgeban.Failure:
-		r.recent.add(edgeban.Key{Jail: m.Jail, Subject: m.Subject}, m.Text, min(t.Jail.MaxRetry, 20))
+		r.recent.add(edgeban.Key{Jail: m.Jail, Subject: m.Subject}, m.Text, max(1, min(t.Jail.MaxRetry, 20)))
 	}
 	b, ok := t.fold.Observe(edgeban.Event{Seq: t.seq, Fact: m})
 	if !ok {

@@ -48,32 +48,49 @@ const maxRecent = 50_000
 // recent is the last lines of each subject: the evidence of a ban that may come.
 // Where there are too many, those go first whose subject has had none for long.
 type recent struct {
-	young, old map[edgeban.Key][]string
+	young, old map[edgeban.Key]*[]string
 	n          int // lines in young
 }
 
 // add keeps a line, and of the subject's lines the last few.
 func (r *recent) add(k edgeban.Key, line string, few int) {
-	lines := append(r.take(k), line)
-	lines = lines[max(0, len(lines)-few):]
-	if r.n+len(lines) > maxRecent || r.young == nil {
-		*r = recent{young: map[edgeban.Key][]string{}, old: r.young}
+	lines, ok := r.young[k]
+	if !ok {
+		if lines, ok = r.old[k]; ok {
+			delete(r.old, k)
+		} else {
+			lines = new(make([]string, 0, few))
+		}
+		if r.young == nil {
+			r.young = map[edgeban.Key]*[]string{}
+		}
+		r.young[k] = lines
+		r.n += len(*lines)
 	}
-	r.young[k] = lines
-	r.n += len(lines)
+	if l := *lines; len(l) == few {
+		copy(l, l[1:])
+		l[few-1] = line
+	} else {
+		*lines = append(l, line)
+		r.n++
+	}
+	if r.n > maxRecent {
+		*r = recent{old: r.young}
+	}
 }
 
 // take returns the lines of a subject, and forgets them.
 func (r *recent) take(k edgeban.Key) []string {
 	lines, ok := r.young[k]
-	if !ok {
-		lines = r.old[k]
+	if ok {
+		r.n -= len(*lines)
+		delete(r.young, k)
+	} else if lines, ok = r.old[k]; ok {
 		delete(r.old, k)
-		return lines
+	} else {
+		return nil
 	}
-	r.n -= len(lines)
-	delete(r.young, k)
-	return lines
+	return *lines
 }
 
 // forms counts the lines that are written in a form of which fail2ban's filters
