@@ -23,6 +23,8 @@ const module = "github.com/edgeban/edgeban"
 // ARCHITECTURE.md is this table; a package that is not here may not exist.
 var may = map[string][]string{
 	"":                            {},
+	"bench/genlog":                {},
+	"bench/run":                   {},
 	"cmd/edgeban":                 {"internal/cli"},
 	"internal/cli":                {"*"},
 	"internal/cli/check":          {"internal/cli/term", "internal/config", "internal/fail2ban", "internal/filter", "internal/filter/compat", "internal/filter/pyre", "internal/filter/scan", "internal/never"},

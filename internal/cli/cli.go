@@ -41,7 +41,7 @@ func commands() []command {
 		{"adopt", "", "take over what targets hold and no ledger knows", adopt},
 		{"pin", "URL", "print the pin of a server's certificate", pin},
 		{"test", "[FILTER...]", "run the samples of filters; all built-in ones", test},
-		{"replay", "JAIL FILE...", "what a jail would have done with a log", replay},
+		{"replay", "JAILS FILE...", "what jails (A,B or --all) would have done with logs", replay},
 		{"import", "DIR", "print a folder of fail2ban's as edgeban.yaml", importFolder},
 		{"filter", "[NAME]", "print a built-in filter, to read or to copy", printFilter},
 		{"version", "", "print the version", version},

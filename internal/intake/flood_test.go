@@ -25,18 +25,7 @@ func sshdLog(addr string, after ...int) string {
 func replayText(t *testing.T, c config.Jail, text string) []Verdict {
 	t.Helper()
 	c.LogPath, c.LogTimezone = []string{"/log"}, time.UTC
-	r := &Replay{Jail: c, Forget: time.Hour, Now: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}
-	if err := r.Open(); err != nil {
-		t.Fatal(err)
-	}
-	var vs []Verdict
-	for v, err := range r.File(t.Context(), strings.NewReader(text)) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		vs = append(vs, v)
-	}
-	return vs
+	return verdicts(t, opened(t, c), text)
 }
 
 func TestEvidenceOfABanIsWhatLedToIt(t *testing.T) {
@@ -58,9 +47,9 @@ func TestEvidenceOfABanIsWhatLedToIt(t *testing.T) {
 			t.Errorf("%s: banned for %d failures, want 5", name, n)
 		}
 		lines := strings.Split(text, "\n")
-		for i, m := range vs[0].Lines {
-			if m.Text != lines[i] {
-				t.Errorf("%s: line %d of the evidence is %q, want %q", name, i+1, m.Text, lines[i])
+		for i, line := range vs[0].Lines {
+			if line != lines[i] {
+				t.Errorf("%s: line %d of the evidence is %q, want %q", name, i+1, line, lines[i])
 			}
 		}
 	}
@@ -98,14 +87,13 @@ func TestFloodChangesNoVerdict(t *testing.T) {
 			}
 			whole := replayText(t, c, sshdLog("203.0.113.9", after...))
 			var single []Verdict
-			r := &Replay{Jail: c, Forget: time.Hour, Now: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}
-			r.Jail.LogPath, r.Jail.LogTimezone = []string{"/log"}, time.UTC
-			if err := r.Open(); err != nil {
-				t.Fatal(err)
-			}
+			c.LogPath, c.LogTimezone = []string{"/log"}, time.UTC
+			r := opened(t, c)
+			p := r.pass(Log{})
 			for i, line := range strings.SplitAfter(sshdLog("203.0.113.9", after...), "\n") {
-				for _, m := range r.watcher.scan(edgeban.Chunk{Stream: "s", Text: []byte(line), Base: int64(i * 1000), Read: r.Now}, nil, nil) {
-					if v, ok := r.observe(m); ok {
+				c := edgeban.Chunk{Stream: "s", Text: []byte(line), Base: int64(i * 1000), Read: r.Now}
+				for _, m := range p.gates.scan(&p.panel, c, p.never) {
+					if v, ok := r.observe(r.Trials[0], m); ok {
 						single = append(single, v)
 					}
 				}

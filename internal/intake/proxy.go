@@ -42,6 +42,16 @@ func (v *vantage) look(m edgeban.Match) string {
 	return "all clients of this log come from " + m.Addr.String() + ", which looks like a proxy"
 }
 
+// add takes in what was seen in another log.
+func (v *vantage) add(o *vantage) {
+	v.outside = v.outside || o.outside
+	v.several = v.several || o.several || v.proxy.IsValid() && o.proxy.IsValid() && v.proxy != o.proxy
+	if !v.proxy.IsValid() {
+		v.proxy = o.proxy
+	}
+	v.seen += o.seen
+}
+
 // diagnosis says what to change where a proxy hides the clients, or returns "".
 func (v *vantage) diagnosis(jail string) string {
 	v.mu.Lock()

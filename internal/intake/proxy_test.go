@@ -13,27 +13,15 @@ import (
 )
 
 // replayed runs a captured log through a jail of its filter.
-func replayed(t *testing.T, filter, name string) (*Replay, []Verdict) {
+func replayed(t *testing.T, filter, name string) (*Trial, []Verdict) {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "filter", "testdata", "captured", name))
+	text, err := os.ReadFile(filepath.Join("..", "filter", "testdata", "captured", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
 	c := config.NewJail(filter)
 	c.LogPath, c.LogTimezone = []string{"/log"}, time.UTC
-	r := &Replay{Jail: c, Forget: time.Hour, Now: time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC)}
-	if err := r.Open(); err != nil {
-		t.Fatal(err)
-	}
-	var vs []Verdict
-	for v, err := range r.File(t.Context(), f) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		vs = append(vs, v)
-	}
-	return r, vs
+	return replay(t, c, string(text))
 }
 
 func TestProxyInPlaceOfTheClientsIsADiagnosisNotABan(t *testing.T) {
@@ -42,7 +30,7 @@ func TestProxyInPlaceOfTheClientsIsADiagnosisNotABan(t *testing.T) {
 		if len(vs) != 0 {
 			t.Errorf("%s: %d bans, want none: all lines show the proxy", log, len(vs))
 		}
-		if d := r.watcher.Proxy(); !strings.Contains(d, "172.30.0.2") || !strings.Contains(d, "haproxy") {
+		if d := r.Proxy(); !strings.Contains(d, "172.30.0.2") || !strings.Contains(d, "haproxy") {
 			t.Errorf("%s: diagnosis %q, want it to name the proxy and the setting", log, d)
 		}
 	}
@@ -54,7 +42,7 @@ func TestRealClientsAreNoProxy(t *testing.T) {
 		if len(vs) == 0 {
 			t.Errorf("%s: no bans", log)
 		}
-		if d := r.watcher.Proxy(); d != "" {
+		if d := r.Proxy(); d != "" {
 			t.Errorf("%s: diagnosis %q, want none", log, d)
 		}
 	}

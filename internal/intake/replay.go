@@ -2,118 +2,180 @@ package intake
 
 import (
 	"context"
-	"io"
 	"iter"
-	"net/netip"
+	"runtime"
 	"time"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/jail"
 	"github.com/edgeban/edgeban/internal/never"
-	"github.com/edgeban/edgeban/internal/source"
 )
 
-// A Replay runs logs through a jail as if the daemon had read them late. It
-// touches no ledger and no target, and looks no name up.
+// A Replay runs logs through jails as if the daemon had read them late: in one
+// pass, but each jail by itself, so that what one bans changes nothing for the
+// others. It touches no ledger and no target, and looks no name up.
 type Replay struct {
-	Jail   config.Jail
+	Trials []*Trial // of jails that differ in their names
 	Never  *never.List
-	Ignore *never.List
 	Forget time.Duration
 	Now    time.Time // what counts as now: no stamp may be later
 
-	watcher *Watcher
-	panel   panel
-	gates   gates
+	trials map[string]*Trial // by name
+	recent recent
+	forms  forms
+}
+
+// A Trial is a jail in a Replay, and what came of it.
+type Trial struct {
+	Jail   config.Jail
+	Ignore *never.List
+
+	watcher *Watcher // never reads itself: its twins do, one for each log
 	fold    *jail.Jail
 	seq     edgeban.Seq
-	recent  map[netip.Prefix][]edgeban.Match
 	ignored map[Ignored]int64
-	forms   forms
+	forms   *forms
 }
 
 // A Verdict is a ban that would have been, and the lines that led to it.
 type Verdict struct {
 	Ban      edgeban.Ban
 	Prolongs bool // it makes one longer that stood
-	Lines    []edgeban.Match
+	Lines    []string
+
+	at time.Time // of the line that decided
 }
 
-// Open prepares a replay. Errors are the filter's.
+// Open prepares a replay. Errors are the filters'.
 func (r *Replay) Open() error {
-	w, err := NewWatcher(r.Jail, Settings{})
-	if err != nil {
-		return err
+	r.trials = map[string]*Trial{}
+	for _, t := range r.Trials {
+		w, err := NewWatcher(t.Jail, Settings{})
+		if err != nil {
+			return err
+		}
+		w.ignore.Store(t.Ignore)
+		t.watcher = w
+		t.fold = jail.New(t.Jail, r.Forget)
+		t.ignored = map[Ignored]int64{}
+		t.forms = &r.forms
+		r.trials[t.Jail.Name] = t
 	}
-	w.ignore.Store(r.Ignore)
-	r.watcher, r.panel = w, panel{watchers: []*Watcher{w}}
-	r.fold = jail.New(r.Jail, r.Forget)
-	r.recent = map[netip.Prefix][]edgeban.Match{}
-	r.ignored = map[Ignored]int64{}
 	return nil
 }
 
-// File yields the bans that a log leads to, in its order. The counts go on from
-// one file to the next.
-func (r *Replay) File(ctx context.Context, in io.Reader) iter.Seq2[Verdict, error] {
+// Files yields the bans that logs lead to, one log after the other. The bans of
+// one jail come in the order of their lines; among jails the stamps decide.
+// Counts go on from one log to the next, sessions do not, and whether a proxy
+// hides the clients is asked of each log by itself.
+//
+// As many logs are read at a time as there are cores. That changes no verdict.
+func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[Verdict, error] {
 	return func(yield func(Verdict, error) bool) {
-		for c, err := range source.NewStdin(in).Chunks(ctx, nil) {
-			if err != nil {
-				yield(Verdict{}, err)
+		within, cancel := context.WithCancel(ctx)
+		defer cancel() // ends what is ahead
+		cores := min(runtime.GOMAXPROCS(0), len(logs))
+		var queue []*pass
+		for len(queue) > 0 || len(logs) > 0 {
+			for len(queue) < cores && len(logs) > 0 {
+				p := r.pass(logs[0])
+				p.found = p.read(within)
+				if cores > 1 {
+					p.found = ahead(within, p.found, maxAhead/cores)
+				}
+				queue, logs = append(queue, p), logs[1:]
+			}
+			if !r.fold(queue[0], yield) {
 				return
 			}
-			c.Live, c.Read, c.Times = false, r.Now, nil
-			r.forms.look(c.Text)
-			for _, m := range r.gates.scan(&r.panel, c, r.Never) {
-				if v, ok := r.observe(m); ok && !yield(v, nil) {
-					return
-				}
-			}
+			queue = queue[1:]
+		}
+		if err := ctx.Err(); err != nil {
+			yield(Verdict{}, err)
 		}
 	}
 }
 
-func (r *Replay) observe(m edgeban.Match) (Verdict, bool) {
-	r.seq++
+// fold yields the bans that one log leads to, and reports whether to go on.
+func (r *Replay) fold(p *pass, yield func(Verdict, error) bool) bool {
+	for f := range p.found {
+		for _, ms := range f.matches {
+			for _, v := range r.judge(ms) {
+				if !yield(v, nil) {
+					return false
+				}
+			}
+		}
+		if f.err != nil {
+			yield(Verdict{}, f.err)
+			return false
+		}
+	}
+	r.forms.add(p.forms)
+	for i, w := range p.panel.watchers {
+		r.Trials[i].watcher.vantage.add(&w.vantage)
+	}
+	return true
+}
+
+// judge returns the bans that the matches of one chunk lead to.
+func (r *Replay) judge(ms []edgeban.Match) (all []Verdict) {
+	each := map[*Trial][]Verdict{}
+	for _, m := range ms {
+		t := r.trials[m.Jail]
+		if v, ok := r.observe(t, m); ok {
+			each[t] = append(each[t], v)
+		}
+	}
+	for _, t := range r.Trials {
+		all = merge(all, each[t])
+	}
+	return all
+}
+
+// merge makes one of two sequences, by the stamps, and keeps the order of each.
+func merge(a, b []Verdict) []Verdict {
+	if len(a) == 0 || len(b) == 0 {
+		return append(a, b...)
+	}
+	var all []Verdict
+	for len(a) > 0 && len(b) > 0 {
+		if b[0].at.Before(a[0].at) {
+			all, b = append(all, b[0]), b[1:]
+		} else {
+			all, a = append(all, a[0]), a[1:]
+		}
+	}
+	return append(append(all, a...), b...)
+}
+
+func (r *Replay) observe(t *Trial, m edgeban.Match) (Verdict, bool) {
+	t.seq++
 	switch {
 	case m.Ignored != "":
-		r.ignore(m)
+		t.ignore(m)
 	case m.Kind == edgeban.Failure:
-		r.keep(m)
+		r.recent.add(edgeban.Key{Jail: m.Jail, Subject: m.Subject}, m.Text, max(1, min(t.Jail.MaxRetry, 20)))
 	}
-	b, ok := r.fold.Observe(edgeban.Event{Seq: r.seq, Fact: m})
+	b, ok := t.fold.Observe(edgeban.Event{Seq: t.seq, Fact: m})
 	if !ok {
 		return Verdict{}, false
 	}
-	v := Verdict{b, r.fold.Prolongs(b), r.recent[b.Subject]}
-	delete(r.recent, b.Subject)
-	return v, true
+	return Verdict{b, t.fold.Prolongs(b), r.recent.take(b.Key), m.Time}, true
 }
 
-// keep remembers the last lines of a subject, as many as a ban takes.
-func (r *Replay) keep(m edgeban.Match) {
-	if len(r.recent) > jail.MaxSubjects {
-		clear(r.recent) // the lines of the few who are being counted come again
-	}
-	ms := append(r.recent[m.Subject], m)
-	if over := len(ms) - min(r.Jail.MaxRetry, 20); over > 0 {
-		ms = ms[over:]
-	}
-	r.recent[m.Subject] = ms
-}
-
-// Stats returns what was seen until now.
-func (r *Replay) Stats() Stats { return r.watcher.Stats() }
+// Stats returns what was seen until now. It may be asked while logs are read.
+func (t *Trial) Stats() Stats { return t.watcher.Stats() }
 
 // Proxy says what to change where a proxy hides the clients, or returns "".
-func (r *Replay) Proxy() string { return r.watcher.Proxy() }
+func (t *Trial) Proxy() string { return t.watcher.Proxy() }
 
 // Misfit says what the lines are where the jail's patterns have found nothing in
 // them because they read no such lines, or returns "".
-func (r *Replay) Misfit() string {
-	if s := r.Stats(); r.Jail.Rules == nil || s.Failures+s.Successes+s.Ignored+s.Names+s.Undated > 0 {
+func (t *Trial) Misfit() string {
+	if s := t.Stats(); t.Jail.Rules == nil || s.Failures+s.Successes+s.Ignored+s.Names+s.Undated > 0 {
 		return ""
 	}
-	return r.forms.say()
+	return t.forms.say()
 }

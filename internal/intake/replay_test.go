@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -21,23 +22,42 @@ func door() config.Jail {
 	}
 }
 
-func replay(t *testing.T, c config.Jail, log string) (*Replay, []Verdict) {
+// replay runs a log through one jail.
+func replay(t *testing.T, c config.Jail, log string) (*Trial, []Verdict) {
+	t.Helper()
+	r := opened(t, c)
+	return r.Trials[0], verdicts(t, r, log)
+}
+
+// opened is a replay in the afternoon of the day of the logs.
+func opened(t *testing.T, cs ...config.Jail) *Replay {
 	t.Helper()
 	r := &Replay{
-		Jail: c, Forget: time.Hour, Now: time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC),
+		Forget: time.Hour, Now: time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC),
 		Never: (&never.Finder{Never: []string{"192.0.2.1"}}).Find(t.Context()),
+	}
+	for _, c := range cs {
+		r.Trials = append(r.Trials, &Trial{Jail: c})
 	}
 	if err := r.Open(); err != nil {
 		t.Fatal(err)
 	}
-	var vs []Verdict
-	for v, err := range r.File(t.Context(), strings.NewReader(log)) {
+	return r
+}
+
+func verdicts(t *testing.T, r *Replay, texts ...string) (vs []Verdict) {
+	t.Helper()
+	var logs []Log
+	for _, text := range texts {
+		logs = append(logs, Log{"log", func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }})
+	}
+	for v, err := range r.Files(t.Context(), logs) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		vs = append(vs, v)
 	}
-	return r, vs
+	return vs
 }
 
 func refused(addr string, seconds ...int) (log string) {
@@ -96,7 +116,7 @@ func TestLogInAnotherFormIsSaidToBe(t *testing.T) {
 }
 
 func TestMemoryOfWhoIsIgnoredIsBounded(t *testing.T) {
-	r := &Replay{ignored: map[Ignored]int64{}}
+	r := &Trial{ignored: map[Ignored]int64{}}
 	for i := range 2 * maxIgnored {
 		r.ignore(edgeban.Match{Addr: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), Count: 1, Ignored: "never"})
 	}

@@ -17,38 +17,96 @@ type Ignored struct {
 	Why  string
 }
 
-// maxIgnored bounds how many a replay remembers.
+// maxIgnored bounds how many a trial remembers.
 const maxIgnored = 1000
 
-func (r *Replay) ignore(m edgeban.Match) {
+func (t *Trial) ignore(m edgeban.Match) {
 	k := Ignored{m.Addr, m.Ignored}
-	if _, known := r.ignored[k]; known || len(r.ignored) < maxIgnored {
-		r.ignored[k] += int64(m.Count)
+	if _, known := t.ignored[k]; known || len(t.ignored) < maxIgnored {
+		t.ignored[k] += int64(m.Count)
 	}
 }
 
 // Ignored returns whose matches did not count, and how many each has, most first.
-func (r *Replay) Ignored() (who []Ignored, n []int64) {
-	for k := range r.ignored {
+func (t *Trial) Ignored() (who []Ignored, n []int64) {
+	for k := range t.ignored {
 		who = append(who, k)
 	}
 	slices.SortFunc(who, func(a, b Ignored) int {
-		return cmp.Or(cmp.Compare(r.ignored[b], r.ignored[a]), a.Addr.Compare(b.Addr), strings.Compare(a.Why, b.Why))
+		return cmp.Or(cmp.Compare(t.ignored[b], t.ignored[a]), a.Addr.Compare(b.Addr), strings.Compare(a.Why, b.Why))
 	})
 	for _, k := range who {
-		n = append(n, r.ignored[k])
+		n = append(n, t.ignored[k])
 	}
 	return who, n
 }
 
+// maxRecent is how many lines are kept of those that were added last. As many are
+// kept of those before.
+const maxRecent = 50_000
+
+// recent is the last lines of each subject: the evidence of a ban that may come.
+// Where there are too many, those go first whose subject has had none for long.
+type recent struct {
+	young, old map[edgeban.Key]*[]string
+	n          int // lines in young
+}
+
+// add keeps a line, and of the subject's lines the last few.
+func (r *recent) add(k edgeban.Key, line string, few int) {
+	lines, ok := r.young[k]
+	if !ok {
+		if lines, ok = r.old[k]; ok {
+			delete(r.old, k)
+		} else {
+			lines = new(make([]string, 0, few))
+		}
+		if r.young == nil {
+			r.young = map[edgeban.Key]*[]string{}
+		}
+		r.young[k] = lines
+		r.n += len(*lines)
+	}
+	if l := *lines; len(l) == few {
+		copy(l, l[1:])
+		l[few-1] = line
+	} else {
+		*lines = append(l, line)
+		r.n++
+	}
+	if r.n > maxRecent {
+		*r = recent{old: r.young}
+	}
+}
+
+// take returns the lines of a subject, and forgets them.
+func (r *recent) take(k edgeban.Key) []string {
+	lines, ok := r.young[k]
+	if ok {
+		r.n -= len(*lines)
+		delete(r.young, k)
+	} else if lines, ok = r.old[k]; ok {
+		delete(r.old, k)
+	} else {
+		return nil
+	}
+	return *lines
+}
+
 // forms counts the lines that are written in a form of which fail2ban's filters
-// know nothing.
+// know nothing, among the first of each log.
 type forms struct{ lines, json, syslog int }
+
+// maxForms is how many lines of a log are looked at.
+const maxForms = 10_000
 
 var rfc5424 = regexp.MustCompile(`^<\d{1,3}>1 `)
 
 func (f *forms) look(text []byte) {
 	for line := range bytes.Lines(text) {
+		if f.lines == maxForms {
+			return
+		}
 		f.lines++
 		switch {
 		case line[0] == '{':
@@ -57,6 +115,10 @@ func (f *forms) look(text []byte) {
 			f.syslog++
 		}
 	}
+}
+
+func (f *forms) add(g forms) {
+	*f = forms{f.lines + g.lines, f.json + g.json, f.syslog + g.syslog}
 }
 
 // say says which form most lines have, or returns "".

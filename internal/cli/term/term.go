@@ -16,6 +16,12 @@ import (
 // Clean makes text from a log fit for a terminal: on one line, nothing that moves
 // the cursor or turns the reading direction, at most limit characters.
 func Clean(s string, limit int) string {
+	if head := s[:min(len(s), limit)]; plain(head) {
+		if len(s) > limit {
+			head += "…"
+		}
+		return head
+	}
 	var b strings.Builder
 	n := 0
 	for i, r := range s {
@@ -41,6 +47,16 @@ func Clean(s string, limit int) string {
 		}
 	}
 	return b.String()
+}
+
+// plain reports whether s is nothing but printable ASCII, as most text is.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // Subject shows an address without its mask, and a network with it.

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A measurement is commands that go over the same lines; their times are summed.
+type measurement struct {
+	what     string
+	percent  int // of the lines fail
+	lines    int
+	cores    int // for Go; 0 where it is no matter
+	commands [][]string
+	stdin    string         // a file; empty for none
+	clock    *regexp.Regexp // finds the time in what is printed; nil for that from start to end
+
+	took []time.Duration
+	peak int64 // KiB
+}
+
+// The clocks of those who read fail2ban's filters: to start Python and to read a
+// folder does not count.
+var (
+	theirClock = regexp.MustCompile(`\[processed in ([\d.]+) sec\]`)
+	ourClock   = regexp.MustCompile(`(?m)^all .* in ([\d.mµs]+), \d+ lines/s$`)
+)
+
+func (b *bench) measurements() (all []*measurement) {
+	for _, p := range percents() {
+		all = append(all, b.replays(p)...)
+		long, short := b.log(p, b.lines), b.log(p, b.few)
+		var regexes [][]string
+		for _, f := range filters() {
+			regexes = append(regexes, []string{"fail2ban-regex", "-c", b.folder, short, f})
+		}
+		all = append(all,
+			&measurement{what: "fail2ban-regex, three filters, summed", percent: p, lines: b.few, commands: regexes, clock: theirClock},
+			&measurement{what: "sshguard's parser, its own grammar", percent: p, lines: b.few, commands: [][]string{{b.parser}}, stdin: short},
+			&measurement{what: "ripgrep -c -F, the literals of the three", percent: p, lines: b.lines, commands: [][]string{{"rg", "-j1", "-c", "-F", "-f", b.literals, long}}},
+		)
+	}
+	return all
+}
+
+// replays are those of edgeban; what others are compared with is the first.
+func (b *bench) replays(percent int) []*measurement {
+	long, half1, half2 := b.log(percent, b.lines), b.half(percent, 1), b.half(percent, 2)
+	replay := func(what string, cores int, args ...string) *measurement {
+		args = append([]string{b.edgeban, "replay", "--fail2ban"}, args...)
+		return &measurement{what: "edgeban, " + what, percent: percent, lines: b.lines, cores: cores, commands: [][]string{args}, clock: ourClock}
+	}
+	return []*measurement{
+		replay("three filters", 1, b.folder, jails(), long),
+		replay("three filters, two files", 2, b.folder, jails(), half1, half2),
+		replay("the same on one core", 1, b.folder, jails(), half1, half2),
+		replay("all stock filters on one file", 1, b.all, "--all", long),
+	}
+}
+
+// measure runs all of them in turn, round after round, so that a busy minute of
+// the machine is nobody's alone. A round that does not count warms the caches.
+func (b *bench) measure(ctx context.Context, all []*measurement) error {
+	for round := range b.rounds + 1 {
+		say("round %d of %d", round, b.rounds)
+		for _, m := range all {
+			took, err := b.once(ctx, m)
+			if err != nil {
+				return err
+			}
+			if round > 0 {
+				m.took = append(m.took, took)
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) once(ctx context.Context, m *measurement) (total time.Duration, err error) {
+	for _, args := range m.commands {
+		took, err := b.time(ctx, m, args)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", m.what, err)
+		}
+		total += took
+	}
+	return total, nil
+}
+
+func (b *bench) time(ctx context.Context, m *measurement, args []string) (time.Duration, error) {
+	out, err := os.Create(filepath.Join(b.dir, "out")) // no pipe: nobody has to read meanwhile
+	if err != nil {
+		return 0, err
+	}
+	defer out.Close()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Stdout, cmd.Env = out, os.Environ()
+	if m.cores > 0 {
+		cmd.Env = append(cmd.Env, "GOMAXPROCS="+strconv.Itoa(m.cores))
+	}
+	if m.stdin != "" {
+		in, err := os.Open(m.stdin)
+		if err != nil {
+			return 0, err
+		}
+		defer in.Close()
+		cmd.Stdin = in
+	}
+	began := time.Now()
+	if err := cmd.Run(); err != nil {
+		return 0, fmt.Errorf("%q: %w", args, err)
+	}
+	took := time.Since(began)
+	if use, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		m.peak = max(m.peak, use.Maxrss)
+	}
+	if m.clock == nil {
+		return took, nil
+	}
+	text, err := os.ReadFile(out.Name())
+	if err != nil {
+		return 0, err
+	}
+	s := m.clock.FindSubmatch(text)
+	if s == nil {
+		return 0, fmt.Errorf("%q: nothing matches %s", args, m.clock)
+	}
+	said := string(s[1])
+	if !strings.HasSuffix(said, "s") {
+		said += "s"
+	}
+	return time.ParseDuration(said)
+}
+
+// median of the times of a measurement.
+func (m *measurement) median() time.Duration {
+	ts := slices.Sorted(slices.Values(m.took))
+	return ts[len(ts)/2]
+}
+
+// rate is lines a second.
+func (m *measurement) rate(d time.Duration) float64 { return float64(m.lines) / d.Seconds() }

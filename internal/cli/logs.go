@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/edgeban/edgeban/internal/cli/term"
+	"github.com/edgeban/edgeban/internal/intake"
+)
+
+// A reading is some logs, and how far they are read.
+type reading struct {
+	logs []intake.Log
+	size int64 // of all; 0 if that is not known
+	read atomic.Int64
+}
+
+// logs names the files of the paths, and - for the standard input.
+func (e *env) logs(paths []string) *reading {
+	r := &reading{}
+	known := true
+	for _, path := range paths {
+		open := func() (io.ReadCloser, error) { return os.Open(path) }
+		if path == "-" {
+			open = func() (io.ReadCloser, error) { return io.NopCloser(e.stdin), nil }
+		}
+		r.logs = append(r.logs, intake.Log{Name: path, Open: func() (io.ReadCloser, error) {
+			f, err := open()
+			if err != nil {
+				return nil, err
+			}
+			text, err := r.plain(f)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", path, err)
+			}
+			return text, nil
+		}})
+		info, err := os.Stat(path)
+		if known = known && err == nil && info.Mode().IsRegular(); known {
+			r.size += info.Size()
+		}
+	}
+	if !known {
+		r.size = 0
+	}
+	return r
+}
+
+// A log is a file, and what it holds without a packing.
+type log struct {
+	io.Reader
+	io.Closer
+}
+
+// plain returns what f holds, unpacked if it is gzip: rotated logs often are.
+func (r *reading) plain(f io.ReadCloser) (io.ReadCloser, error) {
+	b := bufio.NewReader(&counter{f, &r.read})
+	if magic, err := b.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
+		return log{b, f}, nil // whoever reads on finds out what is wrong
+	}
+	unpacked, err := gzip.NewReader(b)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return log{unpacked, f}, nil
+}
+
+// A counter counts what is read through it.
+type counter struct {
+	r io.Reader
+	n *atomic.Int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// progress says how far it is after so many lines.
+func (r *reading) progress(lines int64, took time.Duration) string {
+	text := fmt.Sprintf("%s, %.0f lines/s", term.Count(int(lines), "line"), float64(lines)/took.Seconds())
+	if r.size > 0 {
+		text = fmt.Sprintf("%d %%, %s", min(100, 100*r.read.Load()/r.size), text) // a log may grow meanwhile
+	}
+	return text
+}
+
+// watch shows on a terminal how far a long work is, until stop is called.
+func (e *env) watch(ctx context.Context, text func(took time.Duration) string) (stop func()) {
+	if !terminal(e.stderr) {
+		return func() {}
+	}
+	p := &term.Progress{W: e.stderr, Text: text}
+	if terminal(e.stdout) {
+		e.stdout = p.Around(e.stdout)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// terminal reports whether w is one, or another device where a line that is
+// written over and over does no harm.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

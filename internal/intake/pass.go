@@ -1,0 +1,115 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/never"
+	"github.com/edgeban/edgeban/internal/source"
+)
+
+// A Log is opened when its turn comes.
+type Log struct {
+	Name string
+	Open func() (io.ReadCloser, error)
+}
+
+// A pass reads one log for all jails of a Replay.
+type pass struct {
+	log   Log
+	never *never.List
+	now   time.Time
+	panel panel // the jails, in their order
+	gates gates
+	forms forms
+	found iter.Seq[found]
+}
+
+// found is what the jails have found in some chunks, and why no more follows.
+type found struct {
+	matches [][]edgeban.Match // by chunk
+	n       int               // of them
+	err     error
+}
+
+func (r *Replay) pass(l Log) *pass {
+	p := &pass{log: l, never: r.Never, now: r.Now}
+	for _, t := range r.Trials {
+		p.panel.watchers = append(p.panel.watchers, t.watcher.twin())
+	}
+	return p
+}
+
+// twin returns a Watcher of the same jail that may read another log at the same
+// time: they share the filter and the counts.
+func (w *Watcher) twin() *Watcher {
+	t := &Watcher{Jail: w.Jail, set: w.set, filter: w.filter, finder: w.finder, scanners: map[string]*scanning{}, counters: w.counters}
+	t.ignore.Store(w.ignore.Load())
+	return t
+}
+
+// read yields what is found in each chunk, until ctx is done.
+func (p *pass) read(ctx context.Context) iter.Seq[found] {
+	return func(yield func(found) bool) {
+		in, err := p.log.Open()
+		if err != nil {
+			yield(found{err: err})
+			return
+		}
+		defer in.Close()
+		text := source.NewStdin(in)
+		defer text.Close()
+		for c, err := range text.Chunks(ctx, nil) {
+			if err != nil {
+				yield(found{err: fmt.Errorf("%s: %w", p.log.Name, err)})
+				return
+			}
+			c.Live, c.Read, c.Times = false, p.now, nil
+			p.forms.look(c.Text)
+			ms := p.gates.scan(&p.panel, c, p.never)
+			if !yield(found{matches: [][]edgeban.Match{ms}, n: len(ms)}) {
+				return
+			}
+		}
+	}
+}
+
+// maxAhead bounds how many matches are known of logs whose turn has not come: 20 MB
+// or so.
+const maxAhead = 60_000
+
+// ahead yields what seq does, and reads on meanwhile until room matches are not
+// taken. The goroutine ends with seq, or when ctx is done.
+func ahead(ctx context.Context, seq iter.Seq[found], room int) iter.Seq[found] {
+	box := make(chan found, 1) // holds all that is not taken
+	go func() {
+		defer close(box)
+		for f := range seq {
+			select {
+			case late := <-box:
+				if late.n < room {
+					f = found{append(late.matches, f.matches...), late.n + f.n, f.err}
+				} else {
+					box <- late // there is room: nobody else puts anything in
+				}
+			default:
+			}
+			select {
+			case box <- f:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func(yield func(found) bool) {
+		for f := range box {
+			if !yield(f) {
+				return
+			}
+		}
+	}
+}

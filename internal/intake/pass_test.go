@@ -1,0 +1,168 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/config"
+)
+
+// gate is a jail as door is, over lines with another word.
+func gate() config.Jail {
+	c := door()
+	rules := *c.Rules
+	rules.FailRegex = []string{"^ (?:barred|refused) <HOST>$"}
+	c.Name, c.Rules, c.MaxRetry = "gate", &rules, 3
+	return c
+}
+
+// attacks is lines for door and gate, a few a second, from a few addresses.
+func attacks(seed uint64, lines int) string {
+	r := rand.New(rand.NewPCG(seed, 0))
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC).Add(time.Duration(seed) * 10 * time.Minute)
+	var b strings.Builder
+	for range lines {
+		at = at.Add(time.Duration(r.IntN(900)) * time.Millisecond)
+		word := []string{"refused", "barred", "opened"}[r.IntN(3)]
+		fmt.Fprintf(&b, "%s %s 203.0.113.%d\n", at.Format(time.DateTime), word, r.IntN(40))
+	}
+	return b.String()
+}
+
+func told(vs []Verdict) (texts []string) {
+	for _, v := range vs {
+		texts = append(texts, fmt.Sprintf("%+v %v %q", v.Ban, v.Prolongs, v.Lines))
+	}
+	return texts
+}
+
+func TestJailsOfOnePassBanAsEachDoesAlone(t *testing.T) {
+	text := attacks(1, 2000)
+	r := opened(t, door(), gate())
+	both := verdicts(t, r, text)
+	for i, c := range []config.Jail{door(), gate()} {
+		one := opened(t, c)
+		want := told(verdicts(t, one, text))
+		got := told(slices.DeleteFunc(slices.Clone(both), func(v Verdict) bool { return v.Ban.Jail != c.Name }))
+		if !slices.Equal(got, want) || len(want) == 0 {
+			t.Errorf("jail %s: %d bans beside another jail, %d alone, or others", c.Name, len(got), len(want))
+		}
+		if got, want := r.Trials[i].Stats(), one.Trials[0].Stats(); got != want || got.Lines != 2000 {
+			t.Errorf("jail %s: it has seen %+v beside another jail, %+v alone", c.Name, got, want)
+		}
+	}
+	if !slices.IsSortedFunc(both, func(a, b Verdict) int { return a.at.Compare(b.at) }) {
+		t.Error("the bans of two jails do not come in the order of the lines")
+	}
+}
+
+// How many logs are read at a time must not be seen in what comes out.
+func TestReadingAheadChangesNoVerdict(t *testing.T) {
+	var texts []string
+	for i := range uint64(4) {
+		texts = append(texts, attacks(i, 8000)) // two chunks each
+	}
+	run := func(cores int) (*Replay, []string) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+		r := opened(t, door(), gate())
+		return r, told(verdicts(t, r, texts...))
+	}
+	one, want := run(1)
+	for _, cores := range []int{2, 8} {
+		r, got := run(cores)
+		if !slices.Equal(got, want) || len(want) < 100 {
+			t.Errorf("%d bans on %d cores, %d on one, or others", len(got), cores, len(want))
+		}
+		for i := range r.Trials {
+			if got, want := r.Trials[i].Stats(), one.Trials[i].Stats(); got != want {
+				t.Errorf("on %d cores jail %d has seen %+v, on one %+v", cores, i, got, want)
+			}
+		}
+	}
+}
+
+func TestALogThatCannotBeReadComesInItsTurn(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(3))
+	gone := errors.New("gone")
+	good := func() (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(refused("203.0.113.9", 1, 2))), nil
+	}
+	logs := []Log{{"a", good}, {"b", func() (io.ReadCloser, error) { return nil, gone }}, {"c", good}}
+	var got []string
+	for v, err := range opened(t, door()).Files(t.Context(), logs) {
+		if err != nil {
+			got = append(got, err.Error())
+			continue
+		}
+		got = append(got, v.Ban.Subject.String())
+	}
+	if want := []string{"203.0.113.9/32", "gone"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q: the ban of the first log, the error, and no more", got, want)
+	}
+}
+
+func TestNobodyReadsAheadWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		read := 0
+		endless := func(yield func(found) bool) {
+			for yield(found{matches: [][]edgeban.Match{make([]edgeban.Match, 10)}, n: 10}) {
+				read++
+			}
+		}
+		next, stop := iter.Pull(ahead(ctx, endless, 100))
+		defer stop()
+		synctest.Wait()
+		if read < 10 || read > 11 {
+			t.Errorf("%d chunks with 10 matches each are read ahead, want room for 100", read)
+		}
+		for taken := 0; taken < 50; {
+			f, _ := next()
+			if f.n != 10*len(f.matches) {
+				t.Fatalf("%d matches in %d chunks", f.n, len(f.matches))
+			}
+			taken += len(f.matches)
+		}
+		cancel() // and the goroutine ends, or the bubble never does
+	})
+}
+
+// Whoever fails slowly is shown with the lines of long ago, while others come and go.
+func TestEvidenceIsBoundedAndKeepsTheSlow(t *testing.T) {
+	var r recent
+	slow := edgeban.Key{Jail: "door", Subject: netip.MustParsePrefix("203.0.113.9/32")}
+	for i := range 5 * maxRecent {
+		if i%(maxRecent/2) == 0 {
+			r.add(slow, fmt.Sprint(i), 5)
+		}
+		a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		r.add(edgeban.Key{Jail: "door", Subject: netip.PrefixFrom(a, 32)}, "line", 5)
+	}
+	lines := 0
+	for _, m := range []map[edgeban.Key]*[]string{r.young, r.old} {
+		for _, l := range m {
+			lines += len(*l)
+		}
+	}
+	if lines > 2*maxRecent {
+		t.Errorf("%d lines are kept, want %d at most", lines, 2*maxRecent)
+	}
+	if got, want := r.take(slow), []string{"125000", "150000", "175000", "200000", "225000"}; !slices.Equal(got, want) {
+		t.Errorf("of the slow one there is %q, want %q", got, want)
+	}
+	if got := r.take(slow); len(got) > 0 {
+		t.Errorf("taken lines come again: %q", got)
+	}
+}
