@@ -40,8 +40,10 @@ func Near(s string, known []string) string {
 }
 
 func squeeze(s string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(s))
+	return strings.ToLower(gaps.Replace(s))
 }
+
+var gaps = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
 
 func singular(s string) string {
 	if stem, ok := strings.CutSuffix(s, "ies"); ok {
