@@ -61,7 +61,15 @@ type node struct {
 	lit      string
 	class    *syntax.Class
 	first    syntax.First
+	when     *choice // nil: first is all that can be said
 	keep     *state
+}
+
+// A choice is what a node can begin with, once it is known whether the group of slot
+// took part: a condition to come asks for it, and the group is not on the way there.
+type choice struct {
+	slot int
+	sets [2]syntax.First // if it took no part, and if it did
 }
 
 // A state is what the failure of a node depends on besides the place.
@@ -120,11 +128,32 @@ func (c *compiler) cond(group int) int {
 	return 0
 }
 
-// node adds n before next. It begins with what f says.
-func (c *compiler) node(n node, next *node, f syntax.First) *node {
+// node adds n before next. It begins with what f makes of what next begins with.
+func (c *compiler) node(n node, next *node, f func(syntax.First) syntax.First) *node {
 	c.nodes++
-	n.next, n.first, n.keep, n.rows = next, f, next.keep, -1
+	n.next, n.first, n.keep, n.rows = next, f(next.first), next.keep, -1
+	if w := next.when; w != nil {
+		n.when = n.known(choice{w.slot, [2]syntax.First{f(w.sets[0]), f(w.sets[1])}})
+	}
 	return &n
+}
+
+// known returns w if it says more than first does, else nil.
+func (n *node) known(w choice) *choice {
+	if w.sets[0] == n.first && w.sets[1] == n.first {
+		return nil
+	}
+	return &w
+}
+
+// itself is what a node begins with that takes nothing.
+func itself(f syntax.First) syntax.First { return f }
+
+// blur forgets what depends on a group that is set within t.
+func (n *node) blur(t *syntax.Node) {
+	if n.when != nil && t.Any(func(s *syntax.Node) bool { return s.Kind == syntax.Group && 2*s.Group == n.when.slot }) {
+		n.when = nil
+	}
 }
 
 // choice gives n rows in the table of failures, if failing there is for good.
@@ -151,9 +180,9 @@ func (c *compiler) tree(t *syntax.Node, next *node) *node {
 	switch t.Kind {
 	case syntax.Lit:
 		how := pick(t.Fold == syntax.Exact, opLit, opFold)
-		return c.node(node{op: how, lit: t.Lit, ascii: t.Fold == syntax.ASCII}, next, t.First(next.first))
+		return c.node(node{op: how, lit: t.Lit, ascii: t.Fold == syntax.ASCII}, next, t.First)
 	case syntax.Char:
-		return c.node(node{op: opClass, class: t.Class}, next, t.Class.First())
+		return c.node(node{op: opClass, class: t.Class}, next, func(syntax.First) syntax.First { return t.Class.First() })
 	case syntax.Cat:
 		for i := len(t.Subs) - 1; i >= 0; i-- {
 			next = c.tree(t.Subs[i], next)
@@ -163,22 +192,24 @@ func (c *compiler) tree(t *syntax.Node, next *node) *node {
 		return c.choice(c.branch(node{op: opAlt}, t, next))
 	case syntax.Group:
 		c.opened = append(c.opened, t.Group)
-		end := c.node(node{op: opSave, slot: 2*t.Group + 1}, next, next.first)
+		end := c.node(node{op: opSave, slot: 2*t.Group + 1}, next, itself)
+		end.blur(t)
 		sub := c.tree(t.Subs[0], end)
 		c.opened = c.opened[:len(c.opened)-1]
-		return c.node(node{op: opSave, slot: 2 * t.Group}, sub, sub.first)
+		return c.node(node{op: opSave, slot: 2 * t.Group}, sub, itself)
 	case syntax.Repeat:
 		return c.repeat(t, next)
 	case syntax.Assert:
-		return c.node(node{op: opAssert, assert: t.Assert, ascii: t.ASCII}, next, t.First(next.first))
+		return c.node(node{op: opAssert, assert: t.Assert, ascii: t.ASCII}, next, t.First)
 	case syntax.Look:
 		return c.look(t, next)
 	case syntax.Atomic:
-		n := c.node(node{op: opAtomic}, next, t.First(next.first))
+		n := c.node(node{op: opAtomic}, next, t.First)
+		n.blur(t)
 		n.sub = c.sub(t.Subs[0], n, false)
 		return n
 	case syntax.Back:
-		n := c.node(node{op: opBack, slot: 2 * t.Group, fold: t.Fold != syntax.Exact, ascii: t.Fold == syntax.ASCII}, next, syntax.Anything)
+		n := c.node(node{op: opBack, slot: 2 * t.Group, fold: t.Fold != syntax.Exact, ascii: t.Fold == syntax.ASCII}, next, anything)
 		n.keep = c.merge(t, next.keep)
 		return n
 	case syntax.Cond:
@@ -187,16 +218,58 @@ func (c *compiler) tree(t *syntax.Node, next *node) *node {
 	return next
 }
 
+func anything(syntax.First) syntax.First { return syntax.Anything }
+
 // branch adds n, which leads through one of the branches of t.
 func (c *compiler) branch(n node, t *syntax.Node, next *node) *node {
-	b := c.node(n, next, syntax.First{})
+	b := c.node(n, next, func(syntax.First) syntax.First { return syntax.First{} })
 	b.keep = c.merge(t, next.keep)
 	for _, s := range t.Subs {
 		a := c.tree(s, next)
 		b.alts = append(b.alts, a)
 		b.first = b.first.Or(a.first)
 	}
+	b.choose(c.cond(t.Group))
 	return b
+}
+
+// choose finds out what an opAlt or opCond with its branches can begin with, once a
+// group is known. The bit is that of the group which an opCond asks for.
+func (n *node) choose(bit int) {
+	n.when = nil
+	if n.op == opCond {
+		if bit != 0 {
+			n.when = n.known(choice{n.slot, [2]syntax.First{n.alts[1].first, n.alts[0].first}})
+		}
+		return
+	}
+	w := choice{slot: -1}
+	for _, a := range n.alts {
+		switch {
+		case a.when == nil:
+		case w.slot >= 0 && w.slot != a.when.slot:
+			return
+		default:
+			w.slot = a.when.slot
+		}
+	}
+	if w.slot < 0 {
+		return
+	}
+	for _, a := range n.alts {
+		for took := range w.sets {
+			w.sets[took] = w.sets[took].Or(*a.begins(took == 1))
+		}
+	}
+	n.when = n.known(w)
+}
+
+// begins returns what the node can begin with, if the group took part or not.
+func (n *node) begins(took bool) *syntax.First {
+	if n.when == nil {
+		return &n.first
+	}
+	return &n.when.sets[pick(took, 1, 0)]
 }
 
 // merge returns the state of a node that leads through t to what depends on k.
@@ -252,7 +325,7 @@ func (c *compiler) repeat(t *syntax.Node, next *node) *node {
 		next = after
 	}
 	if slot >= 0 && t.Max != t.Min {
-		next = c.node(node{op: opReset, slot: slot}, next, next.first)
+		next = c.node(node{op: opReset, slot: slot}, next, itself)
 	}
 	for i := 0; i < t.Min && c.nodes <= maxNodes; i++ {
 		next = c.tree(body, next)
@@ -264,13 +337,16 @@ func (c *compiler) repeat(t *syntax.Node, next *node) *node {
 // Without after, the body leads back to the node itself.
 func (c *compiler) loop(t *syntax.Node, slot int, next, after *node) *node {
 	body := t.Subs[0]
-	n := c.node(node{op: opLoop, greed: t.Greed, slot: slot}, next, syntax.Anything)
+	around := func(f syntax.First) syntax.First { return body.First(f).Or(f) }
+	n := c.node(node{op: opLoop, greed: t.Greed, slot: slot}, next, around)
 	if after == nil {
 		after = n
-		n.first = body.First(next.first).Or(next.first)
-	} else {
-		n.first = body.First(after.first).Or(next.first)
+	} else if n.first = body.First(after.first).Or(next.first); n.when != nil {
+		for took := range n.when.sets {
+			n.when.sets[took] = body.First(*after.begins(took == 1)).Or(*next.begins(took == 1))
+		}
 	}
+	n.blur(body)
 	n.keep = c.merge(t, next.keep)
 	c.choice(n)
 	if slot < 0 {
@@ -280,7 +356,7 @@ func (c *compiler) loop(t *syntax.Node, slot int, next, after *node) *node {
 	// Where the body has matched nothing so far, the loop will not go on.
 	inside := *after.keep
 	inside.loops = append(inside.loops[:len(inside.loops):len(inside.loops)], slot)
-	link := c.node(node{op: opAlt, alts: []*node{after}}, after, after.first)
+	link := c.node(node{op: opAlt, alts: []*node{after}}, after, itself)
 	link.keep = &inside
 	n.sub = c.tree(body, link)
 	return n
@@ -302,10 +378,12 @@ func (c *compiler) run(t *syntax.Node, next *node) *node {
 	n := c.node(node{
 		op: opRun, class: class, lit: stop, min: t.Min, max: t.Max, greed: t.Greed,
 		one: next.first.Only(),
-	}, next, class.First())
-	if t.Min == 0 {
-		n.first = n.first.Or(next.first)
-	}
+	}, next, func(f syntax.First) syntax.First {
+		if t.Min == 0 {
+			return class.First().Or(f)
+		}
+		return class.First()
+	})
 	shared := class.First().And(next.first)
 	shared.End = false
 	n.whole = t.Greed == syntax.Possessive || stop == "" && shared == syntax.First{}
@@ -315,14 +393,15 @@ func (c *compiler) run(t *syntax.Node, next *node) *node {
 
 // look returns the node of a look-around.
 func (c *compiler) look(t *syntax.Node, next *node) *node {
-	n := c.node(node{op: opLook, not: t.Not, behind: t.Behind, width: t.Width}, next, next.first)
+	n := c.node(node{op: opLook, not: t.Not, behind: t.Behind, width: t.Width}, next, itself)
+	n.blur(t)
 	captures := t.Any(func(s *syntax.Node) bool { return s.Kind == syntax.Group })
 	n.verdict = t.Not || !captures
 	c.re.looks = c.re.looks || n.verdict
 	n.sub = c.sub(t.Subs[0], n, n.verdict)
 	n.keep = c.merge(t, next.keep)
 	if !t.Not && !t.Behind {
-		n.first = n.first.And(n.sub.first)
+		n.first, n.when = n.first.And(n.sub.first), nil
 	}
 	return n
 }

@@ -215,7 +215,7 @@ func (m *Matcher) run(n *node, i int) int {
 				continue
 			}
 		case opLoop:
-			if next := n.fork(t, i); next != nil && !m.table {
+			if next := m.fork(n, i); next != nil && !m.table {
 				n = next
 				continue
 			}
@@ -287,7 +287,7 @@ func (m *Matcher) back() (int, *node) {
 		case opAlt:
 			if i := int(f.pos); f.aux >= 0 {
 				next := n.alts[f.aux]
-				if f.aux = int32(n.branch(m.text, i, int(f.aux)+1)); f.aux < 0 && f.row < 0 {
+				if f.aux = int32(m.branch(n, i, int(f.aux)+1)); f.aux < 0 && f.row < 0 {
 					m.pop()
 				}
 				return i, next
@@ -348,20 +348,19 @@ func (m *Matcher) took(slot int) bool {
 	return m.slots[slot] >= 0 && m.slots[slot+1] >= m.slots[slot]
 }
 
+// begins returns what n can begin with now.
+func (m *Matcher) begins(n *node) *syntax.First {
+	if n.when == nil {
+		return &n.first
+	}
+	return n.begins(m.took(n.when.slot))
+}
+
 // branch returns the first of the branches from k on that can begin at t[i], -1
 // if there is none.
-func (n *node) branch(t []byte, i, k int) int {
-	if i < len(t) {
-		b := t[i]
-		for ; k < len(n.alts); k++ {
-			if n.alts[k].first.Has(b) {
-				return k
-			}
-		}
-		return -1
-	}
+func (m *Matcher) branch(n *node, i, k int) int {
 	for ; k < len(n.alts); k++ {
-		if n.alts[k].first.End {
+		if m.begins(n.alts[k]).At(m.text, i) {
 			return k
 		}
 	}
@@ -369,7 +368,7 @@ func (n *node) branch(t []byte, i, k int) int {
 }
 
 func (m *Matcher) alt(n *node, i int) (int, *node) {
-	k := n.branch(m.text, i, 0)
+	k := m.branch(n, i, 0)
 	if k < 0 {
 		return i, nil
 	}
@@ -383,7 +382,7 @@ func (m *Matcher) alt(n *node, i int) (int, *node) {
 	case holding:
 		return m.hold(i)
 	}
-	if more := n.branch(m.text, i, k+1); more >= 0 || row >= 0 {
+	if more := m.branch(n, i, k+1); more >= 0 || row >= 0 {
 		m.push(frame{n, int32(i), int32(more), 0, row})
 	}
 	return i, n.alts[k]
@@ -403,7 +402,7 @@ func (m *Matcher) loop(n *node, i int) (int, *node) {
 	case holding:
 		return m.hold(i)
 	}
-	in, out := n.sub.first.At(m.text, i), n.next.first.At(m.text, i)
+	in, out := m.begins(n.sub).At(m.text, i), m.begins(n.next).At(m.text, i)
 	if !in && !out {
 		return i, nil
 	}

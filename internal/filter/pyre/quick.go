@@ -11,12 +11,12 @@ import (
 // that is rare, or not ASCII, is left to the general way.
 
 // fork decides at an opLoop by the next byte. It returns nil if the general way has to.
-func (n *node) fork(t []byte, i int) *node {
-	if n.slot >= 0 || i >= len(t) {
+func (m *Matcher) fork(n *node, i int) *node {
+	if n.slot >= 0 || i >= len(m.text) {
 		return nil
 	}
-	b := t[i]
-	in, out := n.sub.first.Has(b), n.next.first.Has(b)
+	b := m.text[i]
+	in, out := m.begins(n.sub).Has(b), m.begins(n.next).Has(b)
 	switch {
 	case in == out:
 		return nil
@@ -53,7 +53,7 @@ func (m *Matcher) straight(n *node, i int) (end int, next *node, ok bool) {
 		return i, nil, true
 	}
 	m.steps -= (j - i) / stepBytes
-	f := &n.next.first
+	f := m.begins(n.next)
 	if n.whole {
 		if !f.At(t, j) {
 			return i, nil, true

@@ -54,7 +54,7 @@ func (m *Matcher) repeat(n *node, i int) (int, *node) {
 			floor = max(floor, end) // the bit of this candidate, if it has one
 			known = row >= 0 && floor == end && m.noted(m.failed, row>>1, end)
 		}
-		if known || !n.next.first.At(m.text, end) {
+		if known || !m.begins(n.next).At(m.text, end) {
 			m.fill(row, floor, end)
 			return i, nil
 		}
@@ -139,7 +139,7 @@ func (m *Matcher) end(n *node, i, lo, floor int, row int32) (end int, known bool
 
 // down returns the last candidate from lo to from, -1 if there is none.
 func (m *Matcher) down(n *node, lo, from int, row int32) int {
-	t, f := m.text, &n.next.first
+	t, f := m.text, m.begins(n.next)
 	for p := from; p >= lo; p-- {
 		if p < len(t) {
 			if !f.Has(t[p]) || t[p]&0xC0 == 0x80 && p > lo && inside(t, p) {
@@ -194,7 +194,7 @@ func (m *Matcher) lazily(n *node, i, lo int, row int32) (int, *node) {
 // up returns the first candidate from p to hi, or -1 and where the run ended. If
 // own, what the table says about p itself does not hold.
 func (m *Matcher) up(n *node, p, hi int, row int32, own bool) (at, stop int) {
-	t, f := m.text, &n.next.first
+	t, f := m.text, m.begins(n.next)
 	from := p
 	defer func() { m.steps -= (stop - from) / stepBytes }()
 	for {
