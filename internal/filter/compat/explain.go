@@ -51,8 +51,11 @@ func (s *Scanner) Explain(line []byte, read time.Time) []Finding {
 		if !f.Ignored && s.groups[slotSession] != nil {
 			t, _ := s.when(&edgeban.Chunk{Read: read, Live: true})
 			v, nofail := s.merge(t, f.Lines)
-			copy(s.groups, v.vals)
-			f.Users, f.NoFail, f.Lines = v.names(), nofail, v.lines
+			v.fill(s.groups)
+			f.NoFail, f.Lines = nofail, v.lines
+			for u := range v.each() {
+				f.Users = append(f.Users, string(u))
+			}
 			if _, who := s.groups.who(); who == nobody && !nofail {
 				v.pending, f.Pending = true, true
 			}
@@ -65,14 +68,6 @@ func (s *Scanner) Explain(line []byte, read time.Time) []Finding {
 		}
 	}
 	return all
-}
-
-// names returns the users of a session.
-func (v *session) names() (names []string) {
-	for _, u := range v.users {
-		names = append(names, string(u))
-	}
-	return names
 }
 
 // tell takes the groups in as text.

@@ -280,7 +280,7 @@ func (s *Scanner) failure(t time.Time, lines int) (m edgeban.Match, ok bool) {
 		if v, nofail = s.merge(t, lines); nofail {
 			return m, false
 		}
-		copy(s.groups, v.vals)
+		v.fill(s.groups)
 	}
 	addr, who := s.groups.who()
 	switch {

@@ -2,32 +2,102 @@ package compat
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
+	"iter"
 	"slices"
 	"time"
 )
 
 const (
-	maxBytes = 8 << 20         // of what all sessions of a log remember
+	maxBytes = 4 << 20         // of what all sessions of a log remember
 	maxUsers = 32              // that a session remembers
 	lifetime = 5 * time.Minute // after its first line a session is another one
-	overhead = 256             // bytes of a session besides what it remembers
+	overhead = 160             // bytes of a session besides what it remembers
 )
 
-// A session is what lines with the same mlfid have told.
+// A session is what lines with the same mlfid have told. Thousands are remembered, so
+// what they have told is packed.
 type session struct {
-	key     []byte
-	hash    uint64
+	hash    uint64 // of the mlfid
 	began   time.Time
-	vals    fields   // its own copies, in
-	bufs    [][]byte // these
-	users   [][]byte
+	spans   []span // by slot
+	text    []byte // what they are in
+	users   []byte // each behind its length
+	nusers  int
 	pending bool // a line failed, but nothing has told the address yet
 	quiet   int  // lines that were no failure
 	lines   int  // lines of the failure that was told last, or is pending
 	size    int
 
 	older, newer *session
+}
+
+// A span is a part of a session's text. One that ends at 0 is none.
+type span struct{ from, to uint32 }
+
+// get returns what a slot has, nil for nothing, valid until the session takes more.
+func (v *session) get(slot int) []byte {
+	p := v.spans[slot]
+	if p.to == 0 {
+		return nil
+	}
+	return v.text[p.from:p.to:p.to]
+}
+
+// drop empties a slot.
+func (v *session) drop(slot int) { v.spans[slot] = span{} }
+
+// fill makes f what is known.
+func (v *session) fill(f fields) {
+	for slot := range v.spans {
+		f[slot] = v.get(slot)
+	}
+}
+
+// take takes over what the line tells; buf is for its work.
+func (v *session) take(cur fields, buf []byte) []byte {
+	buf = append(buf[:0], 0) // so that no part ends at 0
+	for slot, b := range cur {
+		if b == nil {
+			if b = v.get(slot); b == nil {
+				continue
+			}
+		}
+		from := len(buf)
+		buf = append(buf, b...)
+		v.spans[slot] = span{uint32(from), uint32(len(buf))}
+	}
+	v.text = append(v.text[:0], buf...)
+	return buf
+}
+
+// meet takes in a user of the session.
+func (v *session) meet(user []byte) {
+	if len(user) == 0 || v.nusers >= maxUsers {
+		return
+	}
+	for u := range v.each() {
+		if bytes.Equal(u, user) {
+			return
+		}
+	}
+	v.users = append(binary.AppendUvarint(v.users, uint64(len(user))), user...)
+	v.nusers++
+}
+
+// each yields the users.
+func (v *session) each() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for rest := v.users; len(rest) > 0; {
+			n, w := binary.Uvarint(rest)
+			end := w + int(n)
+			if !yield(rest[w:end]) {
+				return
+			}
+			rest = rest[end:]
+		}
+	}
 }
 
 // Sessions are those of one log, from the oldest to the newest. When there is no
@@ -38,6 +108,7 @@ type sessions struct {
 	seed           maphash.Seed
 	oldest, newest *session
 	size           int
+	buf            []byte
 	free           []*session // to be used again
 	loose          *session   // the last one that was not kept: in use until the next line
 }
@@ -52,7 +123,7 @@ func (s *sessions) load(key []byte, t time.Time) *session {
 	switch {
 	case v == nil:
 		return nil
-	case t.Sub(v.began).Abs() > lifetime, !bytes.Equal(v.key, key):
+	case t.Sub(v.began).Abs() > lifetime, !bytes.Equal(v.get(slotSession), key):
 		s.remove(v)
 		s.reuse()
 		return nil
@@ -73,11 +144,8 @@ func (s *sessions) begin(key []byte, t time.Time, n int) *session {
 	if last := len(s.free) - 1; last >= 0 {
 		v, s.free = s.free[last], s.free[:last]
 	}
-	*v = session{
-		key: append(v.key[:0], key...), hash: s.hash(key), began: t, users: v.users[:0],
-		vals: slices.Grow(v.vals[:0], n)[:n], bufs: slices.Grow(v.bufs[:0], n)[:n],
-	}
-	clear(v.vals)
+	*v = session{hash: s.hash(key), began: t, spans: slices.Grow(v.spans[:0], n)[:n], text: v.text[:0], users: v.users[:0]}
+	clear(v.spans)
 	s.loose = v
 	return v
 }
@@ -128,13 +196,7 @@ func (s *sessions) remove(v *session) {
 // until its key comes again: of two hosts in a log one may have an odd clock, and
 // must not end the sessions of the other.
 func (s *sessions) fit(v *session) {
-	size := overhead + 48*len(v.vals) + cap(v.key)
-	for _, b := range v.bufs {
-		size += cap(b)
-	}
-	for _, u := range v.users[:cap(v.users)] {
-		size += 24 + cap(u)
-	}
+	size := overhead + 8*cap(v.spans) + cap(v.text) + cap(v.users)
 	s.size += size - v.size
 	v.size = size
 	for s.oldest != v && s.size > maxBytes {
@@ -162,17 +224,19 @@ func (s *Scanner) merge(t time.Time, lines int) (v *session, nofail bool) {
 		if gained {
 			v.pending = false
 		}
-		if len(v.vals[slotNoFail]) == 0 && len(v.vals[slotGained]) == 0 && !v.pending {
+		if len(v.get(slotNoFail)) == 0 && len(v.get(slotGained)) == 0 && !v.pending {
 			v.lines = 0 // told already
 		}
-		v.vals[slotNoFail], v.vals[slotGained] = nil, nil
+		v.drop(slotNoFail)
+		v.drop(slotGained)
 		if forget {
 			s.sessions.remove(v)
 		}
 	}
-	v.take(cur)
-	if v.pending || len(v.users) > 1 {
-		v.vals[slotNoFail], v.vals[slotGained] = nil, nil
+	s.sessions.buf = v.take(cur, s.sessions.buf)
+	if v.pending || v.nusers > 1 {
+		v.drop(slotNoFail)
+		v.drop(slotGained)
 		v.pending, nofail = false, false
 	}
 	switch {
@@ -186,29 +250,4 @@ func (s *Scanner) merge(t time.Time, lines int) (v *session, nofail bool) {
 		s.sessions.fit(v)
 	}
 	return v, nofail
-}
-
-// take copies what the line tells.
-func (v *session) take(cur fields) {
-	for i, b := range cur {
-		if b == nil {
-			continue
-		}
-		if v.bufs[i] == nil {
-			v.bufs[i] = make([]byte, 0, len(b))
-		}
-		v.bufs[i] = append(v.bufs[i][:0], b...)
-		v.vals[i] = v.bufs[i]
-	}
-}
-
-// meet takes in a user of the session.
-func (v *session) meet(user []byte) {
-	same := func(b []byte) bool { return bytes.Equal(b, user) }
-	n := len(v.users)
-	if len(user) == 0 || n >= maxUsers || slices.ContainsFunc(v.users, same) {
-		return
-	}
-	v.users = slices.Grow(v.users, 1)[:n+1]
-	v.users[n] = append(v.users[n][:0], user...)
 }
