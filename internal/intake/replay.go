@@ -89,12 +89,9 @@ func (r *Replay) observe(m edgeban.Match) (Verdict, bool) {
 	return v, true
 }
 
-// maxRecent bounds of how many subjects the last lines are remembered.
-const maxRecent = 200_000
-
 // keep remembers the last lines of a subject, as many as a ban takes.
 func (r *Replay) keep(m edgeban.Match) {
-	if len(r.recent) > maxRecent {
+	if len(r.recent) > jail.MaxSubjects {
 		clear(r.recent) // the lines of the few who are being counted come again
 	}
 	ms := append(r.recent[m.Subject], m)
