@@ -69,7 +69,8 @@ type Ledger interface {
 	Head(ctx context.Context) (Seq, time.Time, error)
 
 	// Snapshot keeps the state of a jail's fold that has judged all events up to
-	// s.At, in place of an earlier one.
+	// s.At, in place of an earlier one. s.State is the ledger's from then on: it
+	// may be large, and is not copied.
 	Snapshot(ctx context.Context, s Snapshot) error
 
 	// Restore returns a jail's last snapshot, or ErrNotFound.

@@ -72,10 +72,7 @@ func (j *judge) begin(ctx context.Context) error {
 		return err
 	}
 	j.fresh = true
-	state, err := jail.New(j.c, j.forget).Snapshot(time.Time{})
-	if err != nil {
-		return err
-	}
+	state := jail.New(j.c, j.forget).Freeze(time.Time{}).Snapshot()
 	return j.ledger.Snapshot(ctx, edgeban.Snapshot{Jail: j.c.Name, At: head, State: state})
 }
 
@@ -242,13 +239,10 @@ func (j *judge) save(ctx context.Context) error {
 	if !j.sure() {
 		newest = time.Time{} // a wrong time must not make the fold forget
 	}
-	state, err := j.fold.Snapshot(newest)
-	s := edgeban.Snapshot{Jail: j.c.Name, At: j.at, State: state}
+	frozen, at := j.fold.Freeze(newest), j.at
 	j.dirty = false
 	j.mu.Unlock()
-	if err != nil {
-		return err
-	}
+	s := edgeban.Snapshot{Jail: j.c.Name, At: at, State: frozen.Snapshot()} // meanwhile others are judged
 	if err := j.ledger.Snapshot(ctx, s); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}

@@ -16,8 +16,8 @@ import (
 )
 
 // MaxSubjects bounds how many subjects one jail counts. Beyond it the jail
-// forgets, from the most crowded networks first.
-const MaxSubjects = 200_000
+// forgets, from the most crowded networks first. So many cost 100 MB.
+const MaxSubjects = 1 << 20
 
 // A Jail counts the failures of each subject. It is not safe for concurrent use.
 type Jail struct {
@@ -26,7 +26,7 @@ type Jail struct {
 	grow    *formula.Expr // of the bantime; nil where the configuration has none
 	over    bool          // over the bans of the other jails
 	max     int
-	counts  map[key]*count
+	counts  *table
 	records map[key][]*record
 	lifted  map[key]int64
 }
@@ -39,7 +39,7 @@ const maxOffences = 32
 func New(c config.Jail, forget time.Duration) *Jail {
 	j := &Jail{
 		c: c, forget: forget, over: len(c.LogPath) == 0, max: MaxSubjects,
-		counts: map[key]*count{}, records: map[key][]*record{}, lifted: map[key]int64{},
+		counts: newTable(), records: map[key][]*record{}, lifted: map[key]int64{},
 	}
 	if c.Increment.Formula != "" {
 		if e, err := formula.Parse(c.Increment.Formula); err == nil { // one that cannot be read was refused with the configuration
@@ -73,7 +73,7 @@ func (j *Jail) Observe(ev edgeban.Event) (edgeban.Ban, bool) {
 	case j.c.Count == config.Rate:
 		return j.rate(f)
 	}
-	if c := j.count(f, f.n); c == nil || c.total < j.c.MaxRetry {
+	if c := j.count(f, f.n); c == nil || int(c.total) < j.c.MaxRetry {
 		return edgeban.Ban{}, false
 	}
 	return j.judge(f)
@@ -93,11 +93,11 @@ type failure struct {
 	subject netip.Prefix
 	key     key
 	time    int64
-	n       int // how many it stands for
+	n       int32 // how many it stands for
 }
 
 func newFailure(seq edgeban.Seq, subject netip.Prefix, t time.Time, n int) failure {
-	return failure{seq, subject, keyOf(subject), t.UnixNano(), max(1, n)}
+	return failure{seq, subject, keyOf(subject), t.UnixNano(), max(1, number(n))}
 }
 
 func (j *Jail) take(ev edgeban.Event) (failure, bool) {
@@ -115,7 +115,7 @@ func (j *Jail) take(ev edgeban.Event) (failure, bool) {
 
 // count adds n failures to those of the subject and returns them, or nil where
 // they do not count: it was let go after them, or is banned already.
-func (j *Jail) count(f failure, n int) *count {
+func (j *Jail) count(f failure, n int32) *count {
 	rate := j.c.Count == config.Rate
 	if r := j.record(j.c.Name, f.key); r != nil && f.time < r.until && !rate {
 		return nil
@@ -123,14 +123,10 @@ func (j *Jail) count(f failure, n int) *count {
 	if at, ok := j.lifted[f.key]; ok && f.time <= at {
 		return nil
 	}
-	c := j.counts[f.key]
-	if c == nil {
-		if len(j.counts) >= j.max {
-			j.thin(f.time)
-		}
-		c = &count{}
-		j.counts[f.key] = c
+	if j.counts.len() >= j.max && j.counts.find(f.key) == nil {
+		j.thin(f.time)
 	}
+	c := j.counts.edit(f.key)
 	if rate {
 		c.addRate(f.time, n, int64(j.c.FindTime))
 	} else {
@@ -141,7 +137,7 @@ func (j *Jail) count(f failure, n int) *count {
 
 // judge reports the ban of a subject that has failed too often.
 func (j *Jail) judge(f failure) (edgeban.Ban, bool) {
-	c := j.counts[f.key]
+	c := j.counts.find(f.key)
 	before := j.offences(f.key, c.last)
 	b := j.ban(f, c)
 	b.Nth = before + 1
@@ -170,7 +166,7 @@ func reason(c *count, bans bool) string {
 		what += "s"
 	}
 	text := fmt.Sprintf("%d %s in %s", n, what, config.FormatDuration(time.Duration(c.last-c.first).Round(time.Second)))
-	if c.total > n {
+	if int(c.total) > n {
 		text += fmt.Sprintf(", counted as %d after earlier bans", c.total)
 	}
 	return text
@@ -188,4 +184,4 @@ func (j *Jail) takeBan(b edgeban.Ban) bool {
 }
 
 // Len returns how many subjects are being counted.
-func (j *Jail) Len() int { return len(j.counts) }
+func (j *Jail) Len() int { return j.counts.len() }

@@ -330,10 +330,7 @@ func TestRestartAnywhereDecidesTheSame(t *testing.T) {
 			j := New(c, forget)
 			at := max(0, cut-cut%11)
 			got := judgeAll(j, events[:at])
-			state, err := j.Snapshot(timeOf(events[:at]))
-			if err != nil {
-				t.Fatal(err)
-			}
+			state := j.Freeze(timeOf(events[:at])).Snapshot()
 			judgeAll(j, events[at:cut]) // what is lost with the process
 			j = New(c, forget)
 			if err := j.Restore(state); err != nil {
@@ -400,10 +397,7 @@ func randomDay(r *rand.Rand, c config.Jail) []edgeban.Event {
 func TestChangedRulesKnowThePast(t *testing.T) {
 	tp := play(t, rules(nil))
 	tp.fail(attacker, 0, 0)
-	state, err := tp.j.Snapshot(t0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	state := tp.j.Freeze(t0).Snapshot()
 	stricter := New(rules(func(c *config.Jail) { c.MaxRetry = 2 }), forget)
 	if err := stricter.Restore(state); err != nil {
 		t.Fatal(err)
@@ -468,20 +462,6 @@ func enough(at []time.Time, n int, within time.Duration) bool {
 		}
 	}
 	return n <= 0
-}
-
-func BenchmarkObserve(b *testing.B) {
-	j := New(rules(func(c *config.Jail) { c.MaxRetry = 5 }), forget)
-	r := rand.New(rand.NewPCG(1, 1))
-	for i := range MaxSubjects {
-		a := netip.AddrFrom4([4]byte{byte(11 + i>>16), byte(i >> 8), byte(i), byte(r.IntN(200))})
-		j.Observe(edgeban.Event{Seq: 1, Fact: edgeban.Match{Jail: "sshd", Kind: edgeban.Failure, Addr: a, Subject: netip.PrefixFrom(a, 32), Count: 1, Time: t0}})
-	}
-	m := failing(attacker, 0)
-	for i := 0; b.Loop(); i++ {
-		m.Time = t0.Add(time.Duration(i) * time.Minute)
-		j.Observe(edgeban.Event{Seq: 2, Fact: m})
-	}
 }
 
 func TestFailuresAfterABansEndOutliveItsEvent(t *testing.T) {
@@ -569,10 +549,9 @@ func TestCoalescedFloodCountsAsItsLines(t *testing.T) {
 		if n > 0 {
 			whole.Observe(edgeban.Event{Seq: 1, Fact: m})
 		}
-		a, errA := whole.Snapshot(time.Time{})
-		b, errB := single.Snapshot(time.Time{})
-		if errA != nil || errB != nil || !bytes.Equal(a, b) {
-			t.Errorf("%d lines at once leave another state than one by one (%v, %v)", n, errA, errB)
+		a, b := whole.Freeze(time.Time{}).Snapshot(), single.Freeze(time.Time{}).Snapshot()
+		if !bytes.Equal(a, b) {
+			t.Errorf("%d lines at once leave another state than one by one", n)
 		}
 	}
 }

@@ -22,15 +22,19 @@ func keyOf(p netip.Prefix) key {
 	return k
 }
 
-// crowd returns the network whose crowd the subject is part of: an IPv6 /48 or
-// an IPv4 /24.
-func (k key) crowd() [16]byte {
-	var c [16]byte
-	a := netip.AddrFrom16([16]byte(k[:16]))
-	if a.Is4In6() {
-		copy(c[:15], k[:15])
+// isIPv4 reports whether the subject is of IPv4.
+func (k key) isIPv4() bool { return [12]byte(k[:12]) == [12]byte{10: 0xff, 11: 0xff} }
+
+// A crowd is the network whose crowd a subject is part of: an IPv6 /48 or an IPv4
+// /24, by the bytes in which they differ.
+type crowd [7]byte
+
+func (k key) crowd() (c crowd) {
+	if k.isIPv4() {
+		copy(c[:], k[12:15])
+		c[6] = 4
 	} else {
-		copy(c[:6], k[:6])
+		copy(c[:], k[:6])
 	}
 	return c
 }

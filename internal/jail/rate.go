@@ -12,19 +12,19 @@ import (
 // shrinks in proportion, rounded half to even, instead of forgetting each. After
 // a window without any it begins anew: that is what fail2ban's housekeeping comes
 // to, which every ten seconds or so forgets whose last failure is that old.
-func (c *count) addRate(t int64, n int, window int64) {
+func (c *count) addRate(t int64, n int32, window int64) {
 	if c.total == 0 || c.last <= t-window {
-		*c = count{first: t, last: t}
+		c.first, c.last, c.total, c.seen, c.stamps = t, t, 0, 0, nil
 	}
 	if t > c.last {
 		if c.first < t-window {
 			seconds := func(d int64) float64 { return time.Duration(d).Seconds() }
-			c.total = int(math.RoundToEven(float64(c.total) / seconds(t-c.first) * seconds(window))) // rounds as fail2ban's order of operations does
+			c.total = int32(math.RoundToEven(float64(c.total) / seconds(t-c.first) * seconds(window))) // rounds as fail2ban's order of operations does
 			c.first = t - window
 		}
 		c.last = t
 	}
-	c.total, c.seen = c.total+n, c.seen+n
+	c.total, c.seen = plus(c.total, n), plus(c.seen, n)
 }
 
 // rate counts a failure as fail2ban does, each of those that it stands for by
@@ -41,16 +41,16 @@ func (j *Jail) rate(f failure) (ban edgeban.Ban, decided bool) {
 		if c == nil {
 			return ban, decided
 		}
-		if c.total < j.c.MaxRetry {
-			c.total += j.extra(f)
+		if int(c.total) < j.c.MaxRetry {
+			c.total = plus(c.total, j.extra(f))
 		}
-		if c.total < j.c.MaxRetry {
+		if int(c.total) < j.c.MaxRetry {
 			continue
 		}
 		if b, ok := j.prolongOrJudge(f); ok {
 			ban, decided = b, true
 		}
-		delete(j.counts, f.key)
+		j.counts.drop(f.key)
 	}
 	return ban, decided
 }
@@ -58,7 +58,7 @@ func (j *Jail) rate(f failure) (ban edgeban.Ban, decided bool) {
 // prolongOrJudge reports the ban of a subject that has failed too often, or what
 // makes the one that stands longer.
 func (j *Jail) prolongOrJudge(f failure) (edgeban.Ban, bool) {
-	c := j.counts[f.key]
+	c := j.counts.find(f.key)
 	r := j.record(j.c.Name, f.key)
 	if r == nil || c.last >= r.until {
 		return j.judge(f)
@@ -81,7 +81,7 @@ func (j *Jail) prolongOrJudge(f failure) (edgeban.Ban, bool) {
 // extra is what a failure counts on top of 1: with a growing bantime the failures
 // of who was banned n times in this jail count 2^(n-1)+1 each, those after the
 // last ban began.
-func (j *Jail) extra(f failure) int {
+func (j *Jail) extra(f failure) int32 {
 	r := j.record(j.c.Name, f.key)
 	if !j.c.Increment.Enabled || r == nil || f.time <= r.last() {
 		return 0
@@ -90,5 +90,5 @@ func (j *Jail) extra(f failure) int {
 	if n == 0 {
 		return 0
 	}
-	return min(1<<(min(n, mostDoublings)-1), j.c.MaxRetry-1)
+	return int32(min(1<<(min(n, mostDoublings)-1), j.c.MaxRetry-1))
 }

@@ -34,8 +34,8 @@ func (j *Jail) remember(b edgeban.Ban) bool {
 	}
 	since := b.Since.UnixNano()
 	offence := b.Cause != 0 && (since >= r.until || b.Nth > r.nth)
-	if c := j.counts[k]; b.Jail == j.c.Name && c != nil && c.last < untilOf(b) { // what came after its end counts on
-		delete(j.counts, k)
+	if c := j.counts.find(k); b.Jail == j.c.Name && c != nil && c.last < untilOf(b) { // what came after its end counts on
+		j.counts.drop(k)
 	}
 	if since >= r.until || offence {
 		r.offence = offence
@@ -71,7 +71,7 @@ func (j *Jail) takeLift(l edgeban.Lift) {
 		r.offence = false
 	}
 	if l.Jail == j.c.Name || j.over {
-		delete(j.counts, k)
+		j.counts.drop(k)
 	}
 	if l.Jail == j.c.Name {
 		j.lifted[k] = max(at, j.lifted[k])

@@ -2,114 +2,268 @@ package jail
 
 import (
 	"bytes"
-	"cmp"
-	"encoding/gob"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/edgeban/edgeban/internal/config"
 )
 
-// state is a jail's snapshot. Its fields may grow; Version changes when they
-// change their meaning.
-type state struct {
-	Version int
-	Counts  []countState
-	Records []recordState
-	Lifted  map[key]int64
+// A snapshot is the title, then whether windows are counted, the counts, the records, and the lifted subjects,
+// each behind their number. Numbers are varints.
+const title = "edgeban jail 2\n"
+
+// A Frozen is the state of a jail at one moment. It may be written down while the
+// jail goes on.
+type Frozen struct {
+	counts  pages
+	n       int    // of the counts
+	windows bool   // they are windows
+	rest    []byte // what follows them, in writing
 }
 
-type countState struct {
-	Key         key
-	Total       int
-	Seen        int
-	First, Last int64
-	At          []int64
-	N           []int
-}
-
-type recordState struct {
-	Jail     string
-	Key      key
-	Until    int64
-	Cause    uint64
-	Offence  bool
-	Offences []int64
-	Nth      int // what follows is not in the first snapshots
-	Length   int64
-	Imposed  int64
-}
-
-const stateVersion = 1
-
-// Snapshot returns the jail's state. What cannot matter at t, the time of the
-// last event, is forgotten; at the zero time nothing is.
-func (j *Jail) Snapshot(t time.Time) ([]byte, error) {
+// Freeze returns the jail's state, and takes little time for it. What cannot
+// matter at t, the time of the last event, is forgotten; at the zero time nothing
+// is.
+func (j *Jail) Freeze(t time.Time) Frozen {
 	if !t.IsZero() {
 		j.expire(t.UnixNano())
 	}
-	s := state{Version: stateVersion, Lifted: j.lifted}
-	for k, c := range j.counts {
-		cs := countState{Key: k, Total: c.total, Seen: c.seen, First: c.first, Last: c.last}
-		for _, st := range c.stamps {
-			cs.At, cs.N = append(cs.At, st.at), append(cs.N, st.n)
-		}
-		s.Counts = append(s.Counts, cs)
+	return Frozen{j.counts.freeze(), j.counts.len(), j.c.Count != config.Rate, j.appendRest(nil)}
+}
+
+// Snapshot returns the state as Restore takes it.
+func (f Frozen) Snapshot() []byte {
+	b := make([]byte, 0, len(title)+18*f.n+len(f.rest))
+	b = appendBool(append(b, title...), f.windows)
+	b = binary.AppendUvarint(b, uint64(f.n))
+	last := int64(0)
+	for c := range f.counts.all() {
+		b = binary.AppendVarint(appendKey(b, c.key), c.last-last)
+		b = binary.AppendVarint(b, c.last-c.first)
+		b = binary.AppendUvarint(b, uint64(c.total))
+		b = binary.AppendUvarint(b, uint64(c.seen))
+		b = c.appendStamps(b)
+		last = c.last
 	}
+	return append(b, f.rest...)
+}
+
+// appendStamps writes the window, unless all of it is the time last.
+func (c *count) appendStamps(b []byte) []byte {
+	if c.stamps == nil {
+		return append(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(*c.stamps)))
+	for _, s := range *c.stamps {
+		b = binary.AppendUvarint(binary.AppendVarint(b, c.last-s.at), uint64(s.n))
+	}
+	return b
+}
+
+// appendRest writes all but the counts.
+func (j *Jail) appendRest(b []byte) []byte {
+	n := 0
+	for _, rs := range j.records {
+		n += len(rs)
+	}
+	b = binary.AppendUvarint(b, uint64(n))
 	for k, rs := range j.records {
 		for _, r := range rs {
-			s.Records = append(s.Records, recordState{r.jail, k, r.until, r.cause, r.offence, r.offences, r.nth, r.length, r.imposed})
+			b = appendRecord(appendKey(b, k), r)
 		}
 	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(s); err != nil {
-		return nil, fmt.Errorf("jail %s: snapshot: %w", j.c.Name, err)
+	b = binary.AppendUvarint(b, uint64(len(j.lifted)))
+	for k, at := range j.lifted {
+		b = binary.AppendVarint(appendKey(b, k), at)
 	}
-	return b.Bytes(), nil
+	return b
 }
+
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+func appendRecord(b []byte, r *record) []byte {
+	b = binary.AppendUvarint(b, uint64(len(r.jail)))
+	b = append(b, r.jail...)
+	b = binary.AppendVarint(binary.AppendVarint(b, r.until), r.imposed)
+	b = binary.AppendVarint(binary.AppendUvarint(b, r.cause), int64(r.nth))
+	b = binary.AppendVarint(b, r.length)
+	b = appendBool(b, r.offence)
+	b = binary.AppendUvarint(b, uint64(len(r.offences)))
+	for _, at := range r.offences {
+		b = binary.AppendVarint(b, at)
+	}
+	return b
+}
+
+// appendKey writes the bits of a subject and its address, in 4 or 16 bytes.
+func appendKey(b []byte, k key) []byte {
+	if k.isIPv4() && k[16] >= 96 {
+		return append(append(b, k[16]-96+short), k[12:16]...)
+	}
+	return append(append(b, k[16]), k[:16]...)
+}
+
+// short is added to the bits of an IPv4 subject: there are 128 of IPv6.
+const short = 129
 
 // Restore puts the jail into the state of a snapshot, whatever the rules were by
 // which that was made: changed rules apply to what comes next.
 func (j *Jail) Restore(b []byte) error {
-	var s state
-	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&s); err != nil {
+	fresh := New(j.c, j.forget)
+	fresh.max = j.max
+	read := fresh.read
+	if !bytes.HasPrefix(b, []byte(title)) {
+		read = fresh.readFirst
+	}
+	if err := read(b); err != nil {
 		return fmt.Errorf("jail %s: restore: %w", j.c.Name, err)
 	}
-	if s.Version != stateVersion {
-		return fmt.Errorf("jail %s: restore: the snapshot has version %d, this edgeban knows %d", j.c.Name, s.Version, stateVersion)
-	}
-	fresh := New(j.c, j.forget)
-	for _, cs := range s.Counts {
-		if len(cs.At) != len(cs.N) {
-			return fmt.Errorf("jail %s: restore: damaged snapshot", j.c.Name)
-		}
-		c := &count{total: cs.Total, seen: cmp.Or(cs.Seen, cs.Total), first: cs.First, last: cs.Last}
-		for i := range cs.At {
-			c.stamps = append(c.stamps, stamp{cs.At[i], cs.N[i]})
-		}
-		fresh.counts[cs.Key] = c
-	}
-	for _, rs := range s.Records {
-		r := &record{rs.Jail, rs.Until, max(rs.Until, rs.Imposed), rs.Cause, rs.Offence, rs.Offences, rs.Nth, rs.Length}
-		if rs.Length == 0 && len(rs.Offences) > 0 { // of an edgeban that did not write them
-			r.nth, r.length = len(rs.Offences), rs.Until-r.last()
-		}
-		fresh.records[rs.Key] = append(fresh.records[rs.Key], r)
-	}
-	for k, at := range s.Lifted {
-		fresh.lifted[k] = at
-	}
-	fresh.max = j.max
 	*j = *fresh
 	return nil
 }
 
+func (j *Jail) read(b []byte) error {
+	r := reader{b: b[len(title):]}
+	r.counts(j)
+	for range r.len() {
+		if k, rec := r.key(), r.record(); !r.damaged {
+			j.records[k] = append(j.records[k], rec)
+		}
+	}
+	for range r.len() {
+		if k, at := r.key(), r.int(); !r.damaged {
+			j.lifted[k] = at
+		}
+	}
+	if r.damaged || len(r.b) > 0 {
+		return errDamaged
+	}
+	return nil
+}
+
+var errDamaged = errors.New("damaged snapshot")
+
+// A reader reads what was appended. Once it cannot, it reads nothing but zeros.
+type reader struct {
+	b       []byte
+	damaged bool
+}
+
+func (r *reader) counts(j *Jail) {
+	windows, last := r.uint() != 0, int64(0)
+	for range r.len() {
+		k := r.key()
+		last += r.int()
+		c := count{last: last, first: last - r.int(), total: int32(r.uint()), seen: int32(r.uint()), stamps: r.stamps(last)}
+		if !r.damaged {
+			j.counts.edit(k).restore(c, windows, j.c.Count)
+		}
+	}
+}
+
+func (r *reader) stamps(last int64) *[]stamp {
+	n := r.len()
+	if n == 0 {
+		return nil
+	}
+	all := make([]stamp, n)
+	for i := range all {
+		all[i] = stamp{last - r.int(), int32(r.uint())}
+	}
+	return &all
+}
+
+// restore takes over a count, which is a window or that of a rate. Of the latter a
+// window cannot say when its failures were.
+func (c *count) restore(from count, window bool, how config.Count) {
+	c.first, c.last = from.first, from.last
+	switch {
+	case how == config.Rate || window && from.stamps == nil:
+		c.total, c.seen = from.total, from.seen
+	case window:
+		c.setWindow(*from.stamps)
+	}
+}
+
+func (r *reader) record() *record {
+	rec := &record{jail: string(r.take(r.len()))}
+	rec.until, rec.imposed, rec.cause, rec.nth, rec.length = r.int(), r.int(), r.uint(), int(r.int()), r.int()
+	rec.offence = r.uint() != 0
+	for range r.len() {
+		rec.offences = append(rec.offences, r.int())
+	}
+	return rec
+}
+
+func (r *reader) key() (k key) {
+	bits := r.take(1)[0]
+	if bits < short {
+		copy(k[:], r.take(16))
+		k[16] = bits
+		return k
+	}
+	k[10], k[11], k[16] = 0xff, 0xff, bits-short+96
+	copy(k[12:], r.take(4))
+	return k
+}
+
+func (r *reader) uint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) int() int64 {
+	v, n := binary.Varint(r.b)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+// len reads how many follow, each of which takes a byte at least.
+func (r *reader) len() int {
+	n := r.uint()
+	if n > uint64(len(r.b)) {
+		r.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) take(n int) []byte {
+	if n > len(r.b) {
+		r.fail()
+		return make([]byte, n)
+	}
+	b := r.b[:n]
+	r.b = r.b[n:]
+	return b
+}
+
+func (r *reader) fail() { r.b, r.damaged = nil, true }
+
 // expire forgets what cannot matter to any event from t on.
 func (j *Jail) expire(t int64) {
 	const slack = int64(24 * time.Hour) // lines may be read late
-	for k, c := range j.counts {
+	for c := range pages(j.counts.pages).all() {
 		if c.last < t-int64(j.c.FindTime)-slack {
-			delete(j.counts, k)
+			j.counts.drop(c.key)
 		}
 	}
 	for k, rs := range j.records {

@@ -24,7 +24,6 @@ func (s *Store) Snapshot(ctx context.Context, sn edgeban.Snapshot) error {
 		if s.snapshots[sn.Jail] > sn.At {
 			return nil
 		}
-		sn.State = slices.Clone(sn.State) // it may wait, and it is the caller's
 		c.snapshot = &snapshot{sn, s.head.latest}
 		return nil
 	})

@@ -1,0 +1,304 @@
+// Package state measures the built edgeban with much to remember: how soon it is
+// ready, how fast it answers, what it holds in memory. See bench/README.md.
+package state
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest"
+	"github.com/edgeban/edgeban/internal/store/sqlite"
+	"github.com/edgeban/edgeban/internal/web"
+)
+
+// patience is how long anything may take at all.
+const patience = 5 * time.Minute
+
+// A site is a folder with a configuration and logs, and a firewall beside it.
+type site struct {
+	*testing.B
+	dir, binary string
+	firewall    *opnsensetest.Firewall
+	url         string // of the firewall
+	feed        string // its address
+	client      *web.Client
+	cmd         *exec.Cmd
+	ended       chan error
+	out         bytes.Buffer
+}
+
+func newSite(b *testing.B, jails string) *site {
+	dir, err := os.MkdirTemp("", "eb") //nolint:usetesting // short, for the socket
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { os.RemoveAll(dir) })
+	s := &site{B: b, dir: dir, binary: filepath.Join(dir, "edgeban"), firewall: opnsensetest.New(opnsensetest.Options{})}
+	s.client = web.NewClient(filepath.Join(dir, "s"))
+	if out, err := exec.Command("go", "build", "-o", s.binary, "../../cmd/edgeban").CombinedOutput(); err != nil {
+		b.Fatalf("build: %v\n%s", err, out)
+	}
+	if s.url, err = s.firewall.ListenTLS(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.firewall.Close() })
+	pin, err := s.firewall.Pin()
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0") // finds a free port
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.feed = l.Addr().String()
+	l.Close()
+	s.write("edgeban.yaml", fmt.Sprintf(`state: state
+socket: s
+budget: {per_minute: 100000, entries: 500000}
+targets:
+  - name: edge
+    opnsense: {url: %s, pin: "%s", key: %s, secret: %s, alias: %s}
+  - name: feed
+    feed: {listen: %s}
+jails:
+%s`, s.url, pin, opnsensetest.Key, opnsensetest.Secret, opnsensetest.AliasName, s.feed, jails))
+	return s
+}
+
+func (s *site) write(name, text string) {
+	f, err := os.OpenFile(filepath.Join(s.dir, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = f.WriteString(text)
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// start runs the daemon; the caller stops it.
+func (s *site) start() {
+	s.cmd = exec.Command(s.binary, "run", "--config", filepath.Join(s.dir, "edgeban.yaml"))
+	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
+	if err := s.cmd.Start(); err != nil {
+		s.Fatal(err)
+	}
+	s.ended = make(chan error, 1)
+	go func(cmd *exec.Cmd) { s.ended <- cmd.Wait() }(s.cmd)
+	s.Cleanup(func() { _ = s.cmd.Process.Kill() })
+}
+
+func (s *site) stop() {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		s.Fatal(err)
+	}
+	if err := <-s.ended; err != nil {
+		s.Fatalf("run: %v\n%s", err, &s.out)
+	}
+}
+
+// until waits for a condition.
+func (s *site) until(what string, every time.Duration, ok func() bool) {
+	s.Helper()
+	for began := time.Now(); !ok(); {
+		if time.Since(began) > patience {
+			s.Fatalf("after %s, not: %s\n%s", patience, what, &s.out)
+		}
+		select {
+		case err := <-s.ended:
+			s.Fatalf("run: %v\n%s", err, &s.out)
+		case <-time.After(every):
+		}
+	}
+}
+
+// equal waits until every target was looked at and holds so many bans.
+func (s *site) equal(bans int) {
+	s.Helper()
+	s.until("every target holds the bans", 50*time.Millisecond, func() bool {
+		st, err := s.client.Status(context.Background())
+		for _, t := range st.Targets {
+			if t.Looked.IsZero() || t.Held != bans || t.Error != "" {
+				return false
+			}
+		}
+		return err == nil
+	})
+}
+
+// megabytes returns what /proc says of the daemon's memory: now, and at most.
+func (s *site) megabytes() (now, most float64) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		s.Fatal(err)
+	}
+	field := func(name string) float64 {
+		_, rest, _ := strings.Cut(string(text), name+":")
+		kb, err := strconv.Atoi(strings.Fields(rest)[0])
+		if err != nil {
+			s.Fatal(err)
+		}
+		return float64(kb) / 1024
+	}
+	return field("VmRSS"), field("VmHWM")
+}
+
+func (s *site) reportMemory() {
+	now, most := s.megabytes()
+	s.ReportMetric(now, "RSS-MB")
+	s.ReportMetric(most, "most-MB")
+}
+
+// took returns in milliseconds how long f takes, the best of three.
+func (s *site) took(f func() error) float64 {
+	s.Helper()
+	best := patience
+	for range 3 {
+		began := time.Now()
+		if err := f(); err != nil {
+			s.Fatal(err)
+		}
+		best = min(best, time.Since(began))
+	}
+	return float64(best) / float64(time.Millisecond)
+}
+
+// fill writes a ledger of bans, each with the lines that led to it, that the
+// firewall holds already. It is written in memory, because each ban waits for
+// the disk.
+func (s *site) fill(bans int) {
+	now, ctx := time.Now(), context.Background()
+	aside, err := os.MkdirTemp("/dev/shm", "eb") //nolint:usetesting // on no disk
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer os.RemoveAll(aside)
+	store, err := sqlite.Open(filepath.Join(aside, "ledger.db"), sqlite.Options{Now: now})
+	if err != nil {
+		s.Fatal(err)
+	}
+	var held []edgeban.Held
+	for i := range bans {
+		a := address(i)
+		p := netip.PrefixFrom(a, a.BitLen())
+		var lines []edgeban.Match
+		for n := range 5 {
+			lines = append(lines, edgeban.Match{
+				ID: fmt.Sprintf("dovecot:%d", 5*i+n), Jail: "dovecot", Kind: edgeban.Failure, Addr: a, Subject: p, Count: 1,
+				Time: now.Add(-time.Hour), User: "root", Text: failure(a),
+			})
+		}
+		if err := store.Record(ctx, edgeban.Batch{Matches: lines}); err != nil {
+			s.Fatal(err)
+		}
+		seq, _, err := store.Head(ctx)
+		if err != nil {
+			s.Fatal(err)
+		}
+		ban := edgeban.Ban{
+			Key: edgeban.Key{Jail: "dovecot", Subject: p}, Since: now.Add(-time.Hour), Until: now.Add(24 * time.Hour),
+			Addr: a, Failures: 5, Nth: 1, Cause: seq, Reason: "5 failures in 2m",
+		}
+		if err := store.Impose(ctx, ban, nil); err != nil {
+			s.Fatal(err)
+		}
+		held = append(held, edgeban.Held{Subject: p, Target: s.url + " " + opnsensetest.AliasName, Sent: now, Held: now})
+		s.firewall.Insert(opnsensetest.AliasName, a.String())
+	}
+	if err := store.Note(ctx, held, nil); err != nil {
+		s.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		s.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(s.dir, "state"), os.DirFS(aside)); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// address returns one of many addresses, of which 250 are of one network.
+func address(i int) netip.Addr {
+	n := i / 250
+	return netip.AddrFrom4([4]byte{byte(20 + n>>16), byte(n >> 8), byte(n), byte(1 + i%250)})
+}
+
+func failure(a netip.Addr) string {
+	return fmt.Sprintf("%s auth: Info: passwd-file(root,%s,<s>): Password mismatch", time.Now().Format("Jan _2 15:04:05"), a)
+}
+
+// fetch reads the feed.
+func (s *site) fetch(bans int) error {
+	res, err := http.Get("http://" + s.feed + "/bans.txt")
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if n := bytes.Count(text, []byte("\n")); err == nil && n != bans {
+		err = fmt.Errorf("the feed has %d entries, want %d", n, bans)
+	}
+	return err
+}
+
+// command runs a command of edgeban, as a person does.
+func (s *site) command(args ...string) error {
+	cmd := exec.Command(s.binary, append(args, "--socket", filepath.Join(s.dir, "s"))...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
+}
+
+// BenchmarkStanding starts the daemon with 100,000 bans that stand, and that the
+// firewall and the feed hold. Each op is one start, until both were found to hold
+// all; then it is asked what people ask.
+func BenchmarkStanding(b *testing.B) {
+	const bans = 100_000
+	s := newSite(b, "  dovecot: {logpath: dovecot.log}\n")
+	s.write("dovecot.log", "")
+	s.fill(bans)
+	s.start() // the first time the feed is filled, and what is held is learnt
+	s.equal(bans)
+	now, most := s.megabytes()
+	b.Logf("the first time: %.0f MB, at most %.0f MB", now, most)
+	s.stop()
+	p := netip.PrefixFrom(address(bans/2), 32)
+	for b.Loop() {
+		began := time.Now()
+		s.start()
+		s.equal(bans)
+		b.ReportMetric(float64(time.Since(began).Milliseconds()), "start-ms")
+		s.reportMemory()
+		b.ReportMetric(s.took(func() error { return s.fetch(bans) }), "feed-ms")
+		ctx := context.Background()
+		b.ReportMetric(s.took(func() error { _, err := s.client.Why(ctx, p); return err }), "why-api-ms")
+		b.ReportMetric(s.took(func() error { _, err := s.client.Status(ctx); return err }), "status-api-ms")
+		b.ReportMetric(s.took(func() error { _, err := s.client.Bans(ctx); return err }), "bans-api-ms")
+		b.ReportMetric(s.took(func() error { return s.command("why", p.Addr().String()) }), "why-ms")
+		b.ReportMetric(s.took(func() error { return s.command("status") }), "status-ms")
+		b.ReportMetric(s.took(func() error { return s.command("bans") }), "bans-ms")
+		<-time.After(10 * time.Second)
+		now, most := s.megabytes()
+		b.ReportMetric(now, "later-MB")
+		b.ReportMetric(most, "most-MB")
+		s.stop()
+	}
+	b.ReportMetric(0, "ns/op")
+}
