@@ -21,6 +21,7 @@ var (
 // A Batch is what one chunk gave: its matches, and the cursor after it.
 type Batch struct {
 	Source, Stream string
+	From           string // the cursor that it was read on from; empty where that is not known
 	To             string // the cursor to save; empty to save none
 	End            bool   // the stream has ended: its cursor is forgotten
 	Read           time.Time
@@ -36,7 +37,8 @@ type Batch struct {
 type Ledger interface {
 	// Record appends the batch's matches and saves its cursor, all or nothing.
 	// A match whose ID is there already is left out; the same batch twice
-	// changes nothing. Success is told only once the matches survive a kill.
+	// changes nothing. What was read on from the cursor that is saved is new.
+	// Success is told only once the matches survive a kill.
 	Record(ctx context.Context, b Batch) error
 
 	// Impose appends b and puts the notices into the outbox in the same step,

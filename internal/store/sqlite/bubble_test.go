@@ -114,7 +114,7 @@ func TestPruningGivesTheSpaceBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			s := open(t, dir)
-			for i := range 50 {
+			for i := range 80 {
 				var ms []edgeban.Match
 				for j := range 100 {
 					b := ban(i*100 + j)

@@ -16,6 +16,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 )
 
 // These tests make SQLite itself refuse, on the connection that writes: what
@@ -75,7 +76,7 @@ func (b *bench) must(err error) {
 
 func (b *bench) pragma(p string) {
 	b.Helper()
-	_, err := b.conn.ExecContext(b.Context(), "pragma "+p)
+	_, err := b.file.Writer.ExecContext(b.Context(), "pragma "+p)
 	b.must(err)
 }
 
@@ -220,15 +221,15 @@ func TestBatchThatFillsTheDiskIsNotHalfWritten(t *testing.T) {
 		b := newBench(t, Options{})
 		b.must(b.Record(b.Context(), batch(0, 10, "10")))
 		var pages int
-		b.must(b.conn.QueryRowContext(t.Context(), "pragma page_count").Scan(&pages))
-		b.pragma(fmt.Sprintf("max_page_count = %d", pages+20)) // room for some 150 of the 1000
+		b.must(b.file.Writer.QueryRowContext(t.Context(), "pragma page_count").Scan(&pages))
+		b.pragma(fmt.Sprintf("max_page_count = %d", pages+5)) // room for some 150 of the 1000
 		b.must(b.Record(b.Context(), batch(10, 1000, "1010")))
 		var rows int
-		b.must(b.r.QueryRowContext(t.Context(), "select count(*) from match").Scan(&rows))
+		b.must(b.file.Readers.QueryRowContext(t.Context(), "select sum(n) from page").Scan(&rows))
 		b.want("rows on disk", rows, 10)
 		b.want("events", b.events(), 1010)
 		b.want("cursor", b.cursor(), "10")
-		if got := code(b.trouble); got != lib.SQLITE_FULL {
+		if got := file.Code(b.trouble); got != lib.SQLITE_FULL {
 			t.Errorf("code %d, want %d", got, lib.SQLITE_FULL)
 		}
 		b.pragma("max_page_count = 1000000")

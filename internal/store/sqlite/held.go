@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -25,9 +26,9 @@ func (s *Store) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.N
 			return fmt.Errorf("note: %s: an entry needs a subject", h.Target)
 		}
 	}
-	d := afterKill
+	d := file.AfterKill
 	if slices.ContainsFunc(hs, func(h edgeban.Held) bool { return !h.Sent.IsZero() && h.Held.IsZero() && h.Released.IsZero() }) {
-		d = afterBlackout // an intent: without it the entry would be somebody else's
+		d = file.AfterBlackout // an intent: without it the entry would be somebody else's
 	}
 	return s.change(ctx, d, func(_ context.Context, c *change) error {
 		fresh := map[string]map[netip.Prefix]edgeban.Held{}
@@ -85,7 +86,7 @@ func (s *Store) forgetHeld(target string, subject netip.Prefix, seq edgeban.Seq)
 }
 
 func (s *Store) loadHeld(ctx context.Context) error {
-	events, err := row.List(ctx, s.conn, row.Held, `select `+row.HeldColumns+` from held where seq in (select max(seq) from held group by subject, target)`)
+	events, err := row.List(ctx, s.file, row.Held, `select `+row.HeldColumns+` from held where seq in (select max(seq) from held group by subject, target)`)
 	if err != nil {
 		return err
 	}

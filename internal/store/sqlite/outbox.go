@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -17,7 +18,7 @@ type told struct {
 
 // Post implements edgeban.Outbox.
 func (s *Store) Post(ctx context.Context, notices []edgeban.Notice) error {
-	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
+	return s.change(ctx, file.AfterKill, func(_ context.Context, c *change) error {
 		c.tell(notices)
 		return nil
 	})
@@ -51,7 +52,7 @@ func (s *Store) meet(ctx context.Context, notifier string) error {
 	if known {
 		return ctx.Err()
 	}
-	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
+	return s.change(ctx, file.AfterKill, func(_ context.Context, c *change) error {
 		if _, known := s.told[notifier]; !known {
 			c.told = &told{notifier, s.head.notice}
 		}
@@ -73,7 +74,7 @@ func (s *Store) untold(notifier string, limit int) []edgeban.Notice {
 
 // Told implements edgeban.Outbox.
 func (s *Store) Told(ctx context.Context, notifier string, through edgeban.Seq) error {
-	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
+	return s.change(ctx, file.AfterKill, func(_ context.Context, c *change) error {
 		at, known := s.told[notifier]
 		if !known || through > s.head.notice { // what is still to come is not told yet
 			through = s.head.notice
@@ -108,7 +109,7 @@ func (s *Store) forgetNotices(before sql.NullInt64) {
 }
 
 func (s *Store) loadOutbox(ctx context.Context) error {
-	all, err := row.List(ctx, s.conn, func(r row.Scanner) (t told, err error) {
+	all, err := row.List(ctx, s.file, func(r row.Scanner) (t told, err error) {
 		err = r.Scan(&t.notifier, &t.through)
 		return t, err
 	}, `select notifier, through from told`)
@@ -118,6 +119,6 @@ func (s *Store) loadOutbox(ctx context.Context) error {
 	for _, t := range all {
 		s.told[t.notifier] = t.through
 	}
-	s.notices, err = row.List(ctx, s.conn, row.Notice, `select `+row.NoticeColumns+` from notice where id > ? order by id`, s.everybody())
+	s.notices, err = row.List(ctx, s.file, row.Notice, `select `+row.NoticeColumns+` from notice where id > ? order by id`, s.everybody())
 	return err
 }

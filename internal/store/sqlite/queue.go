@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 )
 
 const (
@@ -50,7 +51,7 @@ func (s *Store) flush(now bool) {
 			rows += 1 + len(s.queue[n].events) + len(s.queue[n].notices)
 			n++
 		}
-		if err := s.write(context.Background(), afterBlackout, s.queue[:n]...); err != nil {
+		if err := s.write(context.Background(), file.AfterBlackout, s.queue[:n]...); err != nil {
 			s.refused(err)
 			return
 		}
@@ -111,7 +112,7 @@ func (s *Store) squeezeQueue() {
 	s.queue = kept
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forgetEvents(dropped)
+	s.forgetEvents(func(e edgeban.Event) bool { return dropped[e.Seq] })
 }
 
 // seen reports whether k was in the set, and puts it there.

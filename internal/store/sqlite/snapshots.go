@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -20,7 +21,7 @@ type snapshot struct {
 // Snapshot implements edgeban.Ledger. One of an earlier place than that which
 // is kept changes nothing.
 func (s *Store) Snapshot(ctx context.Context, sn edgeban.Snapshot) error {
-	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
+	return s.change(ctx, file.AfterKill, func(_ context.Context, c *change) error {
 		if s.snapshots[sn.Jail] > sn.At {
 			return nil
 		}
@@ -48,7 +49,7 @@ func (s *Store) Restore(ctx context.Context, jail string) (edgeban.Snapshot, err
 		}
 	}
 	sn := edgeban.Snapshot{Jail: jail}
-	err := s.r.QueryRowContext(ctx, `select at, state from snapshot where jail = ?`, jail).Scan(&sn.At, &sn.State)
+	err := s.file.Readers.QueryRowContext(ctx, `select at, state from snapshot where jail = ?`, jail).Scan(&sn.At, &sn.State)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return edgeban.Snapshot{}, fmt.Errorf("snapshot of %s: %w", jail, edgeban.ErrNotFound)
@@ -59,7 +60,7 @@ func (s *Store) Restore(ctx context.Context, jail string) (edgeban.Snapshot, err
 }
 
 func (s *Store) loadSnapshots(ctx context.Context) error {
-	all, err := row.List(ctx, s.conn, func(r row.Scanner) (sn edgeban.Snapshot, err error) {
+	all, err := row.List(ctx, s.file, func(r row.Scanner) (sn edgeban.Snapshot, err error) {
 		err = r.Scan(&sn.Jail, &sn.At)
 		return sn, err
 	}, `select jail, at from snapshot`)

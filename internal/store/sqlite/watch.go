@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/page"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -82,8 +83,9 @@ func (s *Store) next(ctx context.Context, after edgeban.Seq) ([]edgeban.Event, e
 func (s *Store) page(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Event, edgeban.Seq, error) {
 	// The next one may be far away: what was between is pruned.
 	var first sql.Null[edgeban.Seq]
-	err := s.r.QueryRowContext(ctx, `select min(seq) from (
-		select min(seq) seq from match where seq > ?1 union all select min(seq) from ban where seq > ?1 union all
+	err := s.file.Readers.QueryRowContext(ctx, `select min(seq) from (
+		select min(max(first, ?1 + 1)) seq from page where last > ?1 union all
+		select min(seq) from match where seq > ?1 union all select min(seq) from ban where seq > ?1 union all
 		select min(seq) from lift where seq > ?1 union all select min(seq) from held where seq > ?1)`, after).Scan(&first)
 	if err != nil {
 		return nil, 0, err
@@ -92,7 +94,11 @@ func (s *Store) page(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Ev
 		return nil, upto, nil
 	}
 	upto = min(upto, first.V+pageLen-1)
-	var events []edgeban.Event
+	events, err := page.Matches(ctx, s.file.Readers, `where last >= ? and first <= ?`, first.V, upto)
+	if err != nil {
+		return nil, 0, err
+	}
+	events = slices.DeleteFunc(events, func(e edgeban.Event) bool { return e.Seq < first.V || e.Seq > upto })
 	for _, kind := range []struct {
 		query string
 		scan  func(row.Scanner) (edgeban.Event, error)
@@ -102,7 +108,7 @@ func (s *Store) page(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Ev
 		{`select ` + row.LiftColumns + ` from lift`, row.Lift},
 		{`select ` + row.HeldColumns + ` from held`, row.Held},
 	} {
-		some, err := row.List(ctx, s.r, kind.scan, kind.query+` where seq between ? and ?`, first.V, upto)
+		some, err := row.List(ctx, s.file.Readers, kind.scan, kind.query+` where seq between ? and ?`, first.V, upto)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -129,8 +135,7 @@ func (s *Store) trim() {
 }
 
 // forgetEvents drops events out of the tail.
-func (s *Store) forgetEvents(seqs map[edgeban.Seq]bool) {
-	gone := func(e edgeban.Event) bool { return seqs[e.Seq] }
+func (s *Store) forgetEvents(gone func(edgeban.Event) bool) {
 	if slices.ContainsFunc(s.tail, gone) {
 		s.tail = slices.DeleteFunc(slices.Clone(s.tail), gone)
 	}
