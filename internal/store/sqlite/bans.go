@@ -20,21 +20,29 @@ type imposed struct {
 }
 
 // Impose implements edgeban.Ledger.
-func (s *Store) Impose(ctx context.Context, b edgeban.Ban, notices []edgeban.Notice) error {
-	if !b.Subject.IsValid() {
-		return fmt.Errorf("impose: %s: a ban needs a subject", b.Jail)
-	}
-	b.Subject = b.Subject.Masked()
-	if b.Node == "" {
-		b.Node = s.o.Node
+func (s *Store) Impose(ctx context.Context, vs ...edgeban.Verdict) error {
+	for _, v := range vs {
+		if !v.Subject.IsValid() {
+			return fmt.Errorf("impose: %s: a ban needs a subject", v.Jail)
+		}
 	}
 	return s.change(ctx, file.AfterBlackout, func(_ context.Context, c *change) error {
-		again := func(old *imposed) bool { return b.Cause != 0 && old.Cause == b.Cause }
-		if slices.ContainsFunc(s.bans[b.Key], again) {
-			return nil
+		type decision struct {
+			edgeban.Key
+			cause edgeban.Seq
 		}
-		c.add(b)
-		c.tell(notices)
+		these := map[decision]bool{}
+		for _, v := range vs {
+			b := v.Ban
+			b.Subject = b.Subject.Masked()
+			b.Node = cmp.Or(b.Node, s.o.Node)
+			again := func(old *imposed) bool { return old.Cause == b.Cause }
+			if b.Cause != 0 && (seen(these, decision{b.Key, b.Cause}) || slices.ContainsFunc(s.bans[b.Key], again)) {
+				continue
+			}
+			c.add(b)
+			c.tell(v.Notices)
+		}
 		return nil
 	})
 }

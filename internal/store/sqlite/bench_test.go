@@ -50,7 +50,7 @@ func BenchmarkWatchBehind(b *testing.B) {
 	s := big(b, n)
 	for b.Loop() {
 		seq := edgeban.Seq(0)
-		for e, err := range s.Watch(b.Context(), 0) {
+		for e, err := range edgeban.Each(s.Watch(b.Context(), 0)) {
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -110,17 +110,27 @@ func BenchmarkRecordAgain(b *testing.B) {
 	}
 }
 
+// BenchmarkImpose is of so many bans at once.
 func BenchmarkImpose(b *testing.B) {
-	s := benchStore(b)
-	if err := s.Record(b.Context(), batch(0, 10_000, "1")); err != nil {
-		b.Fatal(err)
-	}
-	i := 0
-	for b.Loop() {
-		if err := s.Impose(b.Context(), banOf(i), []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: noon}}); err != nil {
-			b.Fatal(err)
-		}
-		i++
+	for _, n := range []int{1, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := benchStore(b)
+			if err := s.Record(b.Context(), batch(0, 10_000, "1")); err != nil {
+				b.Fatal(err)
+			}
+			i := 0
+			for b.Loop() {
+				var vs []edgeban.Verdict
+				for range n {
+					vs = append(vs, edgeban.Verdict{Ban: banOf(i), Notices: []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: noon}}})
+					i++
+				}
+				if err := s.Impose(b.Context(), vs...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(n*b.N), "us/ban")
+		})
 	}
 }
 

@@ -88,7 +88,7 @@ func (b *bench) events() (n int) {
 	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Second)
 	defer cancel()
 	var last edgeban.Seq
-	for e, err := range b.Watch(ctx, 0) {
+	for e, err := range edgeban.Each(b.Watch(ctx, 0)) {
 		b.must(err)
 		if e.Seq <= last {
 			b.Fatalf("place %d after %d", e.Seq, last)
@@ -121,8 +121,8 @@ func (b *bench) goesOn() {
 	ctx := b.Context()
 	b.must(b.Record(ctx, batch(100, 50, "150")))
 	b.must(b.Record(ctx, batch(100, 50, "150"))) // read again: its cursor is unsaved
-	b.must(b.Impose(ctx, banOf(2), []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: noon, Text: "banned"}}))
-	b.must(b.Impose(ctx, banOf(2), nil))
+	b.must(b.Impose(ctx, edgeban.Verdict{Ban: banOf(2), Notices: []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: noon, Text: "banned"}}}))
+	b.must(b.Impose(ctx, edgeban.Verdict{Ban: banOf(2)}))
 	b.must(b.Lift(ctx, edgeban.Lift{Key: banOf(1).Key, At: noon, By: "ann"}))
 	h := edgeban.Held{Subject: banOf(2).Subject, Target: "edge", Sent: noon}
 	b.must(b.Note(ctx, []edgeban.Held{h}, nil))
@@ -160,7 +160,7 @@ func (b *bench) wantAll() {
 func refusing(t *testing.T, refuse, allow string, code string) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{})
-		b.must(b.Impose(b.Context(), banOf(1), nil))
+		b.must(b.Impose(b.Context(), edgeban.Verdict{Ban: banOf(1)}))
 		b.must(b.Told(b.Context(), "ntfy", 0))
 		b.must(b.Record(b.Context(), batch(0, 100, "100")))
 		b.pragma(refuse)
@@ -250,7 +250,7 @@ func TestFullMemoryAsksToReadLater(t *testing.T) {
 			t.Errorf("record beyond the bound: %v, want %v", err, edgeban.ErrFull)
 		}
 		b.want("events", b.events(), 60)
-		b.must(b.Impose(b.Context(), banOf(1), nil)) // a ban is never turned away
+		b.must(b.Impose(b.Context(), edgeban.Verdict{Ban: banOf(1)})) // a ban is never turned away
 		b.must(b.Record(b.Context(), batch(60, 40, "100")))
 		b.must(b.Record(b.Context(), batch(0, 0, "101")))
 		b.want("events", b.events(), 101)
@@ -281,7 +281,7 @@ func TestWatcherSeesWhatTheDiskNeverTook(t *testing.T) {
 		b.pragma("query_only = 0")
 		time.Sleep(time.Minute)
 		b.must(b.Trouble())
-		b.must(b.Impose(b.Context(), banOf(1), nil))
+		b.must(b.Impose(b.Context(), edgeban.Verdict{Ban: banOf(1)}))
 		if n := len(b.tail); n > 2*tailLen {
 			t.Errorf("%d events are in memory when the disk has them, want at most %d", n, 2*tailLen)
 		}

@@ -15,27 +15,25 @@ import (
 
 const (
 	tailLen = 4096 // how many of the last events are kept in memory at least
-	pageLen = 1000 // how many places are read from the disk at once
+	pageLen = 1000 // how many places are read from the disk at once, and told at once
 )
 
 // Watch implements edgeban.Ledger. A watcher that keeps up is served from
 // memory; one that is behind reads the disk, and an error of the disk ends it.
-func (s *Store) Watch(ctx context.Context, after edgeban.Seq) iter.Seq2[edgeban.Event, error] {
-	return func(yield func(edgeban.Event, error) bool) {
+func (s *Store) Watch(ctx context.Context, after edgeban.Seq) iter.Seq2[[]edgeban.Event, error] {
+	return func(yield func([]edgeban.Event, error) bool) {
 		wake, done := s.subscribe()
 		defer done()
 		for ctx.Err() == nil {
 			events, through, err := s.next(ctx, after)
 			if err != nil {
 				if ctx.Err() == nil {
-					yield(edgeban.Event{}, err)
+					yield(nil, err)
 				}
 				return
 			}
-			for _, e := range events {
-				if ctx.Err() != nil || !yield(e, nil) {
-					return
-				}
+			if len(events) > 0 && !yield(events, nil) {
+				return
 			}
 			if through > after {
 				after = through
@@ -76,7 +74,10 @@ func (s *Store) next(ctx context.Context, after edgeban.Seq) ([]edgeban.Event, e
 	if found {
 		i++
 	}
-	return tail[i:], max(after, head), nil
+	if tail = tail[i:]; len(tail) > pageLen {
+		return tail[:pageLen:pageLen], tail[pageLen-1].Seq, nil
+	}
+	return slices.Clip(tail), max(after, head), nil
 }
 
 // page reads events after a place from the disk, up to another at most.

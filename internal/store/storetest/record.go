@@ -140,7 +140,7 @@ func calledOff(w *world) {
 	b := ban("192.0.2.1", 60, 1)
 	calls := map[string]error{
 		"record":   w.Record(ctx, edgeban.Batch{Source: "mail", Stream: "a", To: "1", Matches: []edgeban.Match{match("1", "192.0.2.1", 0)}}),
-		"impose":   w.Impose(ctx, b, []edgeban.Notice{notice("a")}),
+		"impose":   w.Impose(ctx, edgeban.Verdict{Ban: b, Notices: []edgeban.Notice{notice("a")}}),
 		"note":     w.Note(ctx, []edgeban.Held{{Subject: b.Subject, Target: "edge", Held: noon}}, nil),
 		"post":     w.Post(ctx, []edgeban.Notice{notice("b")}),
 		"snapshot": w.Snapshot(ctx, edgeban.Snapshot{Jail: "sshd", At: 1}),
