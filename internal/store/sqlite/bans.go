@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -26,7 +25,7 @@ func (s *Store) Impose(ctx context.Context, vs ...edgeban.Verdict) error {
 			return fmt.Errorf("impose: %s: a ban needs a subject", v.Jail)
 		}
 	}
-	return s.change(ctx, file.AfterBlackout, func(_ context.Context, c *change) error {
+	return s.change(ctx, afterBlackout, func(_ context.Context, c *change) error {
 		type decision struct {
 			edgeban.Key
 			cause edgeban.Seq
@@ -50,7 +49,7 @@ func (s *Store) Impose(ctx context.Context, vs ...edgeban.Verdict) error {
 // Lift implements edgeban.Ledger.
 func (s *Store) Lift(ctx context.Context, l edgeban.Lift) error {
 	l.Subject = l.Subject.Masked()
-	return s.change(ctx, file.AfterBlackout, func(_ context.Context, c *change) error {
+	return s.change(ctx, afterBlackout, func(_ context.Context, c *change) error {
 		if _, ok := last(s.bans[l.Key], l.At); !ok {
 			return fmt.Errorf("lift %s in %s: %w", l.Subject, l.Jail, edgeban.ErrNotFound)
 		}

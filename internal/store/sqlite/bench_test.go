@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 )
 
 func benchStore(b *testing.B) *Store {
@@ -146,7 +145,7 @@ func imposeMany(b *testing.B, s *Store, n int) {
 		c.add(ban)
 	}
 	s.number(&c)
-	if err := s.write(b.Context(), file.AfterKill, c); err != nil {
+	if err := s.write(b.Context(), c); err != nil {
 		b.Fatal(err)
 	}
 	s.apply(c, true)

@@ -58,8 +58,12 @@ func (s *Store) Found(ctx context.Context) error {
 }
 
 func (s *Store) setLost(ctx context.Context, lost sql.NullInt64) error {
-	return s.file.Transact(ctx, file.AfterBlackout, func() error {
+	err := s.file.Transact(ctx, func() error {
 		_, err := s.file.Exec(ctx, `update head set lost = ?`, lost)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return s.file.Sync()
 }

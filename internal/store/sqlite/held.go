@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -26,9 +25,9 @@ func (s *Store) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.N
 			return fmt.Errorf("note: %s: an entry needs a subject", h.Target)
 		}
 	}
-	d := file.AfterKill
+	d := afterKill
 	if slices.ContainsFunc(hs, func(h edgeban.Held) bool { return !h.Sent.IsZero() && h.Held.IsZero() && h.Released.IsZero() }) {
-		d = file.AfterBlackout // an intent: without it the entry would be somebody else's
+		d = afterBlackout // an intent: without it the entry would be somebody else's
 	}
 	return s.change(ctx, d, func(_ context.Context, c *change) error {
 		fresh := map[string]map[netip.Prefix]edgeban.Held{}

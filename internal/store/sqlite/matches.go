@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/page"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
@@ -19,7 +18,7 @@ type cursor struct {
 
 // Record implements edgeban.Ledger.
 func (s *Store) Record(ctx context.Context, b edgeban.Batch) error {
-	return s.change(ctx, file.AfterKill, func(ctx context.Context, c *change) error {
+	return s.change(ctx, afterKill, func(ctx context.Context, c *change) error {
 		at := s.cursorAt(stream{b.Source, b.Stream})
 		known := s.recorded(ctx, b, at)
 		batch := make(map[string]struct{}, len(b.Matches))

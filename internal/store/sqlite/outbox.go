@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -18,7 +17,7 @@ type told struct {
 
 // Post implements edgeban.Outbox.
 func (s *Store) Post(ctx context.Context, notices []edgeban.Notice) error {
-	return s.change(ctx, file.AfterKill, func(_ context.Context, c *change) error {
+	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
 		c.tell(notices)
 		return nil
 	})
@@ -52,7 +51,7 @@ func (s *Store) meet(ctx context.Context, notifier string) error {
 	if known {
 		return ctx.Err()
 	}
-	return s.change(ctx, file.AfterKill, func(_ context.Context, c *change) error {
+	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
 		if _, known := s.told[notifier]; !known {
 			c.told = &told{notifier, s.head.notice}
 		}
@@ -74,7 +73,7 @@ func (s *Store) untold(notifier string, limit int) []edgeban.Notice {
 
 // Told implements edgeban.Outbox.
 func (s *Store) Told(ctx context.Context, notifier string, through edgeban.Seq) error {
-	return s.change(ctx, file.AfterKill, func(_ context.Context, c *change) error {
+	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
 		at, known := s.told[notifier]
 		if !known || through > s.head.notice { // what is still to come is not told yet
 			through = s.head.notice

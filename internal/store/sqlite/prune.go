@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -103,7 +102,7 @@ func (p pruning) steps(ctx context.Context, forget func(grave), query string, ar
 func (p pruning) step(ctx context.Context, forget func(grave), query string, args ...any) (graves []grave, err error) {
 	s := p.s
 	err = s.alone(ctx, func(ctx context.Context) error {
-		err := s.file.Transact(ctx, file.AfterKill, func() (err error) {
+		err := s.file.Transact(ctx, func() (err error) {
 			graves, err = row.List(ctx, s.file, scanGrave, query, args...)
 			return err
 		})
@@ -167,7 +166,7 @@ func (p pruning) released(ctx context.Context) error {
 func (p pruning) notices(ctx context.Context) error {
 	s, old := p.s, p.before(noticeAge)
 	return s.alone(ctx, func(ctx context.Context) error {
-		err := s.file.Transact(ctx, file.AfterKill, func() error {
+		err := s.file.Transact(ctx, func() error {
 			_, err := s.file.Exec(ctx, `delete from notice where id <= ? or time < ?`, s.everybody(), old)
 			return err
 		})

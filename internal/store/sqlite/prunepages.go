@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/page"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
@@ -50,14 +49,14 @@ func (p pruning) thin(ctx context.Context, first edgeban.Seq, may func(edgeban.M
 	s := p.s
 	return s.alone(ctx, func(ctx context.Context) error {
 		gone := map[edgeban.Seq]bool{}
-		c := newClaims(s.bare)
+		bare, _ := claims(s.bare)
 		err := s.rewrite(ctx, func(ctx context.Context) error {
 			pinned, err := s.pinnedIn(ctx, first)
 			if err != nil {
 				return err
 			}
 			return s.pages.Thin(ctx, first, func(e edgeban.Event) bool {
-				goes := e.Seq <= p.judged && may(e.Fact.(edgeban.Match)) && !pinned[e.Seq] && len(c.of(e)) == 0
+				goes := e.Seq <= p.judged && may(e.Fact.(edgeban.Match)) && !pinned[e.Seq] && len(bare.Of(e)) == 0
 				if goes {
 					gone[e.Seq] = true
 				}
@@ -86,7 +85,7 @@ func (s *Store) pinnedIn(ctx context.Context, first edgeban.Seq) (map[edgeban.Se
 
 // rewrite changes pages in a transaction.
 func (s *Store) rewrite(ctx context.Context, f func(context.Context) error) error {
-	err := s.file.Transact(ctx, file.AfterKill, func() error { return f(ctx) })
+	err := s.file.Transact(ctx, func() error { return f(ctx) })
 	if err != nil {
 		s.pages.Undone()
 	}

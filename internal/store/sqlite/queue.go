@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 )
 
 const (
@@ -51,7 +50,7 @@ func (s *Store) flush(now bool) {
 			rows += 1 + len(s.queue[n].events) + len(s.queue[n].notices)
 			n++
 		}
-		if err := s.write(context.Background(), file.AfterBlackout, s.queue[:n]...); err != nil {
+		if err := s.write(context.Background(), s.queue[:n]...); err != nil {
 			s.refused(err)
 			return
 		}
@@ -70,6 +69,10 @@ func (s *Store) flush(now bool) {
 		s.queue = slices.Delete(s.queue, 0, n)
 	}
 	s.queue, s.squeeze = nil, queueLen
+	if err := s.file.Sync(); err != nil {
+		s.refused(err)
+		return
+	}
 	s.mended()
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -21,7 +20,7 @@ type snapshot struct {
 // Snapshot implements edgeban.Ledger. One of an earlier place than that which
 // is kept changes nothing.
 func (s *Store) Snapshot(ctx context.Context, sn edgeban.Snapshot) error {
-	return s.change(ctx, file.AfterKill, func(_ context.Context, c *change) error {
+	return s.change(ctx, afterKill, func(_ context.Context, c *change) error {
 		if s.snapshots[sn.Jail] > sn.At {
 			return nil
 		}

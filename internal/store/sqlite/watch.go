@@ -85,7 +85,8 @@ func (s *Store) page(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Ev
 	// The next one may be far away: what was between is pruned.
 	var first sql.Null[edgeban.Seq]
 	err := s.file.Readers.QueryRowContext(ctx, `select min(seq) from (
-		select min(max(first, ?1 + 1)) seq from page where last > ?1 union all
+		select ?1 + 1 seq from page where first = (select max(first) from page where first <= ?1) and last > ?1 union all
+		select min(first) from page where first > ?1 union all
 		select min(seq) from match where seq > ?1 union all select min(seq) from ban where seq > ?1 union all
 		select min(seq) from lift where seq > ?1 union all select min(seq) from held where seq > ?1)`, after).Scan(&first)
 	if err != nil {
@@ -95,11 +96,10 @@ func (s *Store) page(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Ev
 		return nil, upto, nil
 	}
 	upto = min(upto, first.V+pageLen-1)
-	events, err := page.Matches(ctx, s.file.Readers, `where last >= ? and first <= ?`, first.V, upto)
+	events, err := page.Between(ctx, s.file.Readers, first.V, upto)
 	if err != nil {
 		return nil, 0, err
 	}
-	events = slices.DeleteFunc(events, func(e edgeban.Event) bool { return e.Seq < first.V || e.Seq > upto })
 	for _, kind := range []struct {
 		query string
 		scan  func(row.Scanner) (edgeban.Event, error)

@@ -33,15 +33,37 @@ func (c *change) tell(notices []edgeban.Notice) {
 	}
 }
 
+// A durability is what a change survives once it is told to have succeeded.
+type durability bool
+
+const (
+	afterKill     durability = false // of this process
+	afterBlackout durability = true  // of the machine
+)
+
 // change builds a change from what the ledger holds, writes it, and makes it
 // known. If the disk refuses it waits in memory, behind those that wait already.
 // The caller's context ends a change only before it is begun: half of one never
 // happens, and a line in hand at the end is still written.
-func (s *Store) change(ctx context.Context, d file.Durability, build func(context.Context, *change) error) error {
+//
+// It is known before it survives a loss of power: nobody needs to wait for the
+// disk while others do. What comes of it is written after it, and synced with it.
+func (s *Store) change(ctx context.Context, d durability, build func(context.Context, *change) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx)
+	if err := s.alter(context.WithoutCancel(ctx), build); err != nil || d == afterKill {
+		return err
+	}
+	if err := s.file.Sync(); err != nil {
+		s.writing.Lock()
+		defer s.writing.Unlock()
+		s.refused(err)
+	}
+	return nil
+}
+
+func (s *Store) alter(ctx context.Context, build func(context.Context, *change) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if s.closed {
@@ -54,7 +76,7 @@ func (s *Store) change(ctx context.Context, d file.Durability, build func(contex
 	}
 	s.number(&c)
 	if len(s.queue) == 0 {
-		err := s.write(ctx, d, c)
+		err := s.write(ctx, c)
 		if err == nil {
 			s.apply(c, true)
 			s.mended()
@@ -109,8 +131,8 @@ func latest(f edgeban.Fact) time.Time {
 }
 
 // write puts changes on disk, all or none.
-func (s *Store) write(ctx context.Context, d file.Durability, cs ...change) error {
-	err := s.file.Transact(ctx, d, func() error {
+func (s *Store) write(ctx context.Context, cs ...change) error {
+	err := s.file.Transact(ctx, func() error {
 		for _, c := range cs {
 			if err := s.writeOne(ctx, c); err != nil {
 				return err

@@ -8,8 +8,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
+	"sync"
+	"sync/atomic"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -24,6 +27,14 @@ type File struct {
 	path     string
 	db       *sql.DB // the writer's; one connection
 	prepared map[string]*sql.Stmt
+
+	commits atomic.Uint64 // transactions so far
+	folding sync.Mutex    // held by whoever folds the log
+
+	syncing sync.Mutex // guards what is below
+	synced  uint64     // transactions that survive a loss of power
+	log     *os.File   // SQLite's, open to be synced
+	closed  bool
 }
 
 // Open opens the file at path in the newest version of the schema, or begins one.
@@ -88,14 +99,15 @@ func (f *File) prepare(ctx context.Context) error {
 	if mode != "wal" {
 		return edgeban.Permanent(errors.New("its file system cannot share memory between connections; put it on a local disk"))
 	}
-	_, err := f.Writer.ExecContext(ctx, `pragma synchronous = normal`)
+	_, err := f.Writer.ExecContext(ctx, fmt.Sprintf(`pragma synchronous = normal; pragma wal_autocheckpoint = %d`, foldPages))
 	return err
 }
 
 // Close closes the writer last, so that it can fold the log into the file.
 func (f *File) Close() (err error) {
+	err = f.closeLog()
 	if f.Readers != nil {
-		err = f.Readers.Close()
+		err = errors.Join(err, f.Readers.Close())
 	}
 	for _, st := range f.prepared {
 		err = errors.Join(err, st.Close())

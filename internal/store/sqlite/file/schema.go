@@ -109,7 +109,7 @@ func (f *File) migrate(ctx context.Context) error {
 	if version == len(all) {
 		return nil
 	}
-	err := f.Transact(ctx, AfterBlackout, func() error {
+	err := f.Transact(ctx, func() error {
 		for _, m := range all[version:] {
 			if _, err := f.Writer.ExecContext(ctx, m); err != nil {
 				return err
@@ -118,6 +118,9 @@ func (f *File) migrate(ctx context.Context) error {
 		_, err := f.Writer.ExecContext(ctx, fmt.Sprintf(`pragma application_id = %d; pragma user_version = %d`, applicationID, len(all)))
 		return err
 	})
+	if err == nil {
+		err = f.Sync()
+	}
 	if err != nil {
 		return fmt.Errorf("upgrade from version %d to %d: %w", version, len(all), err)
 	}

@@ -6,27 +6,9 @@ import (
 	"fmt"
 )
 
-// A Durability is what a change survives once it is told to have succeeded.
-type Durability bool
-
-const (
-	AfterKill     Durability = false // of this process
-	AfterBlackout Durability = true  // of the machine
-)
-
-// Transact runs do in a Transaction. One that survives a blackout is on the disk
-// itself when it returns, and so is all that was written before.
-func (f *File) Transact(ctx context.Context, d Durability, do func() error) (err error) {
-	if d == AfterBlackout {
-		// Not by exec: SQLite obeys this one when it is prepared, not when it is run.
-		if _, err := f.Writer.ExecContext(ctx, `pragma synchronous = full`); err != nil {
-			return err
-		}
-		defer func() {
-			// A failure here makes later writes slower, never less safe.
-			_, _ = f.Writer.ExecContext(ctx, `pragma synchronous = normal`)
-		}()
-	}
+// Transact runs do in a transaction. What it has written survives the end of this
+// process; see Sync.
+func (f *File) Transact(ctx context.Context, do func() error) error {
 	if _, err := f.Exec(ctx, `begin immediate`); err != nil {
 		return err
 	}
@@ -37,6 +19,9 @@ func (f *File) Transact(ctx context.Context, d Durability, do func() error) (err
 	if _, err := f.Exec(ctx, `commit`); err != nil {
 		_, _ = f.Exec(ctx, `rollback`)
 		return err
+	}
+	if f.commits.Add(1)%foldEvery == 0 {
+		go f.fold() // Close waits for it
 	}
 	return nil
 }

@@ -204,7 +204,7 @@ func search(ctx context.Context, q Querier, column string, wanted func([]byte) b
 		return err
 	}
 	for _, first := range firsts {
-		events, err := Matches(ctx, q, `where first = ?`, first)
+		events, err := matches(ctx, q, `where first = ?`, first)
 		if err != nil || !take(events) {
 			return err
 		}
@@ -212,8 +212,14 @@ func search(ctx context.Context, q Querier, column string, wanted func([]byte) b
 	return nil
 }
 
-// Matches reads the matches in the pages of a condition.
-func Matches(ctx context.Context, q Querier, where string, args ...any) (all []edgeban.Event, err error) {
+// Between returns the matches from one place to another.
+func Between(ctx context.Context, q Querier, from, to edgeban.Seq) ([]edgeban.Event, error) {
+	events, err := matches(ctx, q, `where first >= coalesce((select max(first) from page where first <= ?1), 0) and first <= ?2 order by first`, from, to)
+	return slices.DeleteFunc(events, func(e edgeban.Event) bool { return e.Seq < from || e.Seq > to }), err
+}
+
+// matches reads the matches in the pages of a condition.
+func matches(ctx context.Context, q Querier, where string, args ...any) (all []edgeban.Event, err error) {
 	blobs, err := row.List(ctx, q, scanBlob, `select matches from page `+where, args...)
 	for _, b := range blobs {
 		events, err := unpack(b)
@@ -228,7 +234,7 @@ func Matches(ctx context.Context, q Querier, where string, args ...any) (all []e
 // Thin leaves those matches out of a page that go. If it is not there any more
 // there is nothing to do.
 func (t *Table) Thin(ctx context.Context, first edgeban.Seq, goes func(edgeban.Event) bool) error {
-	events, err := Matches(ctx, t.w, `where first = ?`, first)
+	events, err := matches(ctx, t.w, `where first = ?`, first)
 	if err != nil {
 		return err
 	}
