@@ -21,6 +21,7 @@ var (
 // A Batch is what one chunk gave: its matches, and the cursor after it.
 type Batch struct {
 	Source, Stream string
+	From           string // the cursor that it was read on from; empty where that is not known
 	To             string // the cursor to save; empty to save none
 	End            bool   // the stream has ended: its cursor is forgotten
 	Read           time.Time
@@ -36,14 +37,15 @@ type Batch struct {
 type Ledger interface {
 	// Record appends the batch's matches and saves its cursor, all or nothing.
 	// A match whose ID is there already is left out; the same batch twice
-	// changes nothing. Success is told only once the matches survive a kill.
+	// changes nothing. What was read on from the cursor that is saved is new.
+	// Success is told only once the matches survive a kill.
 	Record(ctx context.Context, b Batch) error
 
-	// Impose appends b and puts the notices into the outbox in the same step,
-	// and returns when both survive a loss of power. A ban with the key and the
-	// cause of one that is there changes nothing and tells nobody; a cause of 0
-	// is never a repetition.
-	Impose(ctx context.Context, b Ban, notices []Notice) error
+	// Impose appends the bans and puts their notices into the outbox in the same
+	// step, and returns when all survive a loss of power. A ban with the key and the
+	// cause of one that is there changes nothing and tells nobody; a cause of 0 is
+	// never a repetition.
+	Impose(ctx context.Context, vs ...Verdict) error
 
 	// Lift ends all bans of l's key, or returns ErrNotFound if none stands at l.At.
 	Lift(ctx context.Context, l Lift) error
@@ -62,8 +64,9 @@ type Ledger interface {
 
 	// Watch yields the events after a Seq, then whatever is appended, in the one
 	// order, until ctx is done (then it just ends). Events that were pruned are
-	// left out.
-	Watch(ctx context.Context, after Seq) iter.Seq2[Event, error]
+	// left out. They come as many at a time as are there, within reason; the slice
+	// is not the receiver's.
+	Watch(ctx context.Context, after Seq) iter.Seq2[[]Event, error]
 
 	// Head returns the last Seq and the latest time that any event carries.
 	Head(ctx context.Context) (Seq, time.Time, error)
@@ -75,6 +78,12 @@ type Ledger interface {
 
 	// Restore returns a jail's last snapshot, or ErrNotFound.
 	Restore(ctx context.Context, jail string) (Snapshot, error)
+}
+
+// A Verdict is a ban, and what people are told of it.
+type Verdict struct {
+	Ban
+	Notices []Notice
 }
 
 // A Snapshot is a jail's fold at a place in the sequence.

@@ -136,7 +136,7 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 	if never.PrivatePrefix(b.Subject) {
 		notices = nil // no edge stops it, and nobody has attacked: who asked is told
 	}
-	if err := g.store.Impose(ctx, b, notices); err != nil {
+	if err := g.store.Impose(ctx, edgeban.Verdict{Ban: b, Notices: notices}); err != nil {
 		return web.BanResult{}, err
 	}
 	g.Log.Info("ban by hand", "subject", b.Subject, "for", length(b))
@@ -262,7 +262,7 @@ func (g *generation) adopt(ctx context.Context, t config.Target) (int, error) {
 		if err := g.store.Note(ctx, []edgeban.Held{h}, nil); err != nil {
 			return n, err
 		}
-		if err := g.store.Impose(ctx, b, nil); err != nil {
+		if err := g.store.Impose(ctx, edgeban.Verdict{Ban: b}); err != nil {
 			return n, err
 		}
 		n++

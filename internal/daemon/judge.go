@@ -101,11 +101,11 @@ func (j *judge) restore(ctx context.Context) (edgeban.Seq, error) {
 
 // follow folds the events, in silence up to warm.
 func (j *judge) follow(ctx context.Context, warm edgeban.Seq) error {
-	for ev, err := range j.ledger.Watch(ctx, j.judged()) {
+	for events, err := range j.ledger.Watch(ctx, j.judged()) {
 		if err != nil {
 			return fmt.Errorf("watch: %w", err)
 		}
-		if err := j.take(ctx, ev, ev.Seq <= warm); err != nil {
+		if err := j.take(ctx, events, warm); err != nil {
 			return fmt.Errorf("impose: %w", err)
 		}
 	}
@@ -119,33 +119,48 @@ func (j *judge) judged() edgeban.Seq {
 	return j.at
 }
 
-// take folds an event and imposes what is decided, in one step for whoever takes
-// a snapshot: a fold that knows a ban which nobody imposed would never impose it.
-func (j *judge) take(ctx context.Context, ev edgeban.Event, silent bool) error {
+// take folds events and imposes what is decided, in one step for whoever takes a
+// snapshot: a fold that knows a ban which nobody imposed would never impose it.
+// The bans of a burst survive a loss of power together: one by one each would
+// wait for those before it.
+func (j *judge) take(ctx context.Context, events []edgeban.Event, warm edgeban.Seq) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.at, j.dirty = ev.Seq, true
-	if t := timeOf(ev.Fact); t.After(j.newest) {
-		j.newest = t
+	var verdicts []edgeban.Verdict
+	for _, ev := range events {
+		j.at, j.dirty = ev.Seq, true
+		if t := timeOf(ev.Fact); t.After(j.newest) {
+			j.newest = t
+		}
+		if v, decided := j.observe(ev, ev.Seq <= warm); decided {
+			verdicts = append(verdicts, v)
+		}
 	}
-	defer func() { j.counting = j.fold.Len() }()
+	j.counting = j.fold.Len()
+	if len(verdicts) == 0 {
+		return nil
+	}
+	return j.ledger.Impose(context.WithoutCancel(ctx), verdicts...)
+}
+
+// observe folds an event and returns what it decides.
+func (j *judge) observe(ev edgeban.Event, silent bool) (v edgeban.Verdict, decided bool) {
 	if silent {
 		j.fold.Warm(ev)
 		j.say(ev)
-		return nil
+		return v, false
 	}
-	b, decided := j.fold.Observe(ev)
+	v.Ban, decided = j.fold.Observe(ev)
 	j.say(ev)
 	if !decided {
-		return nil
+		return v, false
 	}
 	m := cause(ev.Fact)
-	b.Addr = m.Addr
-	var notices []edgeban.Notice
-	if !j.fold.Prolongs(b) { // of which people know
-		notices = j.notices(b, m)
+	v.Addr = m.Addr
+	if !j.fold.Prolongs(v.Ban) { // of which people know
+		v.Notices = j.notices(v.Ban, m)
 	}
-	return j.ledger.Impose(context.WithoutCancel(ctx), b, notices)
+	return v, true
 }
 
 // say logs a ban of the jail once, whatever is judged again.

@@ -88,7 +88,7 @@ func TestUnbanIsOfTheJailsThatBannedLast(t *testing.T) {
 		from, to time.Duration
 	}{{"web", 0, time.Hour}, {"sshd", 2 * time.Hour, 5 * time.Hour}, {"postfix", 3 * time.Hour, 4 * time.Hour}} {
 		ban := edgeban.Ban{Key: edgeban.Key{Jail: b.jail, Subject: subject}, Since: noon.Add(b.from), Until: noon.Add(b.to), Cause: edgeban.Seq(i + 1)}
-		if err := store.Impose(t.Context(), ban, nil); err != nil {
+		if err := store.Impose(t.Context(), edgeban.Verdict{Ban: ban}); err != nil {
 			t.Fatal(err)
 		}
 	}

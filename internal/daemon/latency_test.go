@@ -113,7 +113,7 @@ func (l *lane) fill(state string, firewall *opnsensetest.Firewall) {
 		a := netip.AddrFrom4([4]byte{20, 0, byte(i >> 8), byte(i)})
 		p := netip.PrefixFrom(a, 32)
 		ban := edgeban.Ban{Key: edgeban.Key{Jail: "dovecot", Subject: p}, Since: now, Until: now.Add(24 * time.Hour), Addr: a, Nth: 1, Reason: "before"}
-		if err := store.Impose(l.Context(), ban, nil); err != nil {
+		if err := store.Impose(l.Context(), edgeban.Verdict{Ban: ban}); err != nil {
 			l.Fatal(err)
 		}
 		held = append(held, edgeban.Held{Subject: p, Target: "opnsense", Sent: now, Held: now})

@@ -100,7 +100,7 @@ func (l *lab) ban(p netip.Prefix, d time.Duration) edgeban.Ban {
 	if d > 0 {
 		b.Until = b.Since.Add(d)
 	}
-	if err := l.store.Impose(l.Context(), b, nil); err != nil {
+	if err := l.store.Impose(l.Context(), edgeban.Verdict{Ban: b}); err != nil {
 		l.Fatal(err)
 	}
 	return b
@@ -351,7 +351,7 @@ func TestHostAliasGetsTheAddressesOfNetworks(t *testing.T) {
 			Key: edgeban.Key{Jail: "sshd", Subject: netip.MustParsePrefix("2001:db8:1:2::/64")}, Since: l.now(), Until: l.now().Add(time.Hour),
 			Addr: netip.MustParseAddr("2001:db8:1:2::5"),
 		}
-		if err := l.store.Impose(l.Context(), b, nil); err != nil {
+		if err := l.store.Impose(l.Context(), edgeban.Verdict{Ban: b}); err != nil {
 			t.Fatal(err)
 		}
 		one := l.ban(subject(1), time.Hour)

@@ -148,7 +148,7 @@ func TestBanOfAJailThatGoesElsewhereIsLeftAloneInDoubt(t *testing.T) {
 		l.run()
 		b := l.ban(subject(1), time.Hour)
 		other := edgeban.Ban{Key: edgeban.Key{Jail: "elsewhere", Subject: b.Subject}, Since: l.now(), Until: l.now().Add(48 * time.Hour)}
-		if err := l.store.Impose(t.Context(), other, nil); err != nil {
+		if err := l.store.Impose(t.Context(), edgeban.Verdict{Ban: other}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)

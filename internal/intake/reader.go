@@ -96,6 +96,7 @@ func (r *Reader) record(ctx context.Context, b edgeban.Batch, text bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if n := len(r.parked); n > 0 && r.parked[n-1].Stream == b.Stream && len(r.parked[n-1].Matches) == 0 && !r.parked[n-1].End {
+		b.From = r.parked[n-1].From
 		r.parked = r.parked[:n-1] // b's cursor is after it
 	}
 	r.parked = append(r.parked, b)
@@ -134,7 +135,7 @@ func record(ctx context.Context, l edgeban.Ledger, b edgeban.Batch) (bool, error
 
 // batch scans a chunk with every jail that reads it.
 func (r *Reader) batch(c edgeban.Chunk) edgeban.Batch {
-	b := edgeban.Batch{Source: c.Source, Stream: c.Stream, To: c.To, End: c.End, Read: c.Read}
+	b := edgeban.Batch{Source: c.Source, Stream: c.Stream, From: c.From, To: c.To, End: c.End, Read: c.Read}
 	b.Matches = r.gates.scan(r.panel(c.Origin), c, r.Never())
 	if c.End {
 		delete(r.panels, c.Origin)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/page"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -53,24 +54,48 @@ func (s *Store) archived(ctx context.Context, p netip.Prefix, saved edgeban.Seq,
 	overlaps, args := row.Overlap(p)
 	args = append(args, saved)
 	where := ` where ` + overlaps + ` and seq <= ? order by seq`
-	matches, err := row.List(ctx, s.r, row.Match, `select `+row.MatchColumns+` from match`+where+` desc limit ?`, append(slices.Clone(args), max(0, limit))...)
+	matches, err := s.packedAbout(ctx, p, saved, limit)
 	if err != nil {
 		return nil, err
+	}
+	if len(matches) < limit {
+		older, err := row.List(ctx, s.file.Readers, row.Match, `select `+row.MatchColumns+` from match`+where+` desc limit ?`, append(slices.Clone(args), limit-len(matches))...)
+		if err != nil {
+			return nil, err
+		}
+		matches = append(matches, older...)
 	}
 	slices.Reverse(matches)
-	bans, err := row.List(ctx, s.r, row.Ban, `select `+row.BanColumns+` from ban`+where, args...)
+	bans, err := row.List(ctx, s.file.Readers, row.Ban, `select `+row.BanColumns+` from ban`+where, args...)
 	if err != nil {
 		return nil, err
 	}
-	lifts, err := row.List(ctx, s.r, row.Lift, `select `+row.LiftColumns+` from lift`+where, args...)
+	lifts, err := row.List(ctx, s.file.Readers, row.Lift, `select `+row.LiftColumns+` from lift`+where, args...)
 	if err != nil {
 		return nil, err
 	}
-	held, err := row.List(ctx, s.r, row.Held, `select `+row.HeldColumns+` from held`+where, args...)
+	held, err := row.List(ctx, s.file.Readers, row.Held, `select `+row.HeldColumns+` from held`+where, args...)
 	if err != nil {
 		return nil, err
 	}
 	return slices.Concat(matches, bans, lifts, held), nil
+}
+
+// packedAbout returns the last matches about p that are in pages, the last first.
+func (s *Store) packedAbout(ctx context.Context, p netip.Prefix, saved edgeban.Seq, limit int) (found []edgeban.Event, err error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	overlaps := func(subjects []byte) bool { return page.Overlaps(subjects, p) }
+	err = page.Lookup(ctx, s.file.Readers, overlaps, func(events []edgeban.Event) bool {
+		for _, e := range slices.Backward(events) {
+			if e.Seq <= saved && len(found) < limit && row.Concerns(e.Fact, p) {
+				found = append(found, e)
+			}
+		}
+		return len(found) < limit
+	})
+	return found, err
 }
 
 // stays leaves out the notes that a later one of the same stay replaces.

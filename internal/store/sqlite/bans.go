@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -20,21 +19,29 @@ type imposed struct {
 }
 
 // Impose implements edgeban.Ledger.
-func (s *Store) Impose(ctx context.Context, b edgeban.Ban, notices []edgeban.Notice) error {
-	if !b.Subject.IsValid() {
-		return fmt.Errorf("impose: %s: a ban needs a subject", b.Jail)
-	}
-	b.Subject = b.Subject.Masked()
-	if b.Node == "" {
-		b.Node = s.o.Node
+func (s *Store) Impose(ctx context.Context, vs ...edgeban.Verdict) error {
+	for _, v := range vs {
+		if !v.Subject.IsValid() {
+			return fmt.Errorf("impose: %s: a ban needs a subject", v.Jail)
+		}
 	}
 	return s.change(ctx, afterBlackout, func(_ context.Context, c *change) error {
-		again := func(old *imposed) bool { return b.Cause != 0 && old.Cause == b.Cause }
-		if slices.ContainsFunc(s.bans[b.Key], again) {
-			return nil
+		type decision struct {
+			edgeban.Key
+			cause edgeban.Seq
 		}
-		c.add(b)
-		c.tell(notices)
+		these := map[decision]bool{}
+		for _, v := range vs {
+			b := v.Ban
+			b.Subject = b.Subject.Masked()
+			b.Node = cmp.Or(b.Node, s.o.Node)
+			again := func(old *imposed) bool { return old.Cause == b.Cause }
+			if b.Cause != 0 && (seen(these, decision{b.Key, b.Cause}) || slices.ContainsFunc(s.bans[b.Key], again)) {
+				continue
+			}
+			c.add(b)
+			c.tell(v.Notices)
+		}
 		return nil
 	})
 }
@@ -49,6 +56,14 @@ func (s *Store) Lift(ctx context.Context, l edgeban.Lift) error {
 		c.add(l)
 		return nil
 	})
+}
+
+// remember takes in a ban, which is later than all others.
+func (s *Store) remember(b *imposed) {
+	s.bans[b.Key] = append(s.bans[b.Key], b)
+	if b.seq > s.pinned {
+		s.bare = append(s.bare, b)
+	}
 }
 
 // lift marks every ban of k that is there.
@@ -100,11 +115,11 @@ func (s *Store) forgetBan(k edgeban.Key, seq edgeban.Seq) {
 }
 
 func (s *Store) loadBans(ctx context.Context) error {
-	events, err := row.List(ctx, s.conn, row.Ban, `select `+row.BanColumns+` from ban order by seq`)
+	events, err := row.List(ctx, s.file, row.Ban, `select `+row.BanColumns+` from ban order by seq`)
 	if err != nil {
 		return err
 	}
-	lifted, err := row.List(ctx, s.conn, scanSeq, `select seq from ban where lifted is not null`)
+	lifted, err := row.List(ctx, s.file, scanSeq, `select seq from ban where lifted is not null`)
 	if err != nil {
 		return err
 	}
@@ -114,38 +129,7 @@ func (s *Store) loadBans(ctx context.Context) error {
 	}
 	for _, e := range events {
 		b := e.Fact.(edgeban.Ban)
-		s.bans[b.Key] = append(s.bans[b.Key], &imposed{Ban: b, seq: e.Seq, lifted: marks[e.Seq]})
+		s.remember(&imposed{Ban: b, seq: e.Seq, lifted: marks[e.Seq]})
 	}
 	return nil
-}
-
-const evidence = 20 // how many matches are kept for each ban
-
-// pin keeps the matches that a ban was decided by for as long as the ban.
-func (s *Store) pin(ctx context.Context, seq edgeban.Seq, b edgeban.Ban) error {
-	until := b.Cause
-	if until == 0 {
-		until = seq
-	}
-	// Nearly always the matches name the very subject: those are found at once,
-	// however many there are.
-	r, err := s.exec(ctx, `insert or ignore into evidence (ban, match)
-		select ?, seq from match where subject = ? and +jail = ? and seq <= ? order by seq desc limit `+strconv.Itoa(evidence),
-		seq, row.Subject(b.Subject), b.Jail, until)
-	if err != nil {
-		return err
-	}
-	n, err := r.RowsAffected()
-	if err != nil || n >= evidence {
-		return err
-	}
-	// A bare limit would be planned anew, and at length, for each ban.
-	overlaps, args := row.Overlap(b.Subject)
-	args = append([]any{seq}, args...)
-	first := b.Subject.Addr().AsSlice()
-	args = append(args, row.Subject(b.Subject), first, first, row.Last(b.Subject).AsSlice(), b.Jail, until, evidence-n)
-	_, err = s.exec(ctx, `insert or ignore into evidence (ban, match)
-		select ?, seq from match where `+overlaps+` and subject <> ? and length(addr) = length(?) and addr between ? and ?
-		and +jail = ? and seq <= ? order by seq desc limit ? + 0`, args...)
-	return err
 }

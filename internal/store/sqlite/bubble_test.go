@@ -37,7 +37,7 @@ func live(t *testing.T, s interface {
 	wake := func(who string) { mu.Lock(); woken[who]++; mu.Unlock() }
 	for i := range 3 {
 		wg.Go(func() {
-			for range s.Watch(ctx, edgeban.Seq(first)) {
+			for range edgeban.Each(s.Watch(ctx, edgeban.Seq(first))) {
 				wake(fmt.Sprint("watcher ", i))
 			}
 		})
@@ -67,7 +67,7 @@ func live(t *testing.T, s interface {
 	start := time.Now()
 	for i := range 5 {
 		time.Sleep(time.Hour)
-		if err := s.Impose(ctx, ban(first+i), []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: noon}}); err != nil {
+		if err := s.Impose(ctx, edgeban.Verdict{Ban: ban(first + i), Notices: []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: noon}}}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -114,7 +114,7 @@ func TestPruningGivesTheSpaceBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			s := open(t, dir)
-			for i := range 50 {
+			for i := range 80 {
 				var ms []edgeban.Match
 				for j := range 100 {
 					b := ban(i*100 + j)
@@ -159,7 +159,7 @@ func size(t *testing.T, dir string) (n int64) {
 func TestNobodyElseReadsTheLedger(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	if err := s.Impose(t.Context(), ban(1), nil); err != nil {
+	if err := s.Impose(t.Context(), edgeban.Verdict{Ban: ban(1)}); err != nil {
 		t.Fatal(err)
 	}
 	files, err := os.ReadDir(dir)
@@ -194,7 +194,7 @@ func TestPruningBlocksNobody(t *testing.T) {
 				if err := s.Record(ctx, edgeban.Batch{Source: "mail", Stream: fmt.Sprint(w), To: fmt.Sprint(i), Matches: []edgeban.Match{m}}); err != nil {
 					t.Error(err)
 				}
-				if err := s.Impose(ctx, b, nil); err != nil {
+				if err := s.Impose(ctx, edgeban.Verdict{Ban: b}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -220,7 +220,7 @@ func TestPruningBlocksNobody(t *testing.T) {
 	})
 	others.Go(func() {
 		last := edgeban.Seq(0)
-		for e, err := range s.Watch(ctx, 0) {
+		for e, err := range edgeban.Each(s.Watch(ctx, 0)) {
 			if err != nil || e.Seq <= last {
 				t.Error(e.Seq, last, err)
 			}

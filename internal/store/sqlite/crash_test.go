@@ -65,7 +65,7 @@ func recordForever(path string) error {
 		}
 		fmt.Printf("match %d %d %d %d %d\ncursor %d\n", i, i+1, i+2, i+3, i+4, i)
 		if i%25 == 0 {
-			if err := s.Impose(ctx, banOf(i), []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: noon}}); err != nil {
+			if err := s.Impose(ctx, edgeban.Verdict{Ban: banOf(i), Notices: []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: noon}}}); err != nil {
 				return err
 			}
 			fmt.Printf("ban %d\n", i+1)
@@ -124,7 +124,7 @@ func checkKept(t *testing.T, path string, kept map[string]bool, cursor string) {
 	b.must(err)
 	found := map[string]bool{}
 	last := edgeban.Seq(0)
-	for e, err := range b.Watch(t.Context(), 0) {
+	for e, err := range edgeban.Each(b.Watch(t.Context(), 0)) {
 		b.must(err)
 		if e.Seq != last+1 {
 			t.Fatalf("place %d after %d", e.Seq, last)
@@ -194,7 +194,7 @@ func outgrow(path string) error {
 			return err
 		}
 	}
-	if err := s.Impose(ctx, banOf(1), nil); err != nil {
+	if err := s.Impose(ctx, edgeban.Verdict{Ban: banOf(1)}); err != nil {
 		return err
 	}
 	if s.Trouble() == nil {

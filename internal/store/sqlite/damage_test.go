@@ -22,7 +22,7 @@ func ledger(t *testing.T) (path string) {
 	b.open()
 	for i := range 20 {
 		b.must(b.Record(t.Context(), batch(20*i, 20, "1")))
-		b.must(b.Impose(t.Context(), banOf(i), nil))
+		b.must(b.Impose(t.Context(), edgeban.Verdict{Ban: banOf(i)}))
 	}
 	b.must(b.Close())
 	return b.path
@@ -80,7 +80,7 @@ func lostAndFound(t *testing.T, path string, broken []byte) {
 		b.o.Now = noon.Add(time.Hour)
 		b.open()
 	}
-	b.must(b.Impose(t.Context(), banOf(99), nil))
+	b.must(b.Impose(t.Context(), edgeban.Verdict{Ban: banOf(99)}))
 	b.want("events", b.events(), 1)
 	b.want("said", strings.Count(said.String(), "level=ERROR"), 1)
 	aside := path + ".damaged-20300102T120000Z"
@@ -149,7 +149,7 @@ func TestDamageWhileRunningStopsNothing(t *testing.T) {
 	b.must(errors.Join(err, f.Close()))
 	b.pragma("shrink_memory")
 
-	b.must(b.Impose(t.Context(), banOf(500), nil))
+	b.must(b.Impose(t.Context(), edgeban.Verdict{Ban: banOf(500)}))
 	b.must(b.Record(t.Context(), batch(9000, 100, "2")))
 	bans, err := b.Standing(t.Context(), noon)
 	b.must(err)

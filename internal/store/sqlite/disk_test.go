@@ -16,6 +16,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 )
 
 // These tests make SQLite itself refuse, on the connection that writes: what
@@ -75,7 +76,7 @@ func (b *bench) must(err error) {
 
 func (b *bench) pragma(p string) {
 	b.Helper()
-	_, err := b.conn.ExecContext(b.Context(), "pragma "+p)
+	_, err := b.file.Writer.ExecContext(b.Context(), "pragma "+p)
 	b.must(err)
 }
 
@@ -87,7 +88,7 @@ func (b *bench) events() (n int) {
 	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Second)
 	defer cancel()
 	var last edgeban.Seq
-	for e, err := range b.Watch(ctx, 0) {
+	for e, err := range edgeban.Each(b.Watch(ctx, 0)) {
 		b.must(err)
 		if e.Seq <= last {
 			b.Fatalf("place %d after %d", e.Seq, last)
@@ -120,8 +121,8 @@ func (b *bench) goesOn() {
 	ctx := b.Context()
 	b.must(b.Record(ctx, batch(100, 50, "150")))
 	b.must(b.Record(ctx, batch(100, 50, "150"))) // read again: its cursor is unsaved
-	b.must(b.Impose(ctx, banOf(2), []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: noon, Text: "banned"}}))
-	b.must(b.Impose(ctx, banOf(2), nil))
+	b.must(b.Impose(ctx, edgeban.Verdict{Ban: banOf(2), Notices: []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: noon, Text: "banned"}}}))
+	b.must(b.Impose(ctx, edgeban.Verdict{Ban: banOf(2)}))
 	b.must(b.Lift(ctx, edgeban.Lift{Key: banOf(1).Key, At: noon, By: "ann"}))
 	h := edgeban.Held{Subject: banOf(2).Subject, Target: "edge", Sent: noon}
 	b.must(b.Note(ctx, []edgeban.Held{h}, nil))
@@ -159,7 +160,7 @@ func (b *bench) wantAll() {
 func refusing(t *testing.T, refuse, allow string, code string) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{})
-		b.must(b.Impose(b.Context(), banOf(1), nil))
+		b.must(b.Impose(b.Context(), edgeban.Verdict{Ban: banOf(1)}))
 		b.must(b.Told(b.Context(), "ntfy", 0))
 		b.must(b.Record(b.Context(), batch(0, 100, "100")))
 		b.pragma(refuse)
@@ -220,15 +221,15 @@ func TestBatchThatFillsTheDiskIsNotHalfWritten(t *testing.T) {
 		b := newBench(t, Options{})
 		b.must(b.Record(b.Context(), batch(0, 10, "10")))
 		var pages int
-		b.must(b.conn.QueryRowContext(t.Context(), "pragma page_count").Scan(&pages))
-		b.pragma(fmt.Sprintf("max_page_count = %d", pages+20)) // room for some 150 of the 1000
+		b.must(b.file.Writer.QueryRowContext(t.Context(), "pragma page_count").Scan(&pages))
+		b.pragma(fmt.Sprintf("max_page_count = %d", pages+5)) // room for some 150 of the 1000
 		b.must(b.Record(b.Context(), batch(10, 1000, "1010")))
 		var rows int
-		b.must(b.r.QueryRowContext(t.Context(), "select count(*) from match").Scan(&rows))
+		b.must(b.file.Readers.QueryRowContext(t.Context(), "select sum(n) from page").Scan(&rows))
 		b.want("rows on disk", rows, 10)
 		b.want("events", b.events(), 1010)
 		b.want("cursor", b.cursor(), "10")
-		if got := code(b.trouble); got != lib.SQLITE_FULL {
+		if got := file.Code(b.trouble); got != lib.SQLITE_FULL {
 			t.Errorf("code %d, want %d", got, lib.SQLITE_FULL)
 		}
 		b.pragma("max_page_count = 1000000")
@@ -249,7 +250,7 @@ func TestFullMemoryAsksToReadLater(t *testing.T) {
 			t.Errorf("record beyond the bound: %v, want %v", err, edgeban.ErrFull)
 		}
 		b.want("events", b.events(), 60)
-		b.must(b.Impose(b.Context(), banOf(1), nil)) // a ban is never turned away
+		b.must(b.Impose(b.Context(), edgeban.Verdict{Ban: banOf(1)})) // a ban is never turned away
 		b.must(b.Record(b.Context(), batch(60, 40, "100")))
 		b.must(b.Record(b.Context(), batch(0, 0, "101")))
 		b.want("events", b.events(), 101)
@@ -280,7 +281,7 @@ func TestWatcherSeesWhatTheDiskNeverTook(t *testing.T) {
 		b.pragma("query_only = 0")
 		time.Sleep(time.Minute)
 		b.must(b.Trouble())
-		b.must(b.Impose(b.Context(), banOf(1), nil))
+		b.must(b.Impose(b.Context(), edgeban.Verdict{Ban: banOf(1)}))
 		if n := len(b.tail); n > 2*tailLen {
 			t.Errorf("%d events are in memory when the disk has them, want at most %d", n, 2*tailLen)
 		}

@@ -85,7 +85,7 @@ func (s *Store) forgetHeld(target string, subject netip.Prefix, seq edgeban.Seq)
 }
 
 func (s *Store) loadHeld(ctx context.Context) error {
-	events, err := row.List(ctx, s.conn, row.Held, `select `+row.HeldColumns+` from held where seq in (select max(seq) from held group by subject, target)`)
+	events, err := row.List(ctx, s.file, row.Held, `select `+row.HeldColumns+` from held where seq in (select max(seq) from held group by subject, target)`)
 	if err != nil {
 		return err
 	}

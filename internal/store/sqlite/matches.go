@@ -2,32 +2,36 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
+	"slices"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/page"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 type cursor struct {
 	stream
-	to  string
-	end bool
+	to    string
+	again bool // it was moved to where it may have been before: what follows may be known
+	end   bool
 }
 
 // Record implements edgeban.Ledger.
 func (s *Store) Record(ctx context.Context, b edgeban.Batch) error {
 	return s.change(ctx, afterKill, func(ctx context.Context, c *change) error {
+		at := s.cursorAt(stream{b.Source, b.Stream})
+		known := s.recorded(ctx, b, at)
 		batch := make(map[string]struct{}, len(b.Matches))
 		for _, m := range b.Matches {
-			if _, twice := batch[m.ID]; twice || s.recorded(ctx, m.ID) {
+			if _, twice := batch[m.ID]; twice || known[m.ID] {
 				continue
 			}
 			batch[m.ID] = struct{}{}
 			c.add(m)
 		}
 		if b.End || b.To != "" {
-			c.cursor = &cursor{stream{b.Source, b.Stream}, b.To, b.End}
+			again := at.again || at.to != "" && at.to != b.From && at.to != b.To
+			c.cursor = &cursor{at.stream, b.To, again, b.End}
 		}
 		if len(c.events) == 0 && s.cursorSaved(c.cursor) {
 			c.cursor = nil
@@ -36,22 +40,47 @@ func (s *Store) Record(ctx context.Context, b edgeban.Batch) error {
 	})
 }
 
-// recorded reports whether a match is there already. A disk that cannot tell
-// makes it new: better counted twice than not at all.
-func (s *Store) recorded(ctx context.Context, id string) bool {
-	if _, ok := s.waiting[id]; ok {
-		return true
+// recorded returns the IDs of the batch's matches that are there already: none if
+// it was read on from the cursor. A disk that cannot tell makes them new: better
+// counted twice than not at all.
+func (s *Store) recorded(ctx context.Context, b edgeban.Batch, at cursor) map[string]bool {
+	if len(b.Matches) == 0 || at.to != "" && at.to == b.From && at.to != b.To && !at.again {
+		return nil
 	}
-	st, err := s.prepare(ctx, `select 1 from match where id = ?`) //nolint:sqlclosecheck // kept in s.prepared
-	if err != nil {
-		return false
+	known, ids := map[string]bool{}, make([]string, 0, len(b.Matches))
+	for _, m := range b.Matches {
+		if _, ok := s.waiting[m.ID]; ok {
+			known[m.ID] = true
+			continue
+		}
+		ids = append(ids, m.ID)
 	}
-	var one int
-	err = st.QueryRowContext(ctx, id).Scan(&one)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if err := page.Mark(ctx, s.file, ids, known); err != nil {
 		s.refused(err)
 	}
-	return err == nil
+	if s.unpacked {
+		if err := s.unpackedIDs(ctx, ids, known); err != nil {
+			s.refused(err)
+		}
+	}
+	return known
+}
+
+// cursorAt returns the last cursor of a stream, be it on disk or in the queue.
+func (s *Store) cursorAt(at stream) cursor {
+	for _, c := range slices.Backward(s.queue) {
+		if c.cursor == nil || c.cursor.stream != at {
+			continue
+		}
+		if c.cursor.end {
+			return cursor{stream: at}
+		}
+		return *c.cursor
+	}
+	if c, ok := s.cursors[at]; ok {
+		return c
+	}
+	return cursor{stream: at}
 }
 
 // cursorSaved reports whether the disk has the cursor already, and nothing
@@ -61,7 +90,7 @@ func (s *Store) cursorSaved(c *cursor) bool {
 		return c == nil
 	}
 	at, ok := s.cursors[c.stream]
-	return c.end && !ok || !c.end && ok && at == c.to
+	return c.end && !ok || !c.end && ok && at == *c
 }
 
 // Cursors implements edgeban.Cursors.
@@ -72,24 +101,24 @@ func (s *Store) Cursors(ctx context.Context, source string) (map[string]string, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := map[string]string{}
-	for at, to := range s.cursors {
+	for at, c := range s.cursors {
 		if at.source == source {
-			out[at.stream] = to
+			out[at.stream] = c.to
 		}
 	}
 	return out, nil
 }
 
 func (s *Store) loadCursors(ctx context.Context) error {
-	all, err := row.List(ctx, s.conn, func(r row.Scanner) (c cursor, err error) {
-		err = r.Scan(&c.source, &c.stream.stream, &c.to)
+	all, err := row.List(ctx, s.file, func(r row.Scanner) (c cursor, err error) {
+		err = r.Scan(&c.source, &c.stream.stream, &c.to, &c.again)
 		return c, err
-	}, `select source, stream, pos from cursor`)
+	}, `select source, stream, pos, again from cursor`)
 	if err != nil {
 		return err
 	}
 	for _, c := range all {
-		s.cursors[c.stream] = c.to
+		s.cursors[c.stream] = c
 	}
 	return nil
 }

@@ -14,16 +14,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"net/url"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver
-
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/store/lease"
+	"github.com/edgeban/edgeban/internal/store/sqlite/file"
+	"github.com/edgeban/edgeban/internal/store/sqlite/page"
 )
 
 // Options are what a Store needs to know beyond its path.
@@ -45,18 +43,17 @@ type Store struct {
 	log  *slog.Logger
 	lock *lease.File
 
-	db   *sql.DB   // the writer's; one connection
-	conn *sql.Conn // that connection
-	r    *sql.DB   // the readers'
+	file *file.File
 
 	// writing is held by whoever changes anything, also while the disk works.
 	writing  sync.Mutex
-	prepared map[string]*sql.Stmt
 	queue    []change // what the disk has not taken yet, in order
 	waiting  map[string]struct{}
 	squeeze  int       // the length of the queue at which it is squeezed
 	tried    time.Time // when the queue was last tried
 	closed   bool
+	pages    *page.Table
+	unpacked bool // the table match has rows still
 
 	// mu guards what is below, and is never held while the disk works. It is
 	// changed under both locks, so whoever holds one may read it.
@@ -66,10 +63,12 @@ type Store struct {
 	tail      []edgeban.Event // the events after covered; its elements never change
 	covered   edgeban.Seq
 	bans      map[edgeban.Key][]*imposed
+	pinned    edgeban.Seq                         // the bans up to here have their evidence in its table
+	bare      []*imposed                          // those after that, in order
 	held      map[string]map[netip.Prefix]holding // by target
 	notices   []edgeban.Notice
 	told      map[string]edgeban.Seq
-	cursors   map[stream]string      // on disk
+	cursors   map[stream]cursor      // on disk
 	snapshots map[string]edgeban.Seq // where each was taken
 	wakes     map[chan struct{}]struct{}
 	trouble   error
@@ -112,10 +111,10 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("ledger %s: %w", path, err)
 	}
 	s := &Store{path: path, o: o, log: o.Log, lock: lock}
-	if err = missing(path, lock.Known); err == nil {
+	if err = file.Missing(path, lock.Known); err == nil {
 		err = s.begin()
 	}
-	if damaged(err) {
+	if file.Damaged(err) {
 		err = s.beginAgain(err)
 	}
 	if err != nil {
@@ -130,77 +129,25 @@ func Open(path string, o Options) (*Store, error) {
 // begin opens the file and reads into memory what it holds.
 func (s *Store) begin() error {
 	ctx := context.Background()
-	s.db, s.conn, s.r, s.prepared = nil, nil, nil, map[string]*sql.Stmt{}
+	s.file = nil
 	s.waiting = map[string]struct{}{}
 	s.squeeze = queueLen
-	s.bans = map[edgeban.Key][]*imposed{}
+	s.bans, s.bare = map[edgeban.Key][]*imposed{}, nil
 	s.held = map[string]map[netip.Prefix]holding{}
 	s.told = map[string]edgeban.Seq{}
-	s.cursors = map[stream]string{}
+	s.cursors = map[stream]cursor{}
 	s.snapshots = map[string]edgeban.Seq{}
 	s.wakes = map[chan struct{}]struct{}{}
 
-	err := s.connect(ctx)
-	for _, f := range []func(context.Context) error{s.check, s.prepareFile, s.migrate, s.load} {
-		if err == nil {
-			err = f(ctx)
-		}
+	var err error
+	if s.file, err = file.Open(ctx, s.path); err != nil {
+		return err
 	}
-	if err != nil {
-		return errors.Join(err, s.disconnect())
+	s.pages = page.NewTable(s.file)
+	if err := s.load(ctx); err != nil {
+		return errors.Join(err, s.file.Close())
 	}
 	return nil
-}
-
-// connect opens the two pools, and changes nothing yet. The writer waits for
-// nobody: nobody else writes, and a wait inside of SQLite would sleep with a
-// lock held.
-func (s *Store) connect(ctx context.Context) (err error) {
-	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite would let everybody read it
-	if err == nil {
-		err = f.Close()
-	}
-	if err != nil {
-		return err
-	}
-	name := "file:" + (&url.URL{Path: s.path}).EscapedPath()
-	s.db, err = sql.Open("sqlite", name+"?_pragma=busy_timeout(0)")
-	if err != nil {
-		return err
-	}
-	s.db.SetMaxOpenConns(1)
-	if s.conn, err = s.db.Conn(ctx); err != nil {
-		return err
-	}
-	s.r, err = sql.Open("sqlite", name+"?_pragma=busy_timeout(5000)&_pragma=query_only(1)")
-	if err != nil {
-		return err
-	}
-	s.r.SetMaxIdleConns(4)
-	return nil
-}
-
-// prepareFile says how the file is kept. The first pragma is only heard before
-// there is a table, and writes to the file whenever it is said.
-func (s *Store) prepareFile(ctx context.Context) error {
-	var tables int
-	if err := s.conn.QueryRowContext(ctx, `select count(*) from sqlite_schema`).Scan(&tables); err != nil {
-		return err
-	}
-	if tables == 0 {
-		if _, err := s.conn.ExecContext(ctx, `pragma auto_vacuum = incremental`); err != nil {
-			return err
-		}
-	}
-	var mode string
-	if err := s.conn.QueryRowContext(ctx, `pragma journal_mode = wal`).Scan(&mode); err != nil {
-		return err
-	}
-	if mode != "wal" {
-		return edgeban.Permanent(errors.New("its file system cannot share memory between connections; put it on a local disk"))
-	}
-	_, err := s.conn.ExecContext(ctx, `pragma synchronous = normal`)
-	return err
 }
 
 // Close writes what the disk has not taken yet, if it can, and lets the file go.
@@ -216,22 +163,5 @@ func (s *Store) Close() error {
 	if n := len(s.queue); n > 0 {
 		unwritten = fmt.Errorf("ledger %s: %d changes are lost, the disk did not take them: %w", s.path, n, s.trouble)
 	}
-	return errors.Join(unwritten, s.disconnect(), s.lock.Close())
-}
-
-// disconnect closes the writer last, so that it can fold the log into the file.
-func (s *Store) disconnect() (err error) {
-	if s.r != nil {
-		err = s.r.Close()
-	}
-	for _, st := range s.prepared {
-		err = errors.Join(err, st.Close())
-	}
-	if s.conn != nil {
-		err = errors.Join(err, s.conn.Close())
-	}
-	if s.db != nil {
-		err = errors.Join(err, s.db.Close())
-	}
-	return err
+	return errors.Join(unwritten, s.file.Close(), s.lock.Close())
 }

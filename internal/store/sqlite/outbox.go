@@ -108,7 +108,7 @@ func (s *Store) forgetNotices(before sql.NullInt64) {
 }
 
 func (s *Store) loadOutbox(ctx context.Context) error {
-	all, err := row.List(ctx, s.conn, func(r row.Scanner) (t told, err error) {
+	all, err := row.List(ctx, s.file, func(r row.Scanner) (t told, err error) {
 		err = r.Scan(&t.notifier, &t.through)
 		return t, err
 	}, `select notifier, through from told`)
@@ -118,6 +118,6 @@ func (s *Store) loadOutbox(ctx context.Context) error {
 	for _, t := range all {
 		s.told[t.notifier] = t.through
 	}
-	s.notices, err = row.List(ctx, s.conn, row.Notice, `select `+row.NoticeColumns+` from notice where id > ? order by id`, s.everybody())
+	s.notices, err = row.List(ctx, s.file, row.Notice, `select `+row.NoticeColumns+` from notice where id > ? order by id`, s.everybody())
 	return err
 }

@@ -34,7 +34,7 @@ func (s *Store) Prune(ctx context.Context, t time.Time, r edgeban.Retention) err
 	if p.judged, err = s.judged(ctx, p.before(r.Bans), r.Jails); err != nil {
 		return fmt.Errorf("ledger %s: prune: %w", s.path, err)
 	}
-	for _, f := range []func(context.Context) error{p.bans, p.lifts, p.replaced, p.released, p.notices, p.old, p.big, p.shrink} {
+	for _, f := range []func(context.Context) error{p.pack, p.pin, p.bans, p.lifts, p.replaced, p.released, p.notices, p.old, p.big, p.join, p.shrink} {
 		if err := f(ctx); err != nil {
 			return fmt.Errorf("ledger %s: prune: %w", s.path, err)
 		}
@@ -55,7 +55,7 @@ func (s *Store) judged(ctx context.Context, gone sql.NullInt64, jails []string) 
 		names = string(b)
 	}
 	err = s.alone(ctx, func(ctx context.Context) error {
-		return s.conn.QueryRowContext(ctx, `select coalesce(min(at), ?1) from snapshot where coalesce(latest >= ?2, true)
+		return s.file.Writer.QueryRowContext(ctx, `select coalesce(min(at), ?1) from snapshot where coalesce(latest >= ?2, true)
 			and (?3 is null or jail in (select value from json_each(?3)))`, int64(math.MaxInt64), gone, names).Scan(&seq)
 	})
 	return seq, err
@@ -81,11 +81,10 @@ type grave struct {
 	seq     edgeban.Seq
 	name    string // of the jail or target
 	subject netip.Prefix
-	place   int64 // in the order in which they go, where there is one
 }
 
 func scanGrave(r row.Scanner) (g grave, err error) {
-	err = r.Scan(&g.seq, &g.name, row.IntoSubject(&g.subject), &g.place)
+	err = r.Scan(&g.seq, &g.name, row.IntoSubject(&g.subject))
 	return g, err
 }
 
@@ -103,8 +102,8 @@ func (p pruning) steps(ctx context.Context, forget func(grave), query string, ar
 func (p pruning) step(ctx context.Context, forget func(grave), query string, args ...any) (graves []grave, err error) {
 	s := p.s
 	err = s.alone(ctx, func(ctx context.Context) error {
-		err := s.transact(ctx, afterKill, func() (err error) {
-			graves, err = row.List(ctx, s.conn, scanGrave, query, args...)
+		err := s.file.Transact(ctx, func() (err error) {
+			graves, err = row.List(ctx, s.file, scanGrave, query, args...)
 			return err
 		})
 		if err != nil {
@@ -117,7 +116,7 @@ func (p pruning) step(ctx context.Context, forget func(grave), query string, arg
 			seqs[g.seq] = true
 			forget(g)
 		}
-		s.forgetEvents(seqs)
+		s.forgetEvents(func(e edgeban.Event) bool { return seqs[e.Seq] })
 		return nil
 	})
 	return graves, err
@@ -140,35 +139,35 @@ func (s *Store) alone(ctx context.Context, f func(context.Context) error) error 
 func (p pruning) bans(ctx context.Context) error {
 	forget := func(g grave) { p.s.forgetBan(edgeban.Key{Jail: g.name, Subject: g.subject}, g.seq) }
 	return p.steps(ctx, forget, `delete from ban where seq in (select seq from ban where seq <= ?1
-		and min(coalesce(lifted, until), coalesce(until, lifted)) < ?2 limit ?3) returning seq, jail, subject, 0`,
+		and min(coalesce(lifted, until), coalesce(until, lifted)) < ?2 limit ?3) returning seq, jail, subject`,
 		p.judged, p.before(p.r.Bans), pruneRows)
 }
 
 func (p pruning) lifts(ctx context.Context) error {
 	return p.steps(ctx, func(grave) {}, `delete from lift where seq in (select seq from lift where seq <= ?1
-		and coalesce(at, 0) < ?2 limit ?3) returning seq, jail, subject, 0`, p.judged, p.before(p.r.Bans), pruneRows)
+		and coalesce(at, 0) < ?2 limit ?3) returning seq, jail, subject`, p.judged, p.before(p.r.Bans), pruneRows)
 }
 
 // replaced forgets the notes that a later one of the same stay replaced.
 func (p pruning) replaced(ctx context.Context) error {
 	return p.steps(ctx, func(grave) {}, `delete from held where seq in (select seq from held h where seq <= ?1 and released is null
 		and exists (select 1 from held n where n.subject = h.subject and n.target = h.target and n.seq > h.seq) limit ?2)
-		returning seq, target, subject, 0`, p.judged, pruneRows)
+		returning seq, target, subject`, p.judged, pruneRows)
 }
 
 // released forgets the stays that ended long ago.
 func (p pruning) released(ctx context.Context) error {
 	forget := func(g grave) { p.s.forgetHeld(g.name, g.subject, g.seq) }
 	return p.steps(ctx, forget, `delete from held where seq in (select seq from held where seq <= ?1 and released < ?2 limit ?3)
-		returning seq, target, subject, 0`, p.judged, p.before(p.r.Bans), pruneRows)
+		returning seq, target, subject`, p.judged, p.before(p.r.Bans), pruneRows)
 }
 
 // notices forgets what everybody has told, and what nobody will tell any more.
 func (p pruning) notices(ctx context.Context) error {
 	s, old := p.s, p.before(noticeAge)
 	return s.alone(ctx, func(ctx context.Context) error {
-		err := s.transact(ctx, afterKill, func() error {
-			_, err := s.exec(ctx, `delete from notice where id <= ? or time < ?`, s.everybody(), old)
+		err := s.file.Transact(ctx, func() error {
+			_, err := s.file.Exec(ctx, `delete from notice where id <= ? or time < ?`, s.everybody(), old)
 			return err
 		})
 		if err != nil {
@@ -179,58 +178,6 @@ func (p pruning) notices(ctx context.Context) error {
 		s.forgetNotices(old)
 		return nil
 	})
-}
-
-const unpinned = `not exists (select 1 from evidence where evidence.match = match.seq)`
-
-// old forgets the matches that are too old, but for the evidence of bans.
-func (p pruning) old(ctx context.Context) error {
-	from := int64(math.MinInt64)
-	for {
-		graves, err := p.step(ctx, func(grave) {}, `delete from match where seq in (select seq from match
-			where time >= ?1 and time < ?2 and seq <= ?3 and `+unpinned+` order by time limit ?4) returning seq, jail, subject, time`,
-			from, p.before(p.r.Matches), p.judged, pruneRows)
-		if err != nil || len(graves) < pruneRows {
-			return err
-		}
-		from = furthest(from, graves) // not from the start again, where the evidence gathers
-	}
-}
-
-// big forgets the oldest matches while there are too many.
-func (p pruning) big(ctx context.Context) error {
-	from := int64(0)
-	for p.r.Size > 0 {
-		used, _, err := p.s.size(ctx)
-		if err != nil || used <= p.r.Size {
-			return err
-		}
-		graves, err := p.step(ctx, func(grave) {}, `delete from match where seq in (select seq from match
-			where seq > ?1 and seq <= ?2 and `+unpinned+` order by seq limit ?3) returning seq, jail, subject, seq`,
-			from, p.judged, pruneRows)
-		if err != nil || len(graves) == 0 {
-			return err
-		}
-		from = furthest(from, graves)
-	}
-	return nil
-}
-
-func furthest(from int64, graves []grave) int64 {
-	for _, g := range graves {
-		from = max(from, g.place)
-	}
-	return from
-}
-
-// size returns how many bytes of the file are used, and how many pages are not.
-func (s *Store) size(ctx context.Context) (used, free int64, err error) {
-	var pages, bytes int64
-	err = s.alone(ctx, func(ctx context.Context) error {
-		return s.conn.QueryRowContext(ctx, `select page_count, freelist_count, page_size
-			from pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&pages, &free, &bytes)
-	})
-	return (pages - free) * bytes, free, err
 }
 
 // shrink gives back the space that is free.
@@ -244,18 +191,18 @@ func (p pruning) shrink(ctx context.Context) error {
 		if free == 0 {
 			break
 		}
-		// SQLite frees a page for each row that is asked of it.
-		err = s.alone(ctx, func(ctx context.Context) error {
-			_, err := row.List(ctx, s.conn, func(row.Scanner) (struct{}, error) { return struct{}{}, nil }, fmt.Sprintf(`pragma incremental_vacuum(%d)`, prunePages))
-			return err
-		})
-		if err != nil {
+		if err := s.alone(ctx, func(ctx context.Context) error { return s.file.GiveBack(ctx, prunePages) }); err != nil {
 			return err
 		}
 	}
-	// A reader at work keeps the log from being folded in; the next time will do.
-	return s.alone(ctx, func(ctx context.Context) error {
-		var busy, log, done int
-		return s.conn.QueryRowContext(ctx, `pragma wal_checkpoint(truncate)`).Scan(&busy, &log, &done)
+	return s.alone(ctx, s.file.FoldLog) // a reader at work hinders it; the next time will do
+}
+
+// size returns how many bytes of the file are used, and how many pages are not.
+func (s *Store) size(ctx context.Context) (used, free int64, err error) {
+	err = s.alone(ctx, func(ctx context.Context) error {
+		used, free, err = s.file.Size(ctx)
+		return err
 	})
+	return used, free, err
 }

@@ -50,7 +50,7 @@ func (s *Store) flush(now bool) {
 			rows += 1 + len(s.queue[n].events) + len(s.queue[n].notices)
 			n++
 		}
-		if err := s.write(context.Background(), afterBlackout, s.queue[:n]...); err != nil {
+		if err := s.write(context.Background(), s.queue[:n]...); err != nil {
 			s.refused(err)
 			return
 		}
@@ -69,6 +69,10 @@ func (s *Store) flush(now bool) {
 		s.queue = slices.Delete(s.queue, 0, n)
 	}
 	s.queue, s.squeeze = nil, queueLen
+	if err := s.file.Sync(); err != nil {
+		s.refused(err)
+		return
+	}
 	s.mended()
 }
 
@@ -111,7 +115,7 @@ func (s *Store) squeezeQueue() {
 	s.queue = kept
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forgetEvents(dropped)
+	s.forgetEvents(func(e edgeban.Event) bool { return dropped[e.Seq] })
 }
 
 // seen reports whether k was in the set, and puts it there.

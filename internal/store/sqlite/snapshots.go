@@ -47,7 +47,7 @@ func (s *Store) Restore(ctx context.Context, jail string) (edgeban.Snapshot, err
 		}
 	}
 	sn := edgeban.Snapshot{Jail: jail}
-	err := s.r.QueryRowContext(ctx, `select at, state from snapshot where jail = ?`, jail).Scan(&sn.At, &sn.State)
+	err := s.file.Readers.QueryRowContext(ctx, `select at, state from snapshot where jail = ?`, jail).Scan(&sn.At, &sn.State)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return edgeban.Snapshot{}, fmt.Errorf("snapshot of %s: %w", jail, edgeban.ErrNotFound)
@@ -58,7 +58,7 @@ func (s *Store) Restore(ctx context.Context, jail string) (edgeban.Snapshot, err
 }
 
 func (s *Store) loadSnapshots(ctx context.Context) error {
-	all, err := row.List(ctx, s.conn, func(r row.Scanner) (sn edgeban.Snapshot, err error) {
+	all, err := row.List(ctx, s.file, func(r row.Scanner) (sn edgeban.Snapshot, err error) {
 		err = r.Scan(&sn.Jail, &sn.At)
 		return sn, err
 	}, `select jail, at from snapshot`)

@@ -9,32 +9,31 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/page"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 const (
 	tailLen = 4096 // how many of the last events are kept in memory at least
-	pageLen = 1000 // how many places are read from the disk at once
+	pageLen = 1000 // how many places are read from the disk at once, and told at once
 )
 
 // Watch implements edgeban.Ledger. A watcher that keeps up is served from
 // memory; one that is behind reads the disk, and an error of the disk ends it.
-func (s *Store) Watch(ctx context.Context, after edgeban.Seq) iter.Seq2[edgeban.Event, error] {
-	return func(yield func(edgeban.Event, error) bool) {
+func (s *Store) Watch(ctx context.Context, after edgeban.Seq) iter.Seq2[[]edgeban.Event, error] {
+	return func(yield func([]edgeban.Event, error) bool) {
 		wake, done := s.subscribe()
 		defer done()
 		for ctx.Err() == nil {
 			events, through, err := s.next(ctx, after)
 			if err != nil {
 				if ctx.Err() == nil {
-					yield(edgeban.Event{}, err)
+					yield(nil, err)
 				}
 				return
 			}
-			for _, e := range events {
-				if ctx.Err() != nil || !yield(e, nil) {
-					return
-				}
+			if len(events) > 0 && !yield(events, nil) {
+				return
 			}
 			if through > after {
 				after = through
@@ -75,15 +74,20 @@ func (s *Store) next(ctx context.Context, after edgeban.Seq) ([]edgeban.Event, e
 	if found {
 		i++
 	}
-	return tail[i:], max(after, head), nil
+	if tail = tail[i:]; len(tail) > pageLen {
+		return tail[:pageLen:pageLen], tail[pageLen-1].Seq, nil
+	}
+	return slices.Clip(tail), max(after, head), nil
 }
 
 // page reads events after a place from the disk, up to another at most.
 func (s *Store) page(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Event, edgeban.Seq, error) {
 	// The next one may be far away: what was between is pruned.
 	var first sql.Null[edgeban.Seq]
-	err := s.r.QueryRowContext(ctx, `select min(seq) from (
-		select min(seq) seq from match where seq > ?1 union all select min(seq) from ban where seq > ?1 union all
+	err := s.file.Readers.QueryRowContext(ctx, `select min(seq) from (
+		select ?1 + 1 seq from page where first = (select max(first) from page where first <= ?1) and last > ?1 union all
+		select min(first) from page where first > ?1 union all
+		select min(seq) from match where seq > ?1 union all select min(seq) from ban where seq > ?1 union all
 		select min(seq) from lift where seq > ?1 union all select min(seq) from held where seq > ?1)`, after).Scan(&first)
 	if err != nil {
 		return nil, 0, err
@@ -92,7 +96,10 @@ func (s *Store) page(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Ev
 		return nil, upto, nil
 	}
 	upto = min(upto, first.V+pageLen-1)
-	var events []edgeban.Event
+	events, err := page.Between(ctx, s.file.Readers, first.V, upto)
+	if err != nil {
+		return nil, 0, err
+	}
 	for _, kind := range []struct {
 		query string
 		scan  func(row.Scanner) (edgeban.Event, error)
@@ -102,7 +109,7 @@ func (s *Store) page(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Ev
 		{`select ` + row.LiftColumns + ` from lift`, row.Lift},
 		{`select ` + row.HeldColumns + ` from held`, row.Held},
 	} {
-		some, err := row.List(ctx, s.r, kind.scan, kind.query+` where seq between ? and ?`, first.V, upto)
+		some, err := row.List(ctx, s.file.Readers, kind.scan, kind.query+` where seq between ? and ?`, first.V, upto)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -129,8 +136,7 @@ func (s *Store) trim() {
 }
 
 // forgetEvents drops events out of the tail.
-func (s *Store) forgetEvents(seqs map[edgeban.Seq]bool) {
-	gone := func(e edgeban.Event) bool { return seqs[e.Seq] }
+func (s *Store) forgetEvents(gone func(edgeban.Event) bool) {
 	if slices.ContainsFunc(s.tail, gone) {
 		s.tail = slices.DeleteFunc(slices.Clone(s.tail), gone)
 	}

@@ -2,13 +2,11 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
-	lib "modernc.org/sqlite/lib"
-
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -47,11 +45,25 @@ const (
 // known. If the disk refuses it waits in memory, behind those that wait already.
 // The caller's context ends a change only before it is begun: half of one never
 // happens, and a line in hand at the end is still written.
+//
+// It is known before it survives a loss of power: nobody needs to wait for the
+// disk while others do. What comes of it is written after it, and synced with it.
 func (s *Store) change(ctx context.Context, d durability, build func(context.Context, *change) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx)
+	if err := s.alter(context.WithoutCancel(ctx), build); err != nil || d == afterKill {
+		return err
+	}
+	if err := s.file.Sync(); err != nil {
+		s.writing.Lock()
+		defer s.writing.Unlock()
+		s.refused(err)
+	}
+	return nil
+}
+
+func (s *Store) alter(ctx context.Context, build func(context.Context, *change) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if s.closed {
@@ -64,7 +76,7 @@ func (s *Store) change(ctx context.Context, d durability, build func(context.Con
 	}
 	s.number(&c)
 	if len(s.queue) == 0 {
-		err := s.write(ctx, d, c)
+		err := s.write(ctx, c)
 		if err == nil {
 			s.apply(c, true)
 			s.mended()
@@ -119,23 +131,33 @@ func latest(f edgeban.Fact) time.Time {
 }
 
 // write puts changes on disk, all or none.
-func (s *Store) write(ctx context.Context, d durability, cs ...change) error {
-	return s.transact(ctx, d, func() error {
+func (s *Store) write(ctx context.Context, cs ...change) error {
+	err := s.file.Transact(ctx, func() error {
 		for _, c := range cs {
 			if err := s.writeOne(ctx, c); err != nil {
 				return err
 			}
 		}
 		h := cs[len(cs)-1].after
-		_, err := s.exec(ctx, `update head set seq = ?, notice = ?, latest = ?`, h.seq, h.notice, row.Time(h.latest))
+		_, err := s.file.Exec(ctx, `update head set seq = ?, notice = ?, latest = ?`, h.seq, h.notice, row.Time(h.latest))
 		return err
 	})
+	if err != nil {
+		s.pages.Undone()
+	}
+	return err
 }
 
 func (s *Store) writeOne(ctx context.Context, c change) error {
+	if err := s.pages.Write(ctx, c.events); err != nil {
+		return err
+	}
 	for _, e := range c.events {
+		if _, ok := e.Fact.(edgeban.Match); ok {
+			continue
+		}
 		query, args := row.Insert(e)
-		if _, err := s.exec(ctx, query, args...); err != nil {
+		if _, err := s.file.Exec(ctx, query, args...); err != nil {
 			return err
 		}
 		if err := s.follow(ctx, e); err != nil {
@@ -144,7 +166,7 @@ func (s *Store) writeOne(ctx context.Context, c change) error {
 	}
 	for _, n := range c.notices {
 		query, args := row.InsertNotice(n)
-		if _, err := s.exec(ctx, query, args...); err != nil {
+		if _, err := s.file.Exec(ctx, query, args...); err != nil {
 			return err
 		}
 	}
@@ -152,78 +174,30 @@ func (s *Store) writeOne(ctx context.Context, c change) error {
 	switch {
 	case c.cursor == nil:
 	case c.cursor.end:
-		_, err = s.exec(ctx, `delete from cursor where source = ? and stream = ?`, c.cursor.source, c.cursor.stream.stream)
+		_, err = s.file.Exec(ctx, `delete from cursor where source = ? and stream = ?`, c.cursor.source, c.cursor.stream.stream)
 	default:
-		_, err = s.exec(ctx, `insert or replace into cursor (source, stream, pos) values (?,?,?)`, c.cursor.source, c.cursor.stream.stream, c.cursor.to)
+		_, err = s.file.Exec(ctx, `insert or replace into cursor (source, stream, pos, again) values (?,?,?,?)`,
+			c.cursor.source, c.cursor.stream.stream, c.cursor.to, c.cursor.again)
 	}
 	if err == nil && c.snapshot != nil {
-		_, err = s.exec(ctx, `insert or replace into snapshot (jail, at, latest, state) values (?,?,?,?)`,
+		_, err = s.file.Exec(ctx, `insert or replace into snapshot (jail, at, latest, state) values (?,?,?,?)`,
 			c.snapshot.Jail, c.snapshot.At, row.Time(c.snapshot.latest), append([]byte{}, c.snapshot.State...))
 	}
 	if err == nil && c.told != nil {
-		_, err = s.exec(ctx, `insert or replace into told (notifier, through) values (?,?)`, c.told.notifier, c.told.through)
+		_, err = s.file.Exec(ctx, `insert or replace into told (notifier, through) values (?,?)`, c.told.notifier, c.told.through)
 	}
 	return err
 }
 
 // follow writes what an event does to others.
-func (s *Store) follow(ctx context.Context, e edgeban.Event) (err error) {
-	switch f := e.Fact.(type) {
-	case edgeban.Ban:
-		err = s.pin(ctx, e.Seq, f)
-	case edgeban.Lift:
-		_, err = s.exec(ctx, `update ban set lifted = coalesce(?, 0) where subject = ? and jail = ? and seq < ? and lifted is null`,
-			row.Time(f.At), row.Subject(f.Subject), f.Jail, e.Seq)
+func (s *Store) follow(ctx context.Context, e edgeban.Event) error {
+	l, ok := e.Fact.(edgeban.Lift)
+	if !ok {
+		return nil
 	}
+	_, err := s.file.Exec(ctx, `update ban set lifted = coalesce(?, 0) where subject = ? and jail = ? and seq < ? and lifted is null`,
+		row.Time(l.At), row.Subject(l.Subject), l.Jail, e.Seq)
 	return err
-}
-
-// transact runs f in a transaction. One that survives a blackout is on the disk
-// itself when it returns, and so is all that was written before.
-func (s *Store) transact(ctx context.Context, d durability, f func() error) (err error) {
-	if d == afterBlackout {
-		// Not by exec: SQLite obeys this one when it is prepared, not when it is run.
-		if _, err := s.conn.ExecContext(ctx, `pragma synchronous = full`); err != nil {
-			return err
-		}
-		defer func() {
-			// A failure here makes later writes slower, never less safe.
-			_, _ = s.conn.ExecContext(ctx, `pragma synchronous = normal`)
-		}()
-	}
-	if _, err := s.exec(ctx, `begin immediate`); err != nil {
-		return err
-	}
-	if err := f(); err != nil {
-		_, _ = s.exec(ctx, `rollback`) // SQLite may have done so already
-		return err
-	}
-	if _, err := s.exec(ctx, `commit`); err != nil {
-		_, _ = s.exec(ctx, `rollback`)
-		return err
-	}
-	return nil
-}
-
-// prepare returns the statement for a query, which is one of a few.
-func (s *Store) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
-	if st, ok := s.prepared[query]; ok {
-		return st, nil
-	}
-	st, err := s.conn.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	s.prepared[query] = st
-	return st, nil
-}
-
-func (s *Store) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	st, err := s.prepare(ctx, query) //nolint:sqlclosecheck // kept in s.prepared
-	if err != nil {
-		return nil, err
-	}
-	return st.ExecContext(ctx, args...)
 }
 
 // apply makes a change known to everybody.
@@ -233,7 +207,7 @@ func (s *Store) apply(c change, written bool) {
 	for _, e := range c.events {
 		switch f := e.Fact.(type) {
 		case edgeban.Ban:
-			s.bans[f.Key] = append(s.bans[f.Key], &imposed{Ban: f, seq: e.Seq})
+			s.remember(&imposed{Ban: f, seq: e.Seq})
 		case edgeban.Lift:
 			s.lift(f.Key)
 		case edgeban.Held:
@@ -272,14 +246,14 @@ func (s *Store) written(c change) {
 	case c.cursor.end:
 		delete(s.cursors, c.cursor.stream)
 	default:
-		s.cursors[c.cursor.stream] = c.cursor.to
+		s.cursors[c.cursor.stream] = *c.cursor
 	}
 }
 
 // refused notes that the disk did, and says so once.
 func (s *Store) refused(err error) {
 	s.tried = time.Now()
-	err = fmt.Errorf("ledger %s: %w: %s", s.path, err, wayOut(err))
+	err = fmt.Errorf("ledger %s: %w: %s", s.path, err, file.WayOut(err))
 	s.mu.Lock()
 	first := s.trouble == nil
 	s.trouble = err
@@ -299,18 +273,6 @@ func (s *Store) mended() {
 		return
 	}
 	s.log.Info("the ledger is written again, and all that waited with it", "path", s.path)
-}
-
-func wayOut(err error) string {
-	switch code(err) {
-	case lib.SQLITE_FULL:
-		return "free space on its disk"
-	case lib.SQLITE_READONLY, lib.SQLITE_PERM, lib.SQLITE_CANTOPEN:
-		return "make it and its folder writable for this user"
-	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
-		return "restart edgeban, which sets a damaged file aside"
-	}
-	return "look after its disk"
 }
 
 // Trouble returns why the disk does not take what is written, or nil. It tries

@@ -18,6 +18,7 @@ func banning() []promise {
 			w.want("bans", len(w.facts()), 2)
 			w.want("standing", len(w.standing(noon)), 1)
 		}},
+		{"of bans that come together one takes the others with it", together},
 		{"a shorter ban ends a longer one", endsLast},
 		{"the clock changes what stands", func(w *world) {
 			short, long, ever := ban("192.0.2.1", 10, 1), ban("192.0.2.2", 600, 2), ban("192.0.2.3", 0, 3)
@@ -74,7 +75,7 @@ func banning() []promise {
 			w.want("standing", w.standing(noon), want)
 		}},
 		{"a ban of nobody is taken", func(w *world) {
-			if err := w.Impose(w.Context(), edgeban.Ban{}, nil); err == nil {
+			if err := w.Impose(w.Context(), edgeban.Verdict{Ban: edgeban.Ban{}}); err == nil {
 				w.Error("a ban without a subject: no error")
 			}
 			w.want("standing", len(w.standing(noon)), 0)
@@ -88,7 +89,7 @@ func imposedOnce(w *world) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if err := w.Impose(w.Context(), ban("192.0.2.1", 60, 7), []edgeban.Notice{notice("banned")}); err != nil {
+			if err := w.Impose(w.Context(), edgeban.Verdict{Ban: ban("192.0.2.1", 60, 7), Notices: []edgeban.Notice{notice("banned")}}); err != nil {
 				w.Error(err)
 			}
 		})
@@ -103,6 +104,27 @@ func imposedOnce(w *world) {
 	w.impose(ban("192.0.2.2", 60, 7), notice("another subject"))
 	w.impose(ban("192.0.2.1", 60, 8), notice("another cause"))
 	w.want("bans", len(w.facts()), 3)
+}
+
+func together(w *world) {
+	w.nothing("ntfy")
+	one, two := ban("192.0.2.1", 60, 1), ban("192.0.2.2", 60, 2)
+	verdict := func(b edgeban.Ban, text string) edgeban.Verdict {
+		return edgeban.Verdict{Ban: b, Notices: []edgeban.Notice{notice(text)}}
+	}
+	w.must(w.Impose(w.Context()))
+	w.want("bans of nothing", w.head(), 0)
+	if err := w.Impose(w.Context(), verdict(one, "a"), edgeban.Verdict{}); err == nil {
+		w.Error("a ban of nobody among others: no error")
+	}
+	w.want("bans beside one of nobody", w.head(), 0)
+	w.impose(two, notice("two"))
+	w.must(w.Impose(w.Context(), verdict(one, "one"), verdict(two, "two again"), verdict(one, "one again"), verdict(ban("192.0.2.3", 60, 0), "three")))
+	for range 2 {
+		w.want("bans", w.facts(), []edgeban.Ban{two, one, ban("192.0.2.3", 60, 0)})
+		w.want("notices", texts(w.pending("ntfy", 9)), []string{"two", "one", "three"})
+		w.again()
+	}
 }
 
 func endsLast(w *world) {

@@ -340,7 +340,7 @@ func (p *play) watched() (out []edgeban.Event) {
 	}
 	ctx, cancel := context.WithCancel(p.ctx())
 	defer cancel()
-	for e, err := range p.Watch(ctx, 0) {
+	for e, err := range edgeban.Each(p.Watch(ctx, 0)) {
 		p.must(err)
 		out = append(out, e)
 		if e.Seq >= p.m.events[len(p.m.events)-1].Seq {

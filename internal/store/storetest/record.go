@@ -29,6 +29,7 @@ func recording() []promise {
 			want := []edgeban.Event{{Seq: 1, Fact: match("1", "192.0.2.1", 0)}, {Seq: 2, Fact: match("2", "192.0.2.2", 1)}, {Seq: 3, Fact: match("3", "192.0.2.3", 2)}}
 			w.want("events", w.events(0), want)
 		}},
+		{"a batch that is read on from another place than the saved one counts twice", readOn},
 		{"the cursor is saved without its matches or the other way round", cursorWithMatches},
 		{"a stream that has ended keeps its cursor for ever", func(w *world) {
 			w.must(w.Record(w.Context(), edgeban.Batch{Source: "mail", Stream: "a", To: "10"}))
@@ -58,6 +59,30 @@ func recording() []promise {
 		}},
 		{"a call that was called off has half happened", calledOff},
 	}
+}
+
+func readOn(w *world) {
+	batch := func(i int) edgeban.Batch {
+		b := edgeban.Batch{Source: "mail", Stream: "a", To: fmt.Sprint(i + 1), Matches: []edgeban.Match{match(fmt.Sprint(i), "192.0.2.1", i)}}
+		if i > 0 {
+			b.From = fmt.Sprint(i)
+		}
+		return b
+	}
+	for i := range 3 {
+		for range 2 {
+			w.must(w.Record(w.Context(), batch(i)))
+		}
+	}
+	other := batch(2)
+	other.Stream, other.From, other.To = "b", "3", "4" // the cursor of another stream says nothing
+	w.must(w.Record(w.Context(), other))
+	w.again()
+	for i := range 3 {
+		w.must(w.Record(w.Context(), batch(i)))
+		w.must(w.Record(w.Context(), batch(2)))
+	}
+	w.want("events", len(w.facts()), 3)
 }
 
 func cursorWithMatches(w *world) {
@@ -115,7 +140,7 @@ func calledOff(w *world) {
 	b := ban("192.0.2.1", 60, 1)
 	calls := map[string]error{
 		"record":   w.Record(ctx, edgeban.Batch{Source: "mail", Stream: "a", To: "1", Matches: []edgeban.Match{match("1", "192.0.2.1", 0)}}),
-		"impose":   w.Impose(ctx, b, []edgeban.Notice{notice("a")}),
+		"impose":   w.Impose(ctx, edgeban.Verdict{Ban: b, Notices: []edgeban.Notice{notice("a")}}),
 		"note":     w.Note(ctx, []edgeban.Held{{Subject: b.Subject, Target: "edge", Held: noon}}, nil),
 		"post":     w.Post(ctx, []edgeban.Notice{notice("b")}),
 		"snapshot": w.Snapshot(ctx, edgeban.Snapshot{Jail: "sshd", At: 1}),

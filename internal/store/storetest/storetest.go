@@ -84,7 +84,7 @@ func (w *world) record(ms ...edgeban.Match) {
 
 func (w *world) impose(b edgeban.Ban, ns ...edgeban.Notice) {
 	w.Helper()
-	w.must(w.Impose(w.Context(), b, ns))
+	w.must(w.Impose(w.Context(), edgeban.Verdict{Ban: b, Notices: ns}))
 }
 
 func (w *world) note(hs ...edgeban.Held) {
@@ -139,7 +139,7 @@ func (w *world) events(after edgeban.Seq) []edgeban.Event {
 	mark := edgeban.Held{Subject: netip.MustParsePrefix("203.0.113.254/32"), Target: "mark", Packets: uint64(head) + 1}
 	w.note(mark)
 	var out []edgeban.Event
-	for e, err := range w.Watch(ctx, after) {
+	for e, err := range edgeban.Each(w.Watch(ctx, after)) {
 		w.must(err)
 		if e.Fact == edgeban.Fact(mark) {
 			return out

@@ -56,21 +56,21 @@ func watching() []promise {
 			w.record(match("1", "192.0.2.1", 0))
 			ctx, cancel := context.WithCancel(w.ctx())
 			n := 0
-			for _, err := range w.Watch(ctx, 0) {
+			for _, err := range edgeban.Each(w.Watch(ctx, 0)) {
 				w.must(err)
 				n++
 				w.record(match("2", "192.0.2.1", 0))
 				cancel()
 			}
 			w.want("events after the end", n, 1)
-			for range w.Watch(ctx, 0) {
+			for range edgeban.Each(w.Watch(ctx, 0)) {
 				w.Error("a context that has ended: an event")
 			}
 			ctx, cancel = context.WithCancel(w.ctx())
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
-				for range w.Watch(ctx, w.head()) {
+				for range edgeban.Each(w.Watch(ctx, w.head())) {
 					w.Error("nothing happened: an event")
 				}
 			}()
@@ -93,7 +93,7 @@ func pastAndPresent(w *world) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	n := edgeban.Seq(0)
-	for e, err := range w.Watch(ctx, 0) {
+	for e, err := range edgeban.Each(w.Watch(ctx, 0)) {
 		w.must(err)
 		if n++; e.Seq != n {
 			w.Fatalf("event %d has place %d", n, e.Seq)
@@ -128,7 +128,7 @@ func slowWatcher(w *world) {
 	defer cancel()
 	w.record(match("first", "192.0.2.1", 0))
 	n := 0
-	for e, err := range w.Watch(ctx, 0) {
+	for e, err := range edgeban.Each(w.Watch(ctx, 0)) {
 		w.must(err)
 		n++
 		if e.Seq == 1 { // everything happens while the watcher is busy with the first
@@ -155,7 +155,7 @@ func manyWatchers(w *world) {
 	told := make([][]string, 4)
 	for i := range told {
 		wg.Go(func() {
-			for e, err := range w.Watch(ctx, 0) {
+			for e, err := range edgeban.Each(w.Watch(ctx, 0)) {
 				if err != nil {
 					w.Error(err)
 					return
@@ -175,7 +175,7 @@ func manyWatchers(w *world) {
 				case 0:
 					err = w.Record(ctx, edgeban.Batch{Matches: []edgeban.Match{match(addr, addr, j)}})
 				case 1:
-					err = w.Impose(ctx, ban(addr, 60, 1), nil)
+					err = w.Impose(ctx, edgeban.Verdict{Ban: ban(addr, 60, 1)})
 				case 2:
 					err = w.Note(ctx, []edgeban.Held{{Subject: prefix(addr), Target: "edge", Sent: noon}}, nil)
 				}

@@ -95,12 +95,9 @@ type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// Insert returns the statement that writes an event.
+// Insert returns the statement that writes an event other than a match.
 func Insert(e edgeban.Event) (query string, args []any) {
 	switch f := e.Fact.(type) {
-	case edgeban.Match:
-		return `insert into match (` + MatchColumns + `) values (?,?,?,?,?,?,?,?,?,?,?) on conflict do nothing`,
-			[]any{e.Seq, f.ID, f.Jail, int64(f.Kind), address(f.Addr), found(f.Subject, f.Addr), f.Count, Time(f.Time), f.User, f.Text, f.Ignored}
 	case edgeban.Ban:
 		return `insert into ban (` + BanColumns + `) values (?,?,?,?,?,?,?,?,?,?,?) on conflict do nothing`,
 			[]any{e.Seq, f.Jail, Subject(f.Subject), Time(f.Since), Time(f.Until), f.Failures, f.Nth, f.Cause, f.Node, f.Reason, address(f.Addr)}
@@ -111,7 +108,7 @@ func Insert(e edgeban.Event) (query string, args []any) {
 		return `insert into held (` + HeldColumns + `) values (?,?,?,?,?,?,?,?) on conflict do nothing`,
 			[]any{e.Seq, f.Target, Subject(f.Subject), Time(f.Sent), Time(f.Held), Time(f.Released), f.Foreign, int64(f.Packets)}
 	}
-	panic(fmt.Sprintf("a fact of type %T", e.Fact)) // there are four
+	panic(fmt.Sprintf("a fact of type %T", e.Fact)) // there are three that have rows
 }
 
 // InsertNotice returns the statement that writes a notice.

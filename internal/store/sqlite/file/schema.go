@@ -1,24 +1,27 @@
-package sqlite
+package file
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 // applicationID is "EDGB": it tells our file from any other of SQLite.
 const applicationID = 0x45444742
+
+// Version is the newest version of the schema.
+func Version() int { return len(migrations()) }
 
 // migrations returns what made each version of the schema out of the one
 // before. Only ever append: files of every version are about.
 //
 // Times are nanoseconds of Unix, null for the zero time. An address is its 4 or
 // 16 bytes; a subject is 4 or 6, its bytes, and its bits, so that what lies in
-// a subject follows it in order.
+// a subject follows it in order. Matches are in pages; the table match holds
+// those of before, until Prune has packed them. The evidence of bans up to pinned
+// is in the table evidence.
 func migrations() []string {
 	return []string{`
 create table head (seq integer not null, notice integer not null, latest integer, lost integer) strict;
@@ -63,20 +66,28 @@ create trigger ban_forgotten after delete on ban begin delete from evidence wher
 insert into evidence select ban.seq, match.seq from ban join match on match.seq = ban.cause;
 `, `
 alter table ban add column addr blob not null default x'';
+`, `
+create table page (
+	first integer primary key, last integer not null, n integer not null, oldest integer,
+	subjects blob not null, ids blob not null, matches blob not null
+) strict;
+alter table cursor add column again integer not null default 0;
+alter table head add column pinned integer not null default 0;
+update head set pinned = seq;
 `}
 }
 
 // check finds out whether the file is sound and ours.
-func (s *Store) check(ctx context.Context) error {
+func (f *File) check(ctx context.Context) error {
 	var verdict string
-	if err := s.conn.QueryRowContext(ctx, `pragma quick_check(1)`).Scan(&verdict); err != nil {
+	if err := f.Writer.QueryRowContext(ctx, `pragma quick_check(1)`).Scan(&verdict); err != nil {
 		return err
 	}
 	if verdict != "ok" {
-		return fmt.Errorf("%w: %s", errDamaged, verdict)
+		return fmt.Errorf("%w: %s", ErrDamaged, verdict)
 	}
 	var id, tables int
-	if err := s.conn.QueryRowContext(ctx, `select application_id, (select count(*) from sqlite_schema) from pragma_application_id`).Scan(&id, &tables); err != nil {
+	if err := f.Writer.QueryRowContext(ctx, `select application_id, (select count(*) from sqlite_schema) from pragma_application_id`).Scan(&id, &tables); err != nil {
 		return err
 	}
 	if id != applicationID && (id != 0 || tables != 0) {
@@ -86,9 +97,9 @@ func (s *Store) check(ctx context.Context) error {
 }
 
 // migrate brings the file to the newest version of the schema, in one step.
-func (s *Store) migrate(ctx context.Context) error {
+func (f *File) migrate(ctx context.Context) error {
 	var version int
-	if err := s.conn.QueryRowContext(ctx, `pragma user_version`).Scan(&version); err != nil {
+	if err := f.Writer.QueryRowContext(ctx, `pragma user_version`).Scan(&version); err != nil {
 		return err
 	}
 	all := migrations()
@@ -98,36 +109,20 @@ func (s *Store) migrate(ctx context.Context) error {
 	if version == len(all) {
 		return nil
 	}
-	err := s.transact(ctx, afterBlackout, func() error {
+	err := f.Transact(ctx, func() error {
 		for _, m := range all[version:] {
-			if _, err := s.conn.ExecContext(ctx, m); err != nil {
+			if _, err := f.Writer.ExecContext(ctx, m); err != nil {
 				return err
 			}
 		}
-		_, err := s.conn.ExecContext(ctx, fmt.Sprintf(`pragma application_id = %d; pragma user_version = %d`, applicationID, len(all)))
+		_, err := f.Writer.ExecContext(ctx, fmt.Sprintf(`pragma application_id = %d; pragma user_version = %d`, applicationID, len(all)))
 		return err
 	})
+	if err == nil {
+		err = f.Sync()
+	}
 	if err != nil {
 		return fmt.Errorf("upgrade from version %d to %d: %w", version, len(all), err)
 	}
-	return syncDir(s.path)
-}
-
-// load reads into memory what is kept there.
-func (s *Store) load(ctx context.Context) error {
-	err := s.conn.QueryRowContext(ctx, `select seq, notice, latest, lost from head`).
-		Scan(&s.head.seq, &s.head.notice, row.IntoTime(&s.head.latest), &s.lost)
-	if err != nil {
-		if errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("%w: it has no head", errDamaged)
-		}
-		return err
-	}
-	s.saved, s.covered = s.head.seq, s.head.seq
-	for _, f := range []func(context.Context) error{s.loadBans, s.loadHeld, s.loadOutbox, s.loadCursors, s.loadSnapshots} {
-		if err := f(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return syncDir(f.path)
 }

@@ -1,0 +1,74 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/page"
+)
+
+const evidence = 20 // how many matches are kept for each ban
+
+// claims returns what bans were decided by that nobody has written down yet.
+func claims(bans []*imposed) (*page.Claims, []*page.Claim) {
+	all := page.NewClaims(evidence)
+	var each []*page.Claim
+	for _, b := range bans {
+		until := b.seq
+		if b.Cause != 0 {
+			until = min(until, b.Cause)
+		}
+		each = append(each, all.Add(b.Key, until))
+	}
+	return all, each
+}
+
+// pin writes down what bans were decided by, so that it is kept for as long as
+// they are. Until Prune comes nothing goes, so nothing is written while a ban is
+// imposed.
+func (p pruning) pin(ctx context.Context) error {
+	s := p.s
+	s.mu.Lock()
+	bare, saved := s.bare, s.saved
+	s.mu.Unlock()
+	n, _ := slices.BinarySearchFunc(bare, saved+1, func(b *imposed, seq edgeban.Seq) int { return cmp.Compare(b.seq, seq) })
+	if bare = bare[:n]; n == 0 {
+		return nil
+	}
+	all, each := claims(bare)
+	if err := page.Lookup(ctx, s.file.Readers, all.In, all.Take); err != nil {
+		return err
+	}
+	const some = pruneRows / evidence
+	for i := 0; i < n; i += some {
+		to := min(n, i+some)
+		if err := s.alone(ctx, func(ctx context.Context) error { return s.pinSome(ctx, bare[i:to], each[i:to]) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) pinSome(ctx context.Context, bans []*imposed, each []*page.Claim) error {
+	through := bans[len(bans)-1].seq
+	err := s.file.Transact(ctx, func() error {
+		for i, b := range bans {
+			for _, seq := range each[i].Found {
+				if _, err := s.file.Exec(ctx, `insert or ignore into evidence (ban, match) select seq, ? from ban where seq = ?`, seq, b.seq); err != nil {
+					return err
+				}
+			}
+		}
+		_, err := s.file.Exec(ctx, `update head set pinned = ?`, through)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pinned, s.bare = through, slices.Clone(s.bare[len(bans):])
+	return nil
+}

@@ -1,0 +1,61 @@
+package file
+
+import (
+	"context"
+	"os"
+)
+
+const (
+	foldEvery = 64   // transactions after which the log is folded into the file
+	foldPages = 8000 // pages in the log at which whoever writes waits for that
+)
+
+// Sync returns once all that was written before it survives a loss of power.
+// Anybody may call it while others write: SQLite itself would let them wait, and
+// each wait alone.
+func (f *File) Sync() error {
+	n := f.commits.Load()
+	f.syncing.Lock()
+	defer f.syncing.Unlock()
+	if f.synced >= n || f.closed {
+		return nil
+	}
+	n = f.commits.Load() // those that were written meanwhile wait no more
+	if f.log == nil {
+		log, err := os.Open(f.path + "-wal")
+		if err != nil {
+			return err
+		}
+		f.log = log
+	}
+	if err := f.log.Sync(); err != nil {
+		return err
+	}
+	f.synced = n
+	return nil
+}
+
+// fold writes into the file what is in the log, while others write. What they
+// write meanwhile stays in the log; if that never ends, SQLite folds it at last
+// while a writer waits, which has little left to do.
+func (f *File) fold() {
+	if !f.folding.TryLock() {
+		return
+	}
+	defer f.folding.Unlock()
+	var busy, pages, done int
+	_ = f.Readers.QueryRowContext(context.Background(), `pragma wal_checkpoint(passive)`).Scan(&busy, &pages, &done) // the next time will do
+}
+
+// closeLog waits for those who sync and fold. From then on there is nothing to do
+// for them: who closes the file folds its log.
+func (f *File) closeLog() error {
+	f.folding.Lock() // for good
+	f.syncing.Lock()
+	defer f.syncing.Unlock()
+	f.closed = true
+	if f.log == nil {
+		return nil
+	}
+	return f.log.Close()
+}
