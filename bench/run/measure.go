@@ -130,15 +130,19 @@ func (b *bench) time(ctx context.Context, m *measurement, args []string) (time.D
 	if err != nil {
 		return 0, err
 	}
-	s := m.clock.FindSubmatch(text)
+	return said(m.clock, string(text))
+}
+
+// said returns the time that a clock finds in what was printed.
+func said(clock *regexp.Regexp, text string) (time.Duration, error) {
+	s := clock.FindStringSubmatch(text)
 	if s == nil {
-		return 0, fmt.Errorf("%q: nothing matches %s", args, m.clock)
+		return 0, fmt.Errorf("nothing matches %s", clock)
 	}
-	said := string(s[1])
-	if !strings.HasSuffix(said, "s") {
-		said += "s"
+	if !strings.HasSuffix(s[1], "s") {
+		s[1] += "s"
 	}
-	return time.ParseDuration(said)
+	return time.ParseDuration(s[1])
 }
 
 // median of the times of a measurement.

@@ -26,20 +26,15 @@ func (e *env) logs(paths []string) *reading {
 	r := &reading{}
 	known := true
 	for _, path := range paths {
-		open := func() (io.ReadCloser, error) { return os.Open(path) }
-		if path == "-" {
-			open = func() (io.ReadCloser, error) { return io.NopCloser(e.stdin), nil }
-		}
 		r.logs = append(r.logs, intake.Log{Name: path, Open: func() (io.ReadCloser, error) {
-			f, err := open()
+			if path == "-" {
+				return r.plain(path, io.NopCloser(e.stdin))
+			}
+			f, err := os.Open(path)
 			if err != nil {
 				return nil, err
 			}
-			text, err := r.plain(f)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", path, err)
-			}
-			return text, nil
+			return r.plain(path, f)
 		}})
 		info, err := os.Stat(path)
 		if known = known && err == nil && info.Mode().IsRegular(); known {
@@ -59,7 +54,7 @@ type log struct {
 }
 
 // plain returns what f holds, unpacked if it is gzip: rotated logs often are.
-func (r *reading) plain(f io.ReadCloser) (io.ReadCloser, error) {
+func (r *reading) plain(path string, f io.ReadCloser) (io.ReadCloser, error) {
 	b := bufio.NewReader(&counter{f, &r.read})
 	if magic, err := b.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
 		return log{b, f}, nil // whoever reads on finds out what is wrong
@@ -67,7 +62,7 @@ func (r *reading) plain(f io.ReadCloser) (io.ReadCloser, error) {
 	unpacked, err := gzip.NewReader(b)
 	if err != nil {
 		f.Close()
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return log{unpacked, f}, nil
 }

@@ -166,3 +166,30 @@ func TestEvidenceIsBoundedAndKeepsTheSlow(t *testing.T) {
 		t.Errorf("taken lines come again: %q", got)
 	}
 }
+
+func TestAnInterruptedReplayEndsAndSaysSo(t *testing.T) {
+	for _, cores := range []int{1, 2} {
+		prev := runtime.GOMAXPROCS(cores)
+		ctx, cancel := context.WithCancel(t.Context())
+		endless := func() (io.ReadCloser, error) {
+			return io.NopCloser(io.MultiReader(strings.NewReader(refused("203.0.113.9", 1, 2)), nothing{})), nil
+		}
+		bans, last := 0, error(nil)
+		for _, err := range opened(t, door()).Files(ctx, []Log{{"a", endless}, {"b", endless}}) {
+			if last = err; err == nil {
+				bans++
+				cancel()
+			}
+		}
+		if bans != 1 || !errors.Is(last, context.Canceled) {
+			t.Errorf("on %d cores: %d bans and %v, want the one of before and that it was canceled", cores, bans, last)
+		}
+		runtime.GOMAXPROCS(prev)
+		cancel()
+	}
+}
+
+// nothing is empty lines without end.
+type nothing struct{}
+
+func (nothing) Read(p []byte) (int, error) { return copy(p, "\n"), nil }
