@@ -49,6 +49,9 @@ func (m *Matcher) straight(n *node, i int) (end int, next *node, ok bool) {
 		}
 	}
 	lo := i + n.min
+	if n.min == 1 && j > i {
+		lo = i + n.class.Width(t, i)
+	}
 	if j < lo {
 		return i, nil, true
 	}
