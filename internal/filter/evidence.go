@@ -18,6 +18,9 @@ const MaxLine = 64 << 10
 // Address reads what a pattern took for one. Zones are refused: a scope says
 // nothing about who sits there.
 func Address(text []byte) (netip.Addr, bool) {
+	if a, ok := dotted(text); ok {
+		return a, !a.IsUnspecified()
+	}
 	if len(text) == 0 {
 		return netip.Addr{}, false
 	}
@@ -27,6 +30,29 @@ func Address(text []byte) (netip.Addr, bool) {
 	}
 	a = a.Unmap()
 	return a, !a.IsUnspecified()
+}
+
+// dotted reads what is written most, without making a string of it: an IPv4 address as
+// netip takes it.
+func dotted(text []byte) (netip.Addr, bool) {
+	var four [4]byte
+	n, field, digits := 0, 0, 0
+	for _, b := range text {
+		switch {
+		case '0' <= b && b <= '9' && (field > 0 || digits == 0) && digits < 3:
+			field, digits = 10*field+int(b-'0'), digits+1
+		case b == '.' && digits > 0 && n < 3 && field < 256:
+			four[n] = byte(field)
+			n, field, digits = n+1, 0, 0
+		default:
+			return netip.Addr{}, false
+		}
+	}
+	if n != 3 || digits == 0 || field > 255 {
+		return netip.Addr{}, false
+	}
+	four[3] = byte(field)
+	return netip.AddrFrom4(four), true
 }
 
 // IDs names lines by where they lie, so that each has the same name on every

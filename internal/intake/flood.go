@@ -1,24 +1,25 @@
 package intake
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/edgeban/edgeban"
 )
 
 // A flood gathers what one jail found in one chunk. Matches that cannot change
-// what is decided become one with a Count, so that no flood fills the ledger.
+// what is decided become one with a Count, so that no flood fills the ledger. It is
+// used again for the next chunk.
 type flood struct {
 	enough  int // as many failures as a ban takes
 	matches []edgeban.Match
-	seen    map[floodKey]*floodState
+	seen    map[floodKey]int32 // places in states
+	states  []floodState
 }
 
 type floodKey struct {
-	addr    netip.Addr
-	kind    edgeban.Kind
-	ignored bool
+	addr [16]byte
+	kind edgeban.Kind
+	more uint8 // flags: it is an IPv4 address, and it is ignored
 }
 
 // floodState is what is kept for a key.
@@ -28,22 +29,48 @@ type floodState struct {
 	spill int       // the match that stands for the rest; -1 for none
 }
 
+// begin forgets the last chunk. What it gathered is its taker's.
+func (f *flood) begin(enough int) {
+	f.enough, f.states = enough, f.states[:0]
+	if f.seen == nil {
+		f.seen = map[floodKey]int32{}
+	}
+	clear(f.seen)
+	f.matches = make([]edgeban.Match, 0, len(f.matches)) // as many as last time are likely
+}
+
+// state returns what is known of the match's key, anew if it is of another time.
+func (f *flood) state(m *edgeban.Match, enough int) *floodState {
+	k := floodKey{addr: m.Addr.As16(), kind: m.Kind}
+	if m.Addr.Is4() {
+		k.more = 1
+	}
+	if m.Ignored != "" {
+		k.more |= 2
+	}
+	i, ok := f.seen[k]
+	switch {
+	case !ok:
+		i = int32(len(f.states))
+		f.seen[k] = i
+		f.states = append(f.states, floodState{at: m.Time, spill: -1})
+	case enough > 0 && !f.states[i].at.Equal(m.Time):
+		f.states[i] = floodState{at: m.Time, spill: -1}
+	}
+	return &f.states[i]
+}
+
 // add keeps a match, or adds it to one that stands for many. What does not count
 // is kept once. Of the failures of one address at one time as many are kept as a
 // ban takes: whatever the jail knew before, after these the address is banned,
 // or nothing of that time counts for it, so the rest changes no verdict.
 func (f *flood) add(m edgeban.Match) {
 	m.Count = max(1, m.Count)
-	k := floodKey{m.Addr, m.Kind, m.Ignored != ""}
 	enough := f.enough
-	if k.ignored || k.kind == edgeban.Success {
+	if m.Ignored != "" || m.Kind == edgeban.Success {
 		enough = 0
 	}
-	st := f.seen[k]
-	if st == nil || enough > 0 && !st.at.Equal(m.Time) {
-		st = &floodState{at: m.Time, spill: -1}
-		f.seen[k] = st
-	}
+	st := f.state(&m, enough)
 	switch {
 	case st.n < enough:
 		st.n++

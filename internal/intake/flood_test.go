@@ -57,7 +57,8 @@ func TestEvidenceOfABanIsWhatLedToIt(t *testing.T) {
 
 func TestFloodOfOneAddressIsFewMatches(t *testing.T) {
 	const enough = 5
-	f := flood{enough: enough, seen: map[floodKey]*floodState{}}
+	var f flood
+	f.begin(enough)
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for i := range 100_000 {
 		f.add(edgeban.Match{Kind: edgeban.Failure, Addr: netip.MustParseAddr("203.0.113.9"), Time: at.Add(time.Duration(i/50_000) * time.Second)})
@@ -93,7 +94,7 @@ func TestFloodChangesNoVerdict(t *testing.T) {
 			for i, line := range strings.SplitAfter(sshdLog("203.0.113.9", after...), "\n") {
 				c := edgeban.Chunk{Stream: "s", Text: []byte(line), Base: int64(i * 1000), Read: r.Now}
 				for _, m := range p.gates.scan(&p.panel, c, p.never) {
-					if v, ok := r.observe(r.Trials[0], m); ok {
+					if v, ok := r.observe(r.Trials[0], &m); ok {
 						single = append(single, v)
 					}
 				}

@@ -29,6 +29,7 @@ type sampled struct {
 type gates struct {
 	search scan.Search
 	known  map[string]sampled
+	parts  [][]edgeban.Match // of the jails, while they are gathered
 }
 
 // A gate is made anew where the one in use looks in vain too often at each line, but
@@ -88,13 +89,24 @@ func (p *panel) build(sample []byte) *scan.Gate {
 func (g *gates) scan(p *panel, c edgeban.Chunk, list *never.List) []edgeban.Match {
 	g.prepare(p, c.Text)
 	g.search.Find(p.gate.Gate, c.Text)
-	var all []edgeban.Match
+	n := 0
+	g.parts = g.parts[:0]
 	for i, w := range p.watchers {
 		h := g.search.Hits(i)
 		if i == 0 {
 			p.lines, p.vain = p.lines+h.Lines, p.vain+g.search.Vain()
 		}
-		all = append(all, w.scan(c, &h, list)...)
+		if ms := w.scan(c, &h, list); len(ms) > 0 {
+			g.parts, n = append(g.parts, ms), n+len(ms)
+		}
 	}
+	if len(g.parts) == 1 {
+		return g.parts[0]
+	}
+	all := make([]edgeban.Match, 0, n)
+	for _, ms := range g.parts {
+		all = append(all, ms...)
+	}
+	clear(g.parts)
 	return all
 }

@@ -142,13 +142,14 @@ func TestNobodyReadsAheadWithoutEnd(t *testing.T) {
 // Whoever fails slowly is shown with the lines of long ago, while others come and go.
 func TestEvidenceIsBoundedAndKeepsTheSlow(t *testing.T) {
 	var r recent
-	slow := edgeban.Key{Jail: "door", Subject: netip.MustParsePrefix("203.0.113.9/32")}
+	door := &Trial{}
+	slow := door.lines(netip.MustParsePrefix("203.0.113.9/32"))
 	for i := range 5 * maxRecent {
 		if i%(maxRecent/2) == 0 {
 			r.add(slow, fmt.Sprint(i), 5)
 		}
 		a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-		r.add(edgeban.Key{Jail: "door", Subject: netip.PrefixFrom(a, 32)}, "line", 5)
+		r.add(door.lines(netip.PrefixFrom(a, 32)), "line", 5)
 	}
 	lines := 0
 	for _, m := range []map[edgeban.Key]*[]string{r.young, r.old} {

@@ -31,6 +31,7 @@ type Trial struct {
 	Jail   config.Jail
 	Ignore *never.List
 
+	n       int32    // its place among the trials
 	watcher *Watcher // never reads itself: its twins do, one for each log
 	fold    *jail.Jail
 	seq     edgeban.Seq
@@ -60,6 +61,7 @@ func (r *Replay) Open() error {
 		t.fold = jail.New(t.Jail, r.Forget)
 		t.ignored = map[Ignored]int64{}
 		t.forms = &r.forms
+		t.n = int32(len(r.trials))
 		r.trials[t.Jail.Name] = t
 	}
 	return nil
@@ -122,9 +124,9 @@ func (r *Replay) fold(p *pass, yield func(Verdict, error) bool) bool {
 // judge returns the bans that the matches of one chunk lead to.
 func (r *Replay) judge(ms []edgeban.Match) (all []Verdict) {
 	each := map[*Trial][]Verdict{}
-	for _, m := range ms {
-		t := r.trials[m.Jail]
-		if v, ok := r.observe(t, m); ok {
+	for i := range ms {
+		t := r.trials[ms[i].Jail]
+		if v, ok := r.observe(t, &ms[i]); ok {
 			each[t] = append(each[t], v)
 		}
 	}
@@ -150,19 +152,19 @@ func merge(a, b []Verdict) []Verdict {
 	return append(append(all, a...), b...)
 }
 
-func (r *Replay) observe(t *Trial, m edgeban.Match) (Verdict, bool) {
+func (r *Replay) observe(t *Trial, m *edgeban.Match) (Verdict, bool) {
 	t.seq++
 	switch {
 	case m.Ignored != "":
-		t.ignore(m)
+		t.ignore(*m)
 	case m.Kind == edgeban.Failure:
-		r.recent.add(edgeban.Key{Jail: m.Jail, Subject: m.Subject}, m.Text, max(1, min(t.Jail.MaxRetry, 20)))
+		r.recent.add(t.lines(m.Subject), m.Text, max(1, min(t.Jail.MaxRetry, 20)))
 	}
-	b, ok := t.fold.Observe(edgeban.Event{Seq: t.seq, Fact: m})
+	b, ok := t.fold.Match(t.seq, m)
 	if !ok {
 		return Verdict{}, false
 	}
-	return Verdict{b, t.fold.Prolongs(b), r.recent.take(b.Key), m.Time}, true
+	return Verdict{b, t.fold.Prolongs(b), r.recent.take(t.lines(b.Subject)), m.Time}, true
 }
 
 // Stats returns what was seen until now. It may be asked while logs are read.

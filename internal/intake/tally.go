@@ -45,15 +45,27 @@ func (t *Trial) Ignored() (who []Ignored, n []int64) {
 // kept of those before.
 const maxRecent = 50_000
 
+// Evidence is the lines of a subject in a trial.
+type evidence struct {
+	addr [16]byte
+	bits uint8
+	four bool
+	n    int32
+}
+
+func (t *Trial) lines(p netip.Prefix) evidence {
+	return evidence{p.Addr().As16(), uint8(p.Bits()), p.Addr().Is4(), t.n}
+}
+
 // recent is the last lines of each subject: the evidence of a ban that may come.
 // Where there are too many, those go first whose subject has had none for long.
 type recent struct {
-	young, old map[edgeban.Key]*[]string
+	young, old map[evidence]*[]string
 	n          int // lines in young
 }
 
 // add keeps a line, and of the subject's lines the last few.
-func (r *recent) add(k edgeban.Key, line string, few int) {
+func (r *recent) add(k evidence, line string, few int) {
 	lines, ok := r.young[k]
 	if !ok {
 		if lines, ok = r.old[k]; ok {
@@ -62,7 +74,7 @@ func (r *recent) add(k edgeban.Key, line string, few int) {
 			lines = new(make([]string, 0, few))
 		}
 		if r.young == nil {
-			r.young = map[edgeban.Key]*[]string{}
+			r.young = map[evidence]*[]string{}
 		}
 		r.young[k] = lines
 		r.n += len(*lines)
@@ -80,7 +92,7 @@ func (r *recent) add(k edgeban.Key, line string, few int) {
 }
 
 // take returns the lines of a subject, and forgets them.
-func (r *recent) take(k edgeban.Key) []string {
+func (r *recent) take(k evidence) []string {
 	lines, ok := r.young[k]
 	if ok {
 		r.n -= len(*lines)

@@ -30,6 +30,7 @@ type Watcher struct {
 
 	mu       sync.Mutex           // a jail may be read by two sources at once
 	scanners map[string]*scanning // by origin
+	flood    flood
 	counters *counters
 	skew     atomic.Pointer[string] // how the stamps lie off the clock; nil if they do not
 	spentAt  atomic.Int64           // when a search last gave up, in Unix nanoseconds; 0 for never
@@ -127,19 +128,19 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeba
 	if h != nil && w.filter.needs != nil {
 		matches = func(c edgeban.Chunk) iter.Seq[edgeban.Match] { return s.ScanHits(c, *h) }
 	}
-	f := flood{enough: w.Jail.MaxRetry, seen: map[floodKey]*floodState{}}
+	w.flood.begin(w.Jail.MaxRetry)
 	for m := range matches(c) {
 		w.judgeable(&m, list)
-		f.add(m)
+		w.flood.add(m)
 	}
 	w.scanned(before, s.Stats(), c.Read)
-	w.counters.matched(f.matches)
+	w.counters.matched(w.flood.matches)
 	if c.End {
 		if delete(s.streams, c.Stream); len(s.streams) == 0 {
 			delete(w.scanners, c.Origin)
 		}
 	}
-	return f.matches
+	return w.flood.matches
 }
 
 // judgeable settles what must be settled before the ledger, so that the fold is

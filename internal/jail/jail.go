@@ -66,11 +66,22 @@ func Subject(c config.Jail, a netip.Addr, alone bool) netip.Prefix {
 
 // Observe takes the next event in and reports the ban that it earns, if any.
 func (j *Jail) Observe(ev edgeban.Event) (edgeban.Ban, bool) {
-	f, ok := j.take(ev)
-	switch {
-	case !ok:
-		return edgeban.Ban{}, false
-	case j.c.Count == config.Rate:
+	if f, ok := j.take(ev); ok {
+		return j.fail(f)
+	}
+	return edgeban.Ban{}, false
+}
+
+// Match is Observe for a match that is no event of a ledger, as in a replay.
+func (j *Jail) Match(seq edgeban.Seq, m *edgeban.Match) (edgeban.Ban, bool) {
+	if f, ok := j.takeMatch(seq, m); ok {
+		return j.fail(f)
+	}
+	return edgeban.Ban{}, false
+}
+
+func (j *Jail) fail(f failure) (edgeban.Ban, bool) {
+	if j.c.Count == config.Rate {
 		return j.rate(f)
 	}
 	if c := j.count(f, f.n); c == nil || int(c.total) < j.c.MaxRetry {
@@ -103,14 +114,20 @@ func newFailure(seq edgeban.Seq, subject netip.Prefix, t time.Time, n int) failu
 func (j *Jail) take(ev edgeban.Event) (failure, bool) {
 	switch fact := ev.Fact.(type) {
 	case edgeban.Match:
-		ok := fact.Jail == j.c.Name && fact.Kind == edgeban.Failure && fact.Ignored == "" && !j.over
-		return newFailure(ev.Seq, fact.Subject, fact.Time, fact.Count), ok
+		return j.takeMatch(ev.Seq, &fact)
 	case edgeban.Ban:
 		return newFailure(ev.Seq, fact.Subject, fact.Since, 1), j.takeBan(fact)
 	case edgeban.Lift:
 		j.takeLift(fact)
 	}
 	return failure{}, false
+}
+
+func (j *Jail) takeMatch(seq edgeban.Seq, m *edgeban.Match) (failure, bool) {
+	if m.Jail != j.c.Name || m.Kind != edgeban.Failure || m.Ignored != "" || j.over {
+		return failure{}, false
+	}
+	return newFailure(seq, m.Subject, m.Time, m.Count), true
 }
 
 // count adds n failures to those of the subject and returns them, or nil where
