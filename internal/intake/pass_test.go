@@ -152,7 +152,7 @@ func TestEvidenceIsBoundedAndKeepsTheSlow(t *testing.T) {
 		r.add(door.lines(netip.PrefixFrom(a, 32)), "line", 5)
 	}
 	lines := 0
-	for _, m := range []map[edgeban.Key]*[]string{r.young, r.old} {
+	for _, m := range []map[evidence]*[]string{r.young, r.old} {
 		for _, l := range m {
 			lines += len(*l)
 		}

@@ -159,8 +159,10 @@ func (w *Watcher) judgeable(m *edgeban.Match, list *never.List) {
 	if why := w.vantage.look(*m); why != "" && m.Ignored == "" {
 		m.Ignored = why
 	}
-	m.Subject = list.Narrow(m.Subject, m.Addr)
-	m.Subject = w.ignore.Load().Narrow(m.Subject, m.Addr)
+	if !m.Subject.IsSingleIP() {
+		m.Subject = list.Narrow(m.Subject, m.Addr)
+		m.Subject = w.ignore.Load().Narrow(m.Subject, m.Addr)
+	}
 }
 
 // Proxy says what to change where a proxy hides the clients, or returns "".

@@ -263,11 +263,13 @@ func (s *Scanner) settle(r *rule) (lines int, ignored bool) {
 // when returns when the line counts as having happened, which is also when its
 // session goes on: one program's odd clock must not end it.
 func (s *Scanner) when(c *edgeban.Chunk) (t time.Time, ok bool) {
-	stamp, at := s.stamp, *c
 	if s.free {
-		stamp, at.Live = time.Time{}, true
+		now := *c
+		now.Live = true
+		_, t, ok = clock.When(&now, time.Time{}, s.last)
+		return t, ok
 	}
-	_, t, ok = clock.When(&at, stamp, s.last)
+	_, t, ok = clock.When(c, s.stamp, s.last)
 	return t, ok
 }
 

@@ -25,6 +25,7 @@ type session struct {
 	text    []byte // what they are in
 	users   []byte // each behind its length
 	nusers  int
+	kept    bool // it is one of the log's
 	pending bool // a line failed, but nothing has told the address yet
 	quiet   int  // lines that were no failure
 	lines   int  // lines of the failure that was told last, or is pending
@@ -106,6 +107,7 @@ func (v *session) each() iter.Seq[[]byte] {
 type sessions struct {
 	byKey          map[uint64]*session // by the hash of the key: of two with one hash the first is forgotten
 	seed           maphash.Seed
+	last           uint64 // the hash of the key that was asked for last
 	oldest, newest *session
 	size           int
 	buf            []byte
@@ -119,7 +121,8 @@ const maxFree = 64
 // load returns the session, nil if there is none at t.
 func (s *sessions) load(key []byte, t time.Time) *session {
 	s.reuse()
-	v := s.byKey[s.hash(key)]
+	s.last = s.hash(key)
+	v := s.byKey[s.last]
 	switch {
 	case v == nil:
 		return nil
@@ -138,13 +141,14 @@ func (s *sessions) hash(key []byte) uint64 {
 	return maphash.Bytes(s.seed, key)
 }
 
-// begin returns a new session of n slots, which is not kept yet.
-func (s *sessions) begin(key []byte, t time.Time, n int) *session {
+// begin returns a new session of n slots for the key that was asked for last. It is
+// not kept yet.
+func (s *sessions) begin(t time.Time, n int) *session {
 	v := &session{}
 	if last := len(s.free) - 1; last >= 0 {
 		v, s.free = s.free[last], s.free[:last]
 	}
-	*v = session{hash: s.hash(key), began: t, spans: slices.Grow(v.spans[:0], n)[:n], text: v.text[:0], users: v.users[:0]}
+	*v = session{hash: s.last, began: t, spans: slices.Grow(v.spans[:0], n)[:n], text: v.text[:0], users: v.users[:0]}
 	clear(v.spans)
 	s.loose = v
 	return v
@@ -158,11 +162,8 @@ func (s *sessions) reuse() {
 	s.loose = nil
 }
 
-// kept reports whether v is.
-func (s *sessions) kept(v *session) bool { return s.byKey[v.hash] == v }
-
 func (s *sessions) add(v *session) {
-	s.byKey[v.hash], s.loose = v, nil
+	s.byKey[v.hash], s.loose, v.kept = v, nil, true
 	v.older, v.newer = s.newest, nil
 	if s.newest != nil {
 		s.newest.newer = v
@@ -173,11 +174,11 @@ func (s *sessions) add(v *session) {
 }
 
 func (s *sessions) remove(v *session) {
-	if !s.kept(v) {
+	if !v.kept {
 		return
 	}
 	delete(s.byKey, v.hash)
-	s.loose = v
+	s.loose, v.kept = v, false
 	s.size -= v.size
 	if v.older != nil {
 		v.older.newer = v.newer
@@ -214,7 +215,7 @@ func (s *Scanner) merge(t time.Time, lines int) (v *session, nofail bool) {
 	forget := len(cur[slotForget]) > 0
 	cur[slotForget] = nil
 	if v = s.sessions.load(cur[slotSession], t); v == nil {
-		v = s.sessions.begin(cur[slotSession], t, len(cur))
+		v = s.sessions.begin(t, len(cur))
 		if !forget {
 			s.sessions.add(v)
 			v.meet(cur[slotUser])
@@ -246,7 +247,7 @@ func (s *Scanner) merge(t time.Time, lines int) (v *session, nofail bool) {
 	case !forget:
 		v.quiet += lines
 	}
-	if s.sessions.kept(v) {
+	if v.kept {
 		s.sessions.fit(v)
 	}
 	return v, nofail
