@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -78,11 +79,12 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 }
 
 // scan shows a chunk to all jails.
-func (p *pass) scan(c edgeban.Chunk) (ms []edgeban.Match) {
+func (p *pass) scan(c edgeban.Chunk) []edgeban.Match {
+	var each [][]edgeban.Match
 	for _, w := range p.watchers {
-		ms = append(ms, w.scan(c, p.never)...)
+		each = append(each, w.scan(c, p.never))
 	}
-	return ms
+	return slices.Concat(each...) // no larger than it must be: it may be kept
 }
 
 // maxAhead bounds how many matches are known of logs whose turn has not come: 20 MB
