@@ -215,7 +215,7 @@ func (s *site) fill(bans int) {
 			Key: edgeban.Key{Jail: "dovecot", Subject: p}, Since: now.Add(-time.Hour), Until: now.Add(24 * time.Hour),
 			Addr: a, Failures: 5, Nth: 1, Cause: seq, Reason: "5 failures in 2m",
 		}
-		if err := store.Impose(ctx, ban, nil); err != nil {
+		if err := store.Impose(ctx, edgeban.Verdict{Ban: ban}); err != nil {
 			s.Fatal(err)
 		}
 		held = append(held, edgeban.Held{Subject: p, Target: s.url + " " + opnsensetest.AliasName, Sent: now, Held: now})
