@@ -144,10 +144,12 @@ func (s *sessions) hash(key []byte) uint64 {
 // begin returns a new session of n slots for the key that was asked for last. It is
 // not kept yet.
 func (s *sessions) begin(t time.Time, n int) *session {
-	v := &session{}
-	if last := len(s.free) - 1; last >= 0 {
-		v, s.free = s.free[last], s.free[:last]
+	last := len(s.free) - 1
+	if last < 0 {
+		s.free, last = append(s.free, new(session)), 0
 	}
+	v := s.free[last]
+	s.free = s.free[:last]
 	*v = session{hash: s.last, began: t, spans: slices.Grow(v.spans[:0], n)[:n], text: v.text[:0], users: v.users[:0]}
 	clear(v.spans)
 	s.loose = v
