@@ -28,16 +28,16 @@ type kind struct {
 }
 
 // kinds is what goes on; where nothing of it is due, mail is delivered. Of ten
-// failing lines six are sshd's. Of the others every twelfth is a login by ssh, and
-// every twelfth the end of a session of Dovecot's: these two hold words that
-// filters look for.
+// failing lines six are sshd's. Of the others every twelfth is of a login by ssh, of
+// which three lines hold words that filters look for, and every twelfth the end of a
+// session of Dovecot's, which holds one.
 func kinds(fails float64) []kind {
 	well := (1 - fails) / 12
 	return []kind{
 		{(*traffic).guessSSH, 0.6 * fails, 3},
 		{(*traffic).guessSMTP, 0.2 * fails, 1},
 		{(*traffic).guessIMAP, 0.2 * fails, 1},
-		{(*traffic).loginSSH, well, 1},
+		{(*traffic).loginSSH, well, 3},
 		{(*traffic).loginIMAP, well, 1},
 	}
 }
