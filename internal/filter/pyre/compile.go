@@ -37,6 +37,8 @@ const (
 // A node is a step of the machine. The nodes of an expression are a graph: a node
 // knows what is to come, so the failure of a node at a place means that nothing
 // that begins with it there leads to a match (or, inside of a sub, to its end).
+//
+// A search is as fast as its nodes are near: what most steps ask for comes first.
 type node struct {
 	op    op
 	greed syntax.Greed
@@ -50,18 +52,18 @@ type node struct {
 	behind   bool
 	verdict  bool // of opLook: only whether it holds matters, not what it captures
 	assert   syntax.Assertion
-	min, max int
-	width    int
-	one      int // opRun: the only byte that next begins with, -1 if there are others
 	slot     int // -1: none
-	rows     int // the first row of the table of failures, -1 if the node has none
 	next     *node
-	sub      *node
-	alts     []*node
-	lit      string
-	class    *syntax.Class
-	first    syntax.First
 	when     *choice // nil: first is all that can be said
+	first    syntax.First
+	sub      *node
+	class    *syntax.Class
+	lit      string
+	min, max int
+	one      int // opRun: the only byte that next begins with, -1 if there are others
+	width    int
+	rows     int // the first row of the table of failures, -1 if the node has none
+	alts     []*node
 	keep     *state
 }
 

@@ -49,21 +49,21 @@ var joined = [][]rune{{'i', 'I', 0x130, 0x131}, {0x390, 0x1fd3}, {0x3b0, 0x1fe3}
 
 // A Class is a set of characters.
 type Class struct {
-	ranges []rune // pairs: first and last
-	props  []asked
-	neg    bool
-	fold   Folding
-	ascii  bool // the properties are those of ASCII
+	Stop int // the only byte that is not in the class; -1 if that is not so
 
 	// Tab says of a byte below 0x80 whether it is in the class. Of the others it
 	// says whether all characters beyond ASCII are.
 	Tab  [256]bool
 	some bool // some characters beyond ASCII are in the class, some are not
 
+	ranges []rune // pairs: first and last
+	props  []asked
+	neg    bool
+	fold   Folding
+	ascii  bool // the properties are those of ASCII
+
 	latin [256]bool // of a character below 0x100, whether it is in the class
 	bad   bool      // a byte that is no UTF-8 is
-
-	Stop int // the only byte that is not in the class; -1 if that is not so
 }
 
 // Asked is a property that is asked for, or against.
