@@ -26,12 +26,11 @@ func (m *Matcher) fork(n *node, i int) *node {
 	return n.next
 }
 
-// straight runs an opRun without a limit that is not lazy, over ASCII. It reports
-// false, having done nothing, if that is not what there is; without a next node the
-// run failed.
+// straight runs an opRun that is not lazy, over ASCII. It reports false, having done
+// nothing, if that is not what there is; without a next node the run failed.
 func (m *Matcher) straight(n *node, i int) (end int, next *node, ok bool) {
 	t, j := m.text, i
-	if c := n.class; c.Stop >= 0 {
+	if c := n.class; c.Stop >= 0 && n.max == syntax.Unbounded {
 		if k := bytes.IndexByte(t[i:], byte(c.Stop)); k >= 0 {
 			j = i + k
 		} else {
@@ -41,10 +40,14 @@ func (m *Matcher) straight(n *node, i int) (end int, next *node, ok bool) {
 			return 0, nil, false // bytes are not characters
 		}
 	} else {
-		for j < len(t) && t[j] < utf8.RuneSelf && c.Tab[t[j]] {
+		limit := len(t)
+		if n.max != syntax.Unbounded {
+			limit = min(limit, i+n.max)
+		}
+		for j < limit && t[j] < utf8.RuneSelf && c.Tab[t[j]] {
 			j++
 		}
-		if j < len(t) && t[j] >= utf8.RuneSelf {
+		if j < limit && t[j] >= utf8.RuneSelf {
 			return 0, nil, false
 		}
 	}
@@ -56,28 +59,23 @@ func (m *Matcher) straight(n *node, i int) (end int, next *node, ok bool) {
 		return i, nil, true
 	}
 	m.steps -= (j - i) / stepBytes
-	f := m.begins(n.next)
 	if n.whole {
-		if !f.At(t, j) {
+		if !m.begins(n.next).At(t, j) {
 			return i, nil, true
 		}
 		return j, n.next, true
 	}
-	for p := j; p >= lo; p-- {
-		if !f.At(t, p) || p < len(t) && t[p]&0xC0 == 0x80 && p > lo && inside(t, p) {
-			continue
-		}
-		if p > lo {
-			m.push(frame{n, int32(lo), int32(p), 0, -1})
-		}
-		m.steps -= (j - p) / stepBytes
-		return p, n.next, true
+	p := m.down(n, lo, j, -1)
+	if p < 0 {
+		return i, nil, true
 	}
-	m.steps -= (j - lo) / stepBytes
-	return i, nil, true
+	if p > lo {
+		m.push(frame{n, int32(lo), int32(p), 0, -1})
+	}
+	return p, n.next, true
 }
 
 // plain reports whether straight may run the node.
 func (n *node) plain() bool {
-	return n.op == opRun && n.max == syntax.Unbounded && n.lit == "" && (n.whole || n.greed != syntax.Lazy)
+	return n.op == opRun && n.lit == "" && (n.whole || n.greed != syntax.Lazy)
 }

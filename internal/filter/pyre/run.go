@@ -137,22 +137,25 @@ func (m *Matcher) end(n *node, i, lo, floor int, row int32) (end int, known bool
 	}
 }
 
-// down returns the last candidate from lo to from, -1 if there is none.
+// down returns the last candidate from lo to from, -1 if there is none. Of a single
+// character that follows the run it asks for what is behind that, too: else every
+// character of a name is tried as its last.
 func (m *Matcher) down(n *node, lo, from int, row int32) int {
 	t, f := m.text, m.begins(n.next)
+	var behind *syntax.First
+	if n.next.op == opClass {
+		behind = m.begins(n.next.next)
+	}
 	for p := from; p >= lo; p-- {
-		if p < len(t) {
-			if !f.Has(t[p]) || t[p]&0xC0 == 0x80 && p > lo && inside(t, p) {
-				continue
-			}
-		} else if !f.End {
-			continue
+		switch {
+		case !f.At(t, p):
+		case p < len(t) && t[p]&0xC0 == 0x80 && p > lo && inside(t, p):
+		case behind != nil && p < len(t) && t[p] < utf8.RuneSelf && !behind.At(t, p+1):
+		case n.max != syntax.Unbounded && row >= 0 && (p > lo || row&1 == 0) && m.noted(m.failed, row>>1, p):
+		default:
+			m.steps -= (from - p) / stepBytes
+			return p
 		}
-		if n.max != syntax.Unbounded && row >= 0 && (p > lo || row&1 == 0) && m.noted(m.failed, row>>1, p) {
-			continue
-		}
-		m.steps -= (from - p) / stepBytes
-		return p
 	}
 	m.steps -= (from - lo) / stepBytes
 	return -1
