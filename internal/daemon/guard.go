@@ -143,7 +143,7 @@ func (d *daemon) housekeep(ctx context.Context) error {
 	for {
 		g := d.current.Load()
 		g.inspect(ctx)
-		if now := d.Now(); now.Sub(pruned).Abs() >= time.Hour && d.clock.Doubt() == "" {
+		if now := d.Now(); (now.Sub(pruned).Abs() >= time.Hour || d.overgrown(ctx)) && d.clock.Doubt() == "" {
 			pruned = now
 			if err := d.store.Prune(ctx, now, g.retention()); err != nil && ctx.Err() == nil {
 				d.Log.Warn("ledger not pruned", "err", err)
@@ -159,6 +159,12 @@ func (d *daemon) housekeep(ctx context.Context) error {
 
 // maxLedger is the size beyond which the oldest lines are forgotten early.
 const maxLedger = 512 << 20
+
+// overgrown reports whether the ledger is too big now.
+func (d *daemon) overgrown(ctx context.Context) bool {
+	used, err := d.store.Used(ctx)
+	return err == nil && used > maxLedger
+}
 
 func (g *generation) retention() edgeban.Retention {
 	r := edgeban.Retention{Matches: 7 * 24 * time.Hour, Bans: g.c.Forget, Size: maxLedger}

@@ -59,8 +59,11 @@ func recordForever(path string) error {
 	if err != nil {
 		return err
 	}
+	from := "" // the first is not read on from anything that is known
 	for i := int(seq) * 10; ; i += 5 {
-		if err := s.Record(ctx, batch(i, 5, fmt.Sprint(i))); err != nil {
+		b := batch(i, 5, fmt.Sprint(i))
+		b.From, from = from, b.To
+		if err := s.Record(ctx, b); err != nil {
 			return err
 		}
 		fmt.Printf("match %d %d %d %d %d\ncursor %d\n", i, i+1, i+2, i+3, i+4, i)

@@ -180,29 +180,30 @@ func (p pruning) notices(ctx context.Context) error {
 	})
 }
 
-// shrink gives back the space that is free.
+// shrink gives back the space that is free, but for an eighth, which is needed
+// again soon.
 func (p pruning) shrink(ctx context.Context) error {
 	s := p.s
-	for {
-		_, free, err := s.size(ctx)
+	for more := true; more; {
+		err := s.alone(ctx, func(ctx context.Context) error {
+			used, free, err := s.file.Size(ctx)
+			if more = free > used/8; err != nil || !more {
+				return err
+			}
+			return s.file.GiveBack(ctx, prunePages)
+		})
 		if err != nil {
-			return err
-		}
-		if free == 0 {
-			break
-		}
-		if err := s.alone(ctx, func(ctx context.Context) error { return s.file.GiveBack(ctx, prunePages) }); err != nil {
 			return err
 		}
 	}
 	return s.alone(ctx, s.file.FoldLog) // a reader at work hinders it; the next time will do
 }
 
-// size returns how many bytes of the file are used, and how many pages are not.
-func (s *Store) size(ctx context.Context) (used, free int64, err error) {
+// Used returns how many bytes of the file are used.
+func (s *Store) Used(ctx context.Context) (used int64, err error) {
 	err = s.alone(ctx, func(ctx context.Context) error {
-		used, free, err = s.file.Size(ctx)
+		used, _, err = s.file.Size(ctx)
 		return err
 	})
-	return used, free, err
+	return used, err
 }

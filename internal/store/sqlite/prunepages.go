@@ -24,27 +24,28 @@ func (p pruning) old(ctx context.Context) error {
 	return err
 }
 
-// big forgets the oldest matches while there are too many.
+// big forgets the oldest matches if there are too many, and an eighth more: a
+// flood would have it begin again at once.
 func (p pruning) big(ctx context.Context) error {
-	if p.r.Size <= 0 {
-		return nil
+	used, err := p.s.Used(ctx)
+	if err != nil || p.r.Size <= 0 || used <= p.r.Size {
+		return err
 	}
 	firsts, err := row.List(ctx, p.s.file.Readers, scanSeq, `select first from page where first <= ? order by first`, p.judged)
 	for _, first := range firsts {
-		var used int64
 		if err == nil {
-			used, _, err = p.s.size(ctx)
+			used, err = p.s.Used(ctx)
 		}
-		if err != nil || used <= p.r.Size {
+		if err != nil || used <= p.r.Size-p.r.Size/8 {
 			break
 		}
-		err = p.thin(ctx, first, func(edgeban.Match) bool { return true })
+		err = p.thin(ctx, first, nil)
 	}
 	return err
 }
 
-// thin forgets those matches of a page that may go, unless they are evidence or
-// some jail has not judged them.
+// thin forgets those matches of a page that may go, nil for all, unless they are
+// evidence or some jail has not judged them.
 func (p pruning) thin(ctx context.Context, first edgeban.Seq, may func(edgeban.Match) bool) error {
 	s := p.s
 	return s.alone(ctx, func(ctx context.Context) error {
@@ -55,8 +56,13 @@ func (p pruning) thin(ctx context.Context, first edgeban.Seq, may func(edgeban.M
 			if err != nil {
 				return err
 			}
+			if may == nil && len(pinned) == 0 {
+				if dropped, err := s.pages.Drop(ctx, first, min(p.judged, s.covered), bare); err != nil || dropped {
+					return err
+				}
+			}
 			return s.pages.Thin(ctx, first, func(e edgeban.Event) bool {
-				goes := e.Seq <= p.judged && may(e.Fact.(edgeban.Match)) && !pinned[e.Seq] && len(bare.Of(e)) == 0
+				goes := e.Seq <= p.judged && (may == nil || may(e.Fact.(edgeban.Match))) && !pinned[e.Seq] && len(bare.Of(e)) == 0
 				if goes {
 					gone[e.Seq] = true
 				}

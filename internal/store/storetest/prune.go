@@ -150,6 +150,8 @@ func evidenceStays(w *world) {
 	other.Jail = "dovecot"
 	w.record(append(ms, other, match("addr", "192.0.2.2", 0))...)
 	w.impose(ban("192.0.2.1", 60, 25)) // the 25th match: numbers 5 to 24 are the last 20
+	w.again()
+	w.record(match("later", "192.0.2.1", 26))
 	w.prune(noon.Add(2*day), edgeban.Retention{Matches: day, Bans: 10 * day})
 	r := w.about("192.0.2.0/24", 100)
 	w.want("evidence", ids(r.Matches), ids(ms[5:25]))

@@ -53,12 +53,12 @@ func (f *File) QueryContext(ctx context.Context, query string, args ...any) (*sq
 	return f.Writer.QueryContext(ctx, query, args...)
 }
 
-// Size returns how many bytes are used, and how many pages are not.
+// Size returns how many bytes of the file are used, and how many are not.
 func (f *File) Size(ctx context.Context) (used, free int64, err error) {
-	var pages, bytes int64
+	var pages, unused, size int64
 	err = f.Writer.QueryRowContext(ctx, `select page_count, freelist_count, page_size
-		from pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&pages, &free, &bytes)
-	return (pages - free) * bytes, free, err
+		from pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&pages, &unused, &size)
+	return (pages - unused) * size, unused * size, err
 }
 
 // GiveBack gives some of the pages that are not used back to the disk.

@@ -248,6 +248,18 @@ func (t *Table) Thin(ctx context.Context, first edgeban.Seq, goes func(edgeban.E
 	return t.Insert(ctx, events)
 }
 
+// Drop removes a page unread if nothing in it lies after a place or is claimed,
+// and reports whether it did.
+func (t *Table) Drop(ctx context.Context, first, upto edgeban.Seq, c *Claims) (dropped bool, err error) {
+	blobs, err := row.List(ctx, t.w, scanBlob, `select subjects from page where first = ? and last <= ?`, first, upto)
+	if err != nil || len(blobs) == 0 || c.In(blobs[0]) {
+		return false, err
+	}
+	t.surveyed = false
+	_, err = t.w.Exec(ctx, `delete from page where first = ?`, first)
+	return true, err
+}
+
 // A Run is pages that lie side by side.
 type Run struct{ First, Last edgeban.Seq }
 
