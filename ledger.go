@@ -56,8 +56,9 @@ type Ledger interface {
 	// was sent survives a loss of power, so that it is known as ours.
 	Note(ctx context.Context, hs []Held, notices []Notice) error
 
-	// Standing returns, for each key, the ban that stands at t and ends last.
-	Standing(ctx context.Context, t time.Time) ([]Ban, error)
+	// Standing yields, for each key, the ban that stands at t and ends last. What
+	// is appended meanwhile is not among them.
+	Standing(ctx context.Context, t time.Time) (iter.Seq[Ban], error)
 
 	// Holdings returns what is known of a target's entries, released ones left out.
 	Holdings(ctx context.Context, target string) ([]Held, error)

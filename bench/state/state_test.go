@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -33,8 +34,9 @@ type site struct {
 	*testing.B
 	dir, binary string
 	firewall    *opnsensetest.Firewall
-	url         string // of the firewall
-	feed        string // its address
+	added       chan netip.Prefix // to the firewall
+	url         string            // of the firewall
+	feed        string            // its address
 	client      *web.Client
 	cmd         *exec.Cmd
 	ended       chan error
@@ -47,7 +49,8 @@ func newSite(b *testing.B, jails string) *site {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { os.RemoveAll(dir) })
-	s := &site{B: b, dir: dir, binary: filepath.Join(dir, "edgeban"), firewall: opnsensetest.New(opnsensetest.Options{})}
+	s := &site{B: b, dir: dir, binary: filepath.Join(dir, "edgeban"), added: make(chan netip.Prefix, 100)}
+	s.firewall = opnsensetest.New(opnsensetest.Options{OnAdd: func(_ string, p netip.Prefix) { s.added <- p }})
 	s.client = web.NewClient(filepath.Join(dir, "s"))
 	if out, err := exec.Command("go", "build", "-o", s.binary, "../../cmd/edgeban").CombinedOutput(); err != nil {
 		b.Fatalf("build: %v\n%s", err, out)
@@ -301,4 +304,74 @@ func BenchmarkStanding(b *testing.B) {
 		s.stop()
 	}
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkCounting has the daemon read a log in which a million addresses fail
+// once each, and measures how long an attacker that comes then goes on until the
+// firewall has it, while the jails are written down every so often. Each op is one
+// attacker.
+func BenchmarkCounting(b *testing.B) {
+	b.Run("1jail", func(b *testing.B) { counting(b, 1) })
+	b.Run("2jails", func(b *testing.B) { counting(b, 2) })
+}
+
+func counting(b *testing.B, jails int) {
+	const many = 1_000_000
+	var yaml strings.Builder
+	for i := range jails {
+		fmt.Fprintf(&yaml, "  dovecot%d: {filter: dovecot, logpath: dovecot.log, findtime: 1d}\n", i)
+	}
+	s := newSite(b, yaml.String())
+	s.write("dovecot.log", "")
+	s.start()
+	s.equal(0)
+	began := time.Now()
+	var log strings.Builder
+	for i := range many {
+		log.WriteString(failure(address(i)) + "\n")
+	}
+	s.write("dovecot.log", log.String())
+	s.until("all are counted", 200*time.Millisecond, func() bool {
+		st, err := s.client.Status(context.Background())
+		for _, j := range st.Jails {
+			if j.Counting != many {
+				return false
+			}
+		}
+		return err == nil
+	})
+	b.ReportMetric(time.Since(began).Seconds(), "read-s")
+	var took []time.Duration
+	for b.Loop() {
+		<-time.After(100 * time.Millisecond) // they are that far apart
+		took = append(took, s.attack(many+len(took)))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2])/float64(time.Millisecond), "median-ms")
+	b.ReportMetric(float64(took[len(took)*99/100])/float64(time.Millisecond), "p99-ms")
+	b.ReportMetric(float64(took[len(took)-1])/float64(time.Millisecond), "max-ms")
+	b.ReportMetric(0, "ns/op")
+	s.reportMemory()
+	began = time.Now()
+	s.stop()
+	b.ReportMetric(float64(time.Since(began).Milliseconds()), "stop-ms")
+}
+
+// attack has an address fail as often as it takes, and returns how long it takes
+// for the firewall to be told.
+func (s *site) attack(i int) time.Duration {
+	s.Helper()
+	line := failure(address(i)) + "\n"
+	began := time.Now()
+	s.write("dovecot.log", strings.Repeat(line, 5))
+	for {
+		select {
+		case p := <-s.added:
+			if p.Addr() == address(i) {
+				return time.Since(began)
+			}
+		case <-time.After(patience):
+			s.Fatalf("%s is not banned\n%s", address(i), &s.out)
+		}
+	}
 }

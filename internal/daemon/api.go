@@ -31,8 +31,8 @@ func (a api) Bans(ctx context.Context) ([]web.Ban, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]web.Ban, 0, len(bans))
-	for _, b := range bans {
+	out := []web.Ban{}
+	for b := range bans {
 		out = append(out, g.describe(b, holds))
 	}
 	slices.SortFunc(out, func(x, y web.Ban) int {
@@ -127,7 +127,7 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 	if err != nil {
 		return web.BanResult{}, err
 	}
-	for _, s := range standing {
+	for s := range standing {
 		if s.Key == b.Key && !b.Outlasts(s) { // it stands longer already
 			return web.BanResult{Ban: g.describe(s, nil)}, nil
 		}
@@ -153,7 +153,7 @@ func (a api) Unban(ctx context.Context, p netip.Prefix) (web.UnbanResult, error)
 		return web.UnbanResult{}, err
 	}
 	res := web.UnbanResult{Lifted: []web.Ban{}}
-	for _, b := range bans {
+	for b := range bans {
 		if !b.Subject.Overlaps(p) {
 			continue
 		}

@@ -635,8 +635,11 @@ func (s *siege) judgeLedger() {
 	}
 	want := s.banned()
 	standing, err := store.Standing(s.Context(), time.Now())
-	if err != nil || len(standing) != len(want) {
-		s.Errorf("%d bans stand (%v), want %d", len(standing), err, len(want))
+	if err != nil {
+		s.Fatal(err)
+	}
+	if n := len(slices.Collect(standing)); n != len(want) {
+		s.Errorf("%d bans stand, want %d", n, len(want))
 	}
 	for _, text := range s.foreign {
 		want = append(want, netip.MustParsePrefix(text))

@@ -22,7 +22,7 @@ func (a api) Status(ctx context.Context) (web.Status, error) {
 		return st, err
 	}
 	banned := map[string]int{}
-	for _, b := range bans {
+	for b := range bans {
 		banned[b.Jail]++
 	}
 	for _, j := range g.judges {
@@ -36,7 +36,7 @@ func (a api) Status(ctx context.Context) (web.Status, error) {
 			Waiting: s.Waiting, Refused: s.Refused, Foreign: s.Foreign, Kept: s.Kept, Looked: s.Looked, Since: s.Since, Doubt: s.Doubt,
 		}
 		if s.Looked.IsZero() { // it was never reached
-			for _, b := range bans {
+			for b := range bans {
 				if g.sends(b.Jail, c.Name) && g.refuse(b) == "" {
 					t.Wanted++
 				}

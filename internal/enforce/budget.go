@@ -37,9 +37,9 @@ func (b *budget) admit(e netip.Prefix, now time.Time) bool {
 }
 
 // forget drops the admission of what is not wanted any more.
-func (b *budget) forget(wanted map[netip.Prefix]wanted) {
+func (b *budget) forget(wanted wants) {
 	for e := range b.admitted {
-		if _, ok := wanted[e]; !ok {
+		if _, ok := wanted.of(e); !ok {
 			delete(b.admitted, e)
 		}
 	}

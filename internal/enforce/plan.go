@@ -40,47 +40,40 @@ type view struct {
 	tries     map[netip.Prefix]int // changes that no list has shown yet
 	now       time.Time
 	exclusive bool
-	doubt     string                  // why nothing may be removed now, or empty
-	wanted    map[netip.Prefix]wanted // what it should hold
-	barred    map[netip.Prefix]bool   // what stands, and it may not hold
-	listed    []netip.Prefix          // what it holds
-	known     map[netip.Prefix]edgeban.Held
+	doubt     string                // why nothing may be removed now, or empty
+	wanted    wants                 // what it should hold
+	barred    map[netip.Prefix]bool // what stands, and it may not hold
+	listed    set                   // what it holds
+	known     holdings
 	inFlight  map[netip.Prefix]bool   // sent a moment ago: the list may be older
 	admit     func(netip.Prefix) bool // the budget, asked once for an entry never sent
 }
 
 func (v view) remove() bool { return v.doubt == "" }
 
-// A wanted entry, and why.
-type wanted struct {
-	until time.Time // when the last ban ends; zero for never
-	since time.Time // when the newest ban began
-}
-
 func (v view) plan() plan {
 	var p plan
 	p.counts.Wanted, p.counts.Refused = len(v.wanted), len(v.barred)
+	p.diff.Want = make([]netip.Prefix, 0, len(v.wanted))
 	v.planListed(&p)
-	listed := newSet(v.listed)
-	staying := listed
+	staying := v.listed
 	if len(p.diff.Remove) > 0 { // what is about to go covers nothing
 		going := newSet(p.diff.Remove)
-		staying = newSet(slices.DeleteFunc(slices.Clone(v.listed), going.has))
+		staying = newSet(slices.DeleteFunc(slices.Clone(v.listed.entries), going.has))
 	}
-	for e := range v.wanted {
-		v.planWanted(&p, staying, e)
+	for _, w := range v.wanted {
+		v.planWanted(&p, staying, w.entry)
 	}
-	v.planGone(&p, listed)
+	v.planGone(&p)
 	p.counts.Missing = len(p.missing)
 	v.sortAdds(p.diff.Add)
-	slices.SortFunc(p.diff.Remove, netip.Prefix.Compare)
-	slices.SortFunc(p.diff.Want, netip.Prefix.Compare)
+	slices.SortFunc(p.diff.Want, compare)
 	return p
 }
 
 // planWanted looks at an entry that should be held.
 func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
-	h, known := v.known[e]
+	h, known := v.known.of(e)
 	if listed.covers(e) {
 		p.counts.Held++
 		p.diff.Want = append(p.diff.Want, e)
@@ -114,11 +107,11 @@ func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
 
 // planListed looks for entries that should not be held, and are ours.
 func (v view) planListed(p *plan) {
-	for _, e := range v.listed {
-		if _, ok := v.wanted[e]; ok {
+	for _, e := range v.listed.entries {
+		if _, ok := v.wanted.of(e); ok {
 			continue
 		}
-		switch h, known := v.known[e]; {
+		switch h, known := v.known.of(e); {
 		case !v.exclusive && !(known && h.Ours()):
 			p.counts.Foreign++
 		case v.remove() || v.barred[e]: // what became protected goes even when in doubt
@@ -131,12 +124,13 @@ func (v view) planListed(p *plan) {
 }
 
 // planGone looks for entries that are neither wanted nor held any more.
-func (v view) planGone(p *plan, listed set) {
-	for e, h := range v.known {
-		if _, ok := v.wanted[e]; ok {
+func (v view) planGone(p *plan) {
+	for _, h := range v.known {
+		e := h.Subject
+		if _, ok := v.wanted.of(e); ok {
 			continue
 		}
-		if !h.Foreign && (listed.has(e) || v.inFlight[e] || !v.remove()) {
+		if !h.Foreign && (v.listed.has(e) || v.inFlight[e] || !v.remove()) {
 			continue
 		}
 		if !h.Foreign && h.Held.IsZero() && v.now.Sub(h.Sent).Abs() < grace {
@@ -148,24 +142,20 @@ func (v view) planGone(p *plan, listed set) {
 			p.notices = append(p.notices, edgeban.Notice{Kind: edgeban.NoticeUnban, Time: v.now, Subject: e, Target: v.name})
 		}
 	}
-	slices.SortFunc(p.notices, func(a, b edgeban.Notice) int { return a.Subject.Compare(b.Subject) })
 }
 
 // sortAdds puts first what was never sent, the newest first, then what stands
 // longest.
 func (v view) sortAdds(add []netip.Prefix) {
-	end := func(w wanted) int64 {
-		if w.until.IsZero() {
-			return 1<<63 - 1
-		}
-		return w.until.UnixNano()
-	}
 	slices.SortFunc(add, func(a, b netip.Prefix) int {
 		if v.tries[a] != v.tries[b] { // what the target does not take must not keep others waiting
 			return cmp.Compare(v.tries[a], v.tries[b])
 		}
-		x, y := v.wanted[a], v.wanted[b]
-		newA, newB := v.known[a].Sent.IsZero(), v.known[b].Sent.IsZero()
+		x, _ := v.wanted.of(a)
+		y, _ := v.wanted.of(b)
+		heldA, _ := v.known.of(a)
+		heldB, _ := v.known.of(b)
+		newA, newB := heldA.Sent.IsZero(), heldB.Sent.IsZero()
 		if newA != newB {
 			if newA {
 				return -1
@@ -173,55 +163,8 @@ func (v view) sortAdds(add []netip.Prefix) {
 			return 1
 		}
 		if newA {
-			return cmp.Or(y.since.Compare(x.since), a.Compare(b))
+			return cmp.Or(cmp.Compare(y.since, x.since), compare(a, b))
 		}
-		return cmp.Or(cmp.Compare(end(y), end(x)), a.Compare(b))
+		return cmp.Or(cmp.Compare(y.until, x.until), compare(a, b))
 	})
-}
-
-// A set answers whether a prefix is in it, or inside one that is.
-type set struct {
-	entries map[netip.Prefix]struct{}
-	bits4   []int // the lengths that occur
-	bits6   []int
-}
-
-func newSet(ps []netip.Prefix) set {
-	s := set{entries: make(map[netip.Prefix]struct{}, len(ps))}
-	var seen4, seen6 [129]bool
-	for _, p := range ps {
-		s.entries[p] = struct{}{}
-		if p.Addr().Is4() {
-			seen4[p.Bits()] = true
-		} else {
-			seen6[p.Bits()] = true
-		}
-	}
-	for b := range 129 {
-		if seen4[b] {
-			s.bits4 = append(s.bits4, b)
-		}
-		if seen6[b] {
-			s.bits6 = append(s.bits6, b)
-		}
-	}
-	return s
-}
-
-func (s set) has(p netip.Prefix) bool { _, ok := s.entries[p]; return ok }
-
-func (s set) covers(p netip.Prefix) bool {
-	lengths := s.bits6
-	if p.Addr().Is4() {
-		lengths = s.bits4
-	}
-	for _, b := range lengths {
-		if b > p.Bits() {
-			return false
-		}
-		if wider, err := p.Addr().Prefix(b); err == nil && s.has(wider) {
-			return true
-		}
-	}
-	return false
 }

@@ -138,15 +138,11 @@ func (k *Keeper) view(ctx context.Context, listed []netip.Prefix) (view, time.Du
 		return view{}, 0, fmt.Errorf("holdings: %w", err)
 	}
 	v := view{
-		name: k.Name, place: k.Place, now: now, exclusive: k.Exclusive, doubt: k.Doubt(), listed: listed,
-		wanted: map[netip.Prefix]wanted{}, barred: map[netip.Prefix]bool{},
-		known: make(map[netip.Prefix]edgeban.Held, len(holdings)), inFlight: map[netip.Prefix]bool{},
+		name: k.Name, place: k.Place, now: now, exclusive: k.Exclusive, doubt: k.Doubt(), listed: newSet(listed),
+		barred: map[netip.Prefix]bool{}, known: newHoldings(holdings), inFlight: map[netip.Prefix]bool{},
 	}
-	for _, h := range holdings {
-		v.known[h.Subject] = h
-	}
-	next := k.Every
-	for _, b := range bans {
+	all, next := make([]want, 0, len(holdings)), k.Every
+	for b := range bans {
 		if !k.Sends(b) {
 			continue
 		}
@@ -155,23 +151,13 @@ func (k *Keeper) view(ctx context.Context, listed []netip.Prefix) (view, time.Du
 			v.barred[e] = true
 			continue
 		}
-		v.want(e, b)
+		all = append(all, wantOf(e, b))
 		if !b.Until.IsZero() {
 			next = min(next, max(b.Until.Sub(now), time.Second))
 		}
 	}
+	v.wanted = newWants(all)
 	return v, next, nil
-}
-
-func (v view) want(e netip.Prefix, b edgeban.Ban) {
-	w, ok := v.wanted[e]
-	if !ok || (!w.until.IsZero() && (b.Until.IsZero() || b.Until.After(w.until))) {
-		w.until = b.Until
-	}
-	if b.Since.After(w.since) {
-		w.since = b.Since
-	}
-	v.wanted[e] = w
 }
 
 // ledgerError marks an error that is not the target's.

@@ -32,12 +32,11 @@ func (k *Keeper) Status() Status {
 // the change has been sent that was sent most often without any list showing it.
 func (k *Keeper) decide(v view) (p plan, unproven int) {
 	k.prepare(&v)
-	listed := newSet(v.listed)
 	p = v.plan()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p.diff.Add = slices.DeleteFunc(p.diff.Add, func(e netip.Prefix) bool { _, sent := k.flying[e]; return sent })
-	k.listed = listed
+	k.listed = v.listed
 	k.status.Counts, k.status.Looked, k.status.Doubt = p.counts, v.now, v.doubt
 	tries := map[netip.Prefix]int{}
 	for _, e := range p.missing {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"regexp"
@@ -45,8 +46,9 @@ type Alias struct {
 	trusted    string     // pin of a certificate that was not verified
 	unreadable int        // entries of the last list that are no addresses
 
-	listed   map[netip.Prefix]time.Time // the last list, and when we added what we did
-	listedAt time.Time
+	listed   []netip.Prefix             // the last list, sorted
+	listedAt time.Time                  // when that was asked for
+	changed  map[netip.Prefix]change    // what we did since
 	gone     map[netip.Prefix]time.Time // when we removed what a refresh may bring back
 	killed   time.Time                  // when states were, or will be, killed last
 }
@@ -93,7 +95,7 @@ func NewWithTransport(c config.OPNsense, rt http.RoundTripper) (*Alias, error) {
 	}
 	return &Alias{
 		Log: slog.New(slog.DiscardHandler), name: c.Alias, states: c.States, api: api,
-		listed: map[netip.Prefix]time.Time{}, gone: map[netip.Prefix]time.Time{},
+		changed: map[netip.Prefix]change{}, gone: map[netip.Prefix]time.Time{},
 	}, nil
 }
 
@@ -158,25 +160,19 @@ func (a *Alias) list(ctx context.Context) ([]netip.Prefix, error) {
 	if *answer.Total != len(answer.Rows) {
 		return nil, fmt.Errorf("%s: alias %s has %d entries, and %d were listed", a.api.base, a.name, *answer.Total, len(answer.Rows))
 	}
-	listed := make(map[netip.Prefix]time.Time, len(answer.Rows))
 	held := make([]netip.Prefix, 0, len(answer.Rows))
 	for _, row := range answer.Rows {
 		if p, ok := parse(row.IP); ok {
-			listed[p] = time.Time{}
 			held = append(held, p)
 		}
 	}
 	slices.SortFunc(held, netip.Prefix.Compare)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for p, added := range a.listed {
-		if !added.Before(asked) {
-			listed[p] = added // while the list was under way
-		}
-	}
-	a.listed, a.listedAt = listed, asked
+	maps.DeleteFunc(a.changed, func(_ netip.Prefix, c change) bool { return c.at.Before(asked) }) // others while the list was under way
 	a.unreadable = len(answer.Rows) - len(held)
-	return slices.Compact(held), nil
+	a.listed, a.listedAt = slices.Compact(held), asked
+	return slices.Clone(a.listed), nil
 }
 
 func parse(text string) (netip.Prefix, bool) {
@@ -267,12 +263,28 @@ func (a *Alias) unlisted(ctx context.Context, ps []netip.Prefix) ([]netip.Prefix
 	defer a.mu.Unlock()
 	var out []netip.Prefix
 	for _, p := range ps {
-		if _, there := a.listed[p]; !there {
+		if !a.lists(p) {
 			out = append(out, p)
 		}
 		delete(a.gone, p)
 	}
 	return out, nil
+}
+
+// A change is that we added an entry or removed it.
+type change struct {
+	at    time.Time
+	there bool
+}
+
+// lists reports whether the alias has p, as far as is known. The caller holds the
+// lock.
+func (a *Alias) lists(p netip.Prefix) bool {
+	if c, ok := a.changed[p]; ok {
+		return c.there
+	}
+	_, listed := slices.BinarySearchFunc(a.listed, p, netip.Prefix.Compare)
+	return listed
 }
 
 func (a *Alias) add(ctx context.Context, p netip.Prefix) error {
@@ -288,7 +300,7 @@ func (a *Alias) add(ctx context.Context, p netip.Prefix) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.listed[p] = time.Now()
+	a.changed[p] = change{time.Now(), true}
 	a.networks = a.networks || !p.IsSingleIP()
 	return nil
 }
@@ -332,7 +344,7 @@ func (a *Alias) remove(ctx context.Context, p netip.Prefix) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.listed, p.Masked())
+	a.changed[p.Masked()] = change{time.Now(), false}
 	if times > 1 {
 		a.gone[p.Masked()] = time.Now()
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 
 // imposed is a ban as it is remembered. All but its mark never changes.
 type imposed struct {
-	edgeban.Ban
+	row.CompactBan
 	seq    edgeban.Seq
 	lifted bool
 }
@@ -76,7 +77,7 @@ func (s *Store) lift(k edgeban.Key) {
 // last returns, of the bans of one key, the one that stands at t and ends last.
 func last(bans []*imposed, t time.Time) (best *imposed, ok bool) {
 	for _, b := range bans {
-		if !b.lifted && b.Standing(t) && (!ok || b.Outlasts(best.Ban)) {
+		if !b.lifted && b.Standing(t) && (!ok || b.Outlasts(&best.CompactBan)) {
 			best, ok = b, true
 		}
 	}
@@ -84,7 +85,7 @@ func last(bans []*imposed, t time.Time) (best *imposed, ok bool) {
 }
 
 // Standing implements edgeban.Ledger. The oldest ban comes first.
-func (s *Store) Standing(ctx context.Context, t time.Time) ([]edgeban.Ban, error) {
+func (s *Store) Standing(ctx context.Context, t time.Time) (iter.Seq[edgeban.Ban], error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -97,11 +98,13 @@ func (s *Store) Standing(ctx context.Context, t time.Time) ([]edgeban.Ban, error
 	}
 	s.mu.Unlock()
 	slices.SortFunc(standing, func(a, b *imposed) int { return cmp.Compare(a.seq, b.seq) })
-	bans := make([]edgeban.Ban, len(standing))
-	for i, b := range standing {
-		bans[i] = b.Ban
-	}
-	return bans, nil
+	return func(yield func(edgeban.Ban) bool) {
+		for _, b := range standing {
+			if !yield(b.Ban()) {
+				return
+			}
+		}
+	}, nil
 }
 
 // forgetBan drops a ban that was pruned.
@@ -115,10 +118,6 @@ func (s *Store) forgetBan(k edgeban.Key, seq edgeban.Seq) {
 }
 
 func (s *Store) loadBans(ctx context.Context) error {
-	events, err := row.List(ctx, s.file, row.Ban, `select `+row.BanColumns+` from ban order by seq`)
-	if err != nil {
-		return err
-	}
 	lifted, err := row.List(ctx, s.file, scanSeq, `select seq from ban where lifted is not null`)
 	if err != nil {
 		return err
@@ -127,9 +126,14 @@ func (s *Store) loadBans(ctx context.Context) error {
 	for _, seq := range lifted {
 		marks[seq] = true
 	}
-	for _, e := range events {
-		b := e.Fact.(edgeban.Ban)
-		s.remember(&imposed{Ban: b, seq: e.Seq, lifted: marks[e.Seq]})
-	}
-	return nil
+	words := row.Words{}
+	_, err = row.List(ctx, s.file, func(r row.Scanner) (none struct{}, err error) {
+		e, err := row.Ban(r)
+		if b, ok := e.Fact.(edgeban.Ban); ok && err == nil {
+			b.Jail = words.One(b.Jail)
+			s.remember(&imposed{CompactBan: row.CompactBanOf(b), seq: e.Seq, lifted: marks[e.Seq]})
+		}
+		return none, err
+	}, `select `+row.BanColumns+` from ban order by seq`)
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -207,8 +208,12 @@ func outgrow(path string) error {
 	if err != nil || saved["a"] == "1000" || saved["a"] == "" {
 		return fmt.Errorf("cursor %q while the disk refuses, %w", saved["a"], err)
 	}
-	if bans, err := s.Standing(ctx, noon); err != nil || len(bans) != 1 {
-		return fmt.Errorf("standing: %v, %w", bans, err)
+	bans, err := s.Standing(ctx, noon)
+	if err != nil {
+		return err
+	}
+	if bans := slices.Collect(bans); len(bans) != 1 {
+		return fmt.Errorf("standing: %v, want one", bans)
 	}
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -153,7 +154,7 @@ func TestDamageWhileRunningStopsNothing(t *testing.T) {
 	b.must(b.Record(t.Context(), batch(9000, 100, "2")))
 	bans, err := b.Standing(t.Context(), noon)
 	b.must(err)
-	b.want("standing", len(bans), 21)
+	b.want("standing", len(slices.Collect(bans)), 21)
 	if err := b.Trouble(); err == nil || !strings.Contains(err.Error(), "restart edgeban") {
 		t.Errorf("trouble: %v, want one that names the way out", err)
 	}

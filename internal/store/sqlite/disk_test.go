@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -141,7 +142,7 @@ func (b *bench) wantAll() {
 	ctx := b.Context()
 	bans, err := b.Standing(ctx, noon)
 	b.must(err)
-	b.want("standing", bans, []edgeban.Ban{banOf(2)})
+	b.want("standing", slices.Collect(bans), []edgeban.Ban{banOf(2)})
 	held, err := b.Holdings(ctx, "edge")
 	b.must(err)
 	b.want("holdings", len(held), 1)

@@ -13,7 +13,7 @@ import (
 // A holding is what was said last of one subject at one target. Released ones
 // are remembered too, to know a repetition.
 type holding struct {
-	edgeban.Held
+	row.CompactHeld
 	seq edgeban.Seq
 }
 
@@ -34,8 +34,8 @@ func (s *Store) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.N
 		for _, h := range hs {
 			h = row.Normal(h).(edgeban.Held)
 			known, ok := fresh[h.Target][h.Subject]
-			if !ok {
-				known = s.held[h.Target][h.Subject].Held
+			if last, noted := s.held[h.Target][h.Subject]; !ok && noted {
+				known = last.Held(h.Target, h.Subject)
 			}
 			if h == known {
 				continue
@@ -58,7 +58,7 @@ func (s *Store) hold(seq edgeban.Seq, h edgeban.Held) {
 	if s.held[h.Target] == nil {
 		s.held[h.Target] = map[netip.Prefix]holding{}
 	}
-	s.held[h.Target][h.Subject] = holding{h, seq}
+	s.held[h.Target][h.Subject] = holding{row.CompactHeldOf(h), seq}
 }
 
 // Holdings implements edgeban.Ledger. They come in no order.
@@ -69,9 +69,9 @@ func (s *Store) Holdings(ctx context.Context, target string) ([]edgeban.Held, er
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]edgeban.Held, 0, len(s.held[target]))
-	for _, h := range s.held[target] {
-		if h.Released.IsZero() {
-			out = append(out, h.Held)
+	for subject, h := range s.held[target] {
+		if !h.Released() {
+			out = append(out, h.Held(target, subject))
 		}
 	}
 	return out, nil
@@ -85,12 +85,14 @@ func (s *Store) forgetHeld(target string, subject netip.Prefix, seq edgeban.Seq)
 }
 
 func (s *Store) loadHeld(ctx context.Context) error {
-	events, err := row.List(ctx, s.file, row.Held, `select `+row.HeldColumns+` from held where seq in (select max(seq) from held group by subject, target)`)
-	if err != nil {
-		return err
-	}
-	for _, e := range events {
-		s.hold(e.Seq, e.Fact.(edgeban.Held))
-	}
-	return nil
+	words := row.Words{}
+	_, err := row.List(ctx, s.file, func(r row.Scanner) (none struct{}, err error) {
+		e, err := row.Held(r)
+		if h, ok := e.Fact.(edgeban.Held); ok && err == nil {
+			h.Target = words.One(h.Target)
+			s.hold(e.Seq, h)
+		}
+		return none, err
+	}, `select `+row.HeldColumns+` from held where seq in (select max(seq) from held group by subject, target)`)
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func TestUpgradeLosesNothing(t *testing.T) {
 		b.want("events", b.events(), 34)
 		bans, err := b.Standing(t.Context(), noon)
 		b.must(err)
-		b.want("standing", bans, []edgeban.Ban{banOf(4)})
+		b.want("standing", slices.Collect(bans), []edgeban.Ban{banOf(4)})
 		held, err := b.Holdings(t.Context(), "edge")
 		b.must(err)
 		b.want("holdings", len(held), 1)

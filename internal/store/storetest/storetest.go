@@ -96,7 +96,7 @@ func (w *world) standing(t time.Time) []edgeban.Ban {
 	w.Helper()
 	bans, err := w.Standing(w.Context(), t)
 	w.must(err)
-	return bans
+	return slices.Collect(bans)
 }
 
 func (w *world) holdings(target string) []edgeban.Held {

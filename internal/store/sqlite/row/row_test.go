@@ -88,3 +88,37 @@ func TestDamagedColumnsAreNotBelieved(t *testing.T) {
 		}
 	}
 }
+
+// What is kept in few bytes comes back as it was.
+func FuzzCompact(f *testing.F) {
+	f.Add([]byte{192, 0, 2, 1}, []byte{192, 0, 2, 1}, byte(32), int64(0), int64(1), 5, "5 failures in 2m")
+	f.Add(bytes.Repeat([]byte{0x20}, 16), []byte{}, byte(64), int64(-1), int64(1<<62), 0, "")
+	f.Fuzz(func(t *testing.T, subject, by []byte, bits byte, since, until int64, n int, reason string) {
+		p, _ := prefix(subject, bits)
+		addr, _ := netip.AddrFromSlice(by)
+		at := func(ns int64) time.Time {
+			if ns == 0 {
+				return time.Time{}
+			}
+			return Moment(time.Unix(0, max(ns, -1<<62)))
+		}
+		b := Normal(edgeban.Ban{
+			Key: edgeban.Key{Jail: "sshd", Subject: p}, Since: at(since), Until: at(until), Addr: addr,
+			Failures: int(int32(n)), Nth: 2, Cause: edgeban.Seq(since), Node: "n1", Reason: reason,
+		}).(edgeban.Ban)
+		c := CompactBanOf(b)
+		if got := c.Ban(); got != b {
+			t.Errorf("%+v comes back as %+v", b, got)
+		}
+		old := b
+		old.Until = at(since)
+		o := CompactBanOf(old)
+		if c.Outlasts(&o) != b.Outlasts(old) || c.Standing(old.Since) != b.Standing(old.Since) {
+			t.Errorf("%+v and one until %v: its compact says otherwise", b, old.Until)
+		}
+		h := edgeban.Held{Subject: p, Target: "edge", Sent: at(since), Held: at(until), Released: at(int64(n)), Foreign: n%2 == 0, Packets: uint64(until)}
+		if got := CompactHeldOf(h).Held(h.Target, h.Subject); got != h {
+			t.Errorf("%+v comes back as %+v", h, got)
+		}
+	})
+}
