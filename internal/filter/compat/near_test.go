@@ -154,13 +154,12 @@ func FuzzGate(f *testing.F) {
 	f.Add("^ gate door: refused <HOST>", `(?i)failed|deni(?:ed|al) .* <HOST>$`, "^ gate <F-CONTENT>.+</F-CONTENT>$", " gate door: refused 192.0.2.1\n gate x\n", 0)
 	f.Add(`^\[\] x{3} <HOST>`, `^a(?!b)b<HOST>`, "", "[STAMP] xxx 192.0.2.1\nab192.0.2.1\n", 1)
 	f.Add(`<HOST> \[\] "(?:GET|POST) /`, `ab STAMP cd <HOST>`, "", "192.0.2.1 [STAMP] \"GET /\nabSTAMPcd 192.0.2.1", 2)
+	f.Add(`^ab <HOST>`, `^a-b <HOST>`, "", "aSTAMPb 192.0.2.1\na[STAMP]-b 192.0.2.1\nax<STAMP>b 192.0.2.1\n", 3)
+	f.Add(`^ab <HOST>`, `^a-b <HOST>`, "", "aSTAMPb 192.0.2.1\na-STAMPb 192.0.2.1\na<STAMP>-b 192.0.2.1\n", 5)
 	f.Fuzz(func(t *testing.T, one, two, pref, text string, dates int) {
 		r := config.Rules{FailRegex: []string{one, two}, PrefRegex: pref}
-		switch dates & 3 {
-		case 1:
-			r.DatePattern = []string{"{^LN-BEG}"}
-		case 2:
-			r.DatePattern = []string{`%b %d %H:%M:%S`}
+		if kinds := []string{"", "{^LN-BEG}", `%b %d %H:%M:%S`, `\[{DATE}\]`, `^[^\[]*\[({DATE})`, `**%b %d %H:%M:%S**`, `<(%b %d) %H:%M:%S>`, `x{DATE}`}; dates&7 > 0 {
+			r.DatePattern = []string{kinds[dates&7]}
 		}
 		flt, err := Compile(r)
 		if err != nil {
@@ -169,31 +168,41 @@ func FuzzGate(f *testing.F) {
 		text = strings.ReplaceAll(text, "STAMP", stamp)
 		for _, sample := range []string{"", text} {
 			g := newGated(flt, []byte(sample))
-			g.chunks(t, []byte(text), dates&4 != 0, func() int { return 1 + dates>>3&3 })
+			g.chunks(t, []byte(text), dates&8 != 0, func() int { return 1 + dates>>4&3 })
 		}
 	})
 }
 
-func TestWhatStandsBeforeADateIsNotAskedOfWhatStandsBehind(t *testing.T) {
+func TestWhatIsAskedOfALineWithItsDate(t *testing.T) {
 	for _, tt := range []struct {
-		text    string
-		leading bool
-		want    []string
+		text string
+		c    cutter
+		want string
 	}{
-		{"[] refused", true, []string{" refused"}},
-		{"[]: refused", true, []string{": refused"}},
-		{"refused by", true, []string{"refused by"}},
-		{"«» x", true, []string{" x"}},
-		{"éa", true, []string{"a"}},
-		{"abcdefg", false, []string{"abcd", "defg"}},
-		{"abab", false, []string{"ab"}},
+		{"[] refused", cutter{leading: true}, " refused"},
+		{"[]: refused", cutter{leading: true}, ": refused"},
+		{"refused by", cutter{leading: true}, "refused by"},
+		{"«» x", cutter{leading: true}, " x"},
+		{"éa", cutter{leading: true}, "a"},
+		{"abcdefg", cutter{before: true, after: true}, "a|abcd,defg"},
+		{"abab", cutter{before: true, after: true}, "a|ab"},
+		{"abcdefg", cutter{}, "abcdefg|abcd,defg"},
+		{`] "GET /`, cutter{}, `"GET |] "G,ET /`},
+		{"ab [] c", cutter{}, "ab |ab [,[] c"},
+		{"ab cd", cutter{before: true}, " cd|ab , cd"},
+		{"ab cde", cutter{after: true}, "ab |ab ,cde"},
+		{"é cd", cutter{}, " cd|é , cd"},
 	} {
 		var got []string
-		for _, l := range raw([]literal{{[]byte(tt.text), false}}, tt.leading) {
-			got = append(got, l.Text)
+		for _, set := range tt.c.raw([]literal{{[]byte(tt.text), false}}) {
+			var texts []string
+			for _, l := range set {
+				texts = append(texts, l.Text)
+			}
+			got = append(got, strings.Join(texts, ","))
 		}
-		if !slices.Equal(got, tt.want) {
-			t.Errorf("%q, leading %v: got %q, want %q", tt.text, tt.leading, got, tt.want)
+		if got := strings.Join(got, "|"); got != tt.want {
+			t.Errorf("%q, %+v: got %q, want %q", tt.text, tt.c, got, tt.want)
 		}
 	}
 }

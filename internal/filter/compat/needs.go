@@ -14,16 +14,20 @@ import (
 // A pattern sees the line without its date, so what it needs may stand before and
 // behind the date. Where all dates are at the start of the line, behind two
 // characters that are no words at most, all of a literal but two such characters
-// stands behind it. Elsewhere one half of it stands on one side.
+// stands behind it. Elsewhere it matters what can stand beside a date: a literal is
+// parted at one place at most, and only where it has the like. One half of it is
+// whole in any case.
 func (f *Filter) Needs() []scan.Need {
 	if f.lines > 1 || f.code != nil {
 		return nil
 	}
+	c := cutter{leading: f.dates.Leading()}
+	c.before, c.after = f.dates.Edges()
 	needs := make([]scan.Need, len(f.fail))
 	for i := range f.fail {
 		for _, sets := range [][][]literal{f.fail[i].needs, f.prefNeeds()} {
 			for _, set := range sets {
-				needs[i] = append(needs[i], raw(set, f.dates.Leading()))
+				needs[i] = append(needs[i], c.raw(set)...)
 			}
 		}
 	}
@@ -38,32 +42,59 @@ func (f *Filter) prefNeeds() [][]literal {
 	return f.pref.needs
 }
 
-// raw returns literals of which a line has one, if it has one of set when its date
-// is cut out.
-func raw(set []literal, leading bool) []scan.Literal {
-	var all []scan.Literal
-	add := func(text []byte, fold bool) {
-		if l := (scan.Literal{Text: string(text), Fold: fold}); !slices.Contains(all, l) {
-			all = append(all, l)
+// A cutter knows where dates are cut out: at the start of lines only, or where a word
+// may stand right before or behind them.
+type cutter struct{ leading, before, after bool }
+
+// raw returns sets of literals: a line has one of each, if it has one of set when its
+// date is cut out.
+func (c cutter) raw(set []literal) [][]scan.Literal {
+	var whole, halves []scan.Literal
+	add := func(all *[]scan.Literal, text []byte, fold bool) {
+		if l := (scan.Literal{Text: string(text), Fold: fold}); !slices.Contains(*all, l) {
+			*all = append(*all, l)
 		}
 	}
 	for _, l := range set {
-		if leading {
-			add(behind(l.text), l.fold)
+		if c.leading {
+			add(&whole, behind(l.text), l.fold)
 			continue
 		}
+		add(&whole, c.piece(l.text), l.fold)
 		half := (len(l.text) + 1) / 2
-		add(l.text[:half], l.fold)
-		add(l.text[len(l.text)-half:], l.fold)
+		add(&halves, l.text[:half], l.fold)
+		add(&halves, l.text[len(l.text)-half:], l.fold)
 	}
-	return all
+	if c.leading {
+		return [][]scan.Literal{whole}
+	}
+	return [][]scan.Literal{whole, halves}
 }
+
+// piece returns the longest part of a literal within which no date can have stood.
+func (c cutter) piece(text []byte) []byte {
+	longest, from := text[:0], 0
+	for i := 1; i <= len(text); i++ {
+		if i < len(text) && (!c.before && word(text[i-1]) || !c.after && word(text[i])) {
+			continue
+		}
+		if i-from > len(longest) {
+			longest = text[from:i]
+		}
+		from = i
+	}
+	return longest
+}
+
+// word reports whether b is a letter or digit of ASCII, or _: what else may be one is
+// not taken for one.
+func word(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' || '0' <= b && b <= '9' || b == '_' }
 
 // behind leaves out what of a literal may stand before a date at the start of a line.
 func behind(text []byte) []byte {
 	for range 2 {
 		r, size := utf8.DecodeRune(text)
-		if size == 0 || 'a' <= r|0x20 && r|0x20 <= 'z' || '0' <= r && r <= '9' || r == '_' {
+		if size == 0 || r < utf8.RuneSelf && word(byte(r)) {
 			break
 		}
 		text = text[size:]

@@ -72,6 +72,16 @@ func (t *Templates) Leading() bool {
 	return !slices.ContainsFunc(t.list, func(one *template) bool { return !one.tight })
 }
 
+// Edges reports whether a letter or digit of ASCII, or a _, may stand right before a
+// stamp that is cut out, and right behind it. Where none may, no word is cut in two,
+// nor can what is left make one of two.
+func (t *Templates) Edges() (before, after bool) {
+	for _, one := range t.list {
+		before, after = before || one.before, after || one.after
+	}
+	return before, after
+}
+
 // add compiles one line of a datepattern.
 func (t *Templates) add(line string) error {
 	key := line

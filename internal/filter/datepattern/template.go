@@ -22,6 +22,8 @@ type template struct {
 	reach  bool // has a year that must lie within reach
 	loose  bool // matches the same whatever stands before it
 	inner  bool // is where its group 1 is: what it has before that is only looked at
+	before bool // a letter, digit or _ may stand right before what is cut out
+	after  bool // and right behind it
 	tight  bool // cuts out all from the start of the line but two characters that are no letters or digits
 	shape  shape
 }
@@ -83,14 +85,25 @@ func compile(name, pattern string) (*template, error) {
 		return nil, err
 	}
 	t.end = lineEnd.MatchString(s.out.String())
-	if bound && !openEnd.MatchString(s.body) {
+	bound = bound && !openEnd.MatchString(s.body)
+	if bound {
 		s.put(boundary, len(s.body))
 	}
 	if err := t.finish(&s, mode); err != nil {
 		return nil, err
 	}
 	t.tight = t.start && whole
-	return t, nil
+	return t, t.edges(s.out.String(), mode, bound)
+}
+
+// edges finds out what may stand around what is cut out. A boundary parts words, so
+// where that begins or ends with a letter, none is beside it.
+func (t *template) edges(expr string, mode pyre.Flags, bound bool) error {
+	e, err := pyre.Around(expr, mode, 1)
+	word := func(e pyre.Edge) bool { return e.Word && !e.Other && !e.None }
+	t.before = e.Before.Word || e.Before.None && !e.Anchored && !(t.word && word(e.First))
+	t.after = e.After.Word || e.After.None && !(bound && word(e.Last))
+	return err
 }
 
 // finish compiles what s has collected.

@@ -1,0 +1,56 @@
+package pyre
+
+import "github.com/edgeban/edgeban/internal/filter/pyre/syntax"
+
+// An Edge is what may stand at one end of a group's text.
+type Edge struct {
+	Word  bool // a letter or digit of ASCII, or _
+	Other bool // any other character
+	None  bool // nothing: the match, or for an inner edge the text, may end here
+}
+
+// Edges are what may stand around a group's text in a match, and at its ends within.
+type Edges struct {
+	Before, First, Last, After Edge
+	Anchored                   bool // every match begins at the start of the text
+}
+
+// Around returns the edges of a group of an expression, as Compile numbers them. It
+// tells more than can be, never less. The error is an *Error.
+func Around(expr string, f Flags, group int) (Edges, error) {
+	t, _, err := syntax.Parse(expr, syntax.Flags{Multi: f&MultiLine != 0, Fold: f&IgnoreCase != 0})
+	if err != nil {
+		return Edges{}, err
+	}
+	anything := edge(syntax.Anything)
+	e := Edges{anything, anything, anything, anything, t.Begins(syntax.TextBegin)}
+	g := t.Find(group)
+	if g == nil {
+		return e, nil
+	}
+	end := syntax.First{End: true}
+	m := t.Mirror()
+	if f, ok := t.After(group, end); ok {
+		e.After = edge(f)
+	}
+	if f, ok := m.After(group, end); ok {
+		e.Before = edge(f)
+	}
+	e.First, e.Last = edge(g.First(end)), edge(g.Mirror().First(end))
+	return e, nil
+}
+
+func edge(f syntax.First) Edge {
+	e := Edge{None: f.End}
+	for b := range 256 {
+		c := byte(b)
+		switch {
+		case !f.Has(c):
+		case 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '_':
+			e.Word = true
+		default:
+			e.Other = true
+		}
+	}
+	return e
+}
