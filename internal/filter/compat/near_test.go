@@ -154,8 +154,8 @@ func FuzzGate(f *testing.F) {
 	f.Add("^ gate door: refused <HOST>", `(?i)failed|deni(?:ed|al) .* <HOST>$`, "^ gate <F-CONTENT>.+</F-CONTENT>$", " gate door: refused 192.0.2.1\n gate x\n", 0)
 	f.Add(`^\[\] x{3} <HOST>`, `^a(?!b)b<HOST>`, "", "[STAMP] xxx 192.0.2.1\nab192.0.2.1\n", 1)
 	f.Add(`<HOST> \[\] "(?:GET|POST) /`, `ab STAMP cd <HOST>`, "", "192.0.2.1 [STAMP] \"GET /\nabSTAMPcd 192.0.2.1", 2)
-	f.Add(`^ab <HOST>`, `^a-b <HOST>`, "", "aSTAMPb 192.0.2.1\na[STAMP]-b 192.0.2.1\nax<STAMP>b 192.0.2.1\n", 3)
-	f.Add(`^ab <HOST>`, `^a-b <HOST>`, "", "aSTAMPb 192.0.2.1\na-STAMPb 192.0.2.1\na<STAMP>-b 192.0.2.1\n", 5)
+	f.Add(`^abcdefg <HOST>`, `^a-bcdefg <HOST>`, "", "aSTAMPbcdefg 192.0.2.1\na[STAMP]-bcdefg 192.0.2.1\nax<STAMP>bcdefg 192.0.2.1\n", 3)
+	f.Add(`^abcdefg <HOST>`, `^a-bcdefg <HOST>`, "", "abSTAMPcdefg 192.0.2.1\na-STAMPbcdefg 192.0.2.1\na<STAMP>-bcdefg 192.0.2.1\n", 5)
 	f.Fuzz(func(t *testing.T, one, two, pref, text string, dates int) {
 		r := config.Rules{FailRegex: []string{one, two}, PrefRegex: pref}
 		if kinds := []string{"", "{^LN-BEG}", `%b %d %H:%M:%S`, `\[{DATE}\]`, `^[^\[]*\[({DATE})`, `**%b %d %H:%M:%S**`, `<(%b %d) %H:%M:%S>`, `x{DATE}`}; dates&7 > 0 {
