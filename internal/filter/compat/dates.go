@@ -77,7 +77,7 @@ func (s *Scanner) lookBack(c *edgeban.Chunk, at int) {
 // dateRest finds the last date of a chunk whose lines were passed over.
 func (s *Scanner) dateRest(c *edgeban.Chunk) {
 	text := bytes.TrimSuffix(c.Text, newline)
-	if s.dated < len(text) && !s.dates.Undated() {
+	if s.dated < len(text) { // also where none was found so far: they may begin at any time
 		from := bytes.LastIndexByte(text, '\n') + 1
 		s.line = bytes.TrimRight(text[from:], "\r\n")
 		if len(s.line) <= filter.MaxLine {

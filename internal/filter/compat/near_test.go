@@ -229,3 +229,15 @@ func TestLinesThatFailNothingCostNoMemory(t *testing.T) {
 		t.Errorf("2000 lines cost %v allocations, 2 lines %v", many, few)
 	}
 }
+
+// A program may say a lot before it begins to date its lines.
+func TestDatesThatBeginLateAreFound(t *testing.T) {
+	f := compiled(t, config.Rules{FailRegex: []string{`^\s+refused <HOST>$`}})
+	g := newGated(f, nil)
+	once := func() int { return 50 }
+	g.chunks(t, []byte(strings.Repeat("a long banner without any date\n", 500)), false, once)
+	head := stamp + " a request\n"
+	if got := g.chunks(t, []byte(strings.Repeat(head, 60)+strings.Repeat(head+"  refused 192.0.2.1\n", 60)), false, once); len(got) != 60 {
+		t.Errorf("%d of 60 lines count, whose dates are before them", len(got))
+	}
+}
