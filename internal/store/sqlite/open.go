@@ -68,9 +68,9 @@ type Store struct {
 	held      map[string]map[netip.Prefix]holding // by target
 	notices   []edgeban.Notice
 	told      map[string]edgeban.Seq
-	cursors   map[stream]cursor      // on disk
-	snapshots map[string]edgeban.Seq // where each was taken
-	wakes     map[chan struct{}]struct{}
+	cursors   map[stream]cursor             // on disk
+	snapshots map[string]edgeban.Seq        // where each was taken
+	wakes     map[chan struct{}]edgeban.Seq // and what each watcher was told
 	trouble   error
 	lost      sql.NullInt64
 }
@@ -137,7 +137,7 @@ func (s *Store) begin() error {
 	s.told = map[string]edgeban.Seq{}
 	s.cursors = map[stream]cursor{}
 	s.snapshots = map[string]edgeban.Seq{}
-	s.wakes = map[chan struct{}]struct{}{}
+	s.wakes = map[chan struct{}]edgeban.Seq{}
 
 	var err error
 	if s.file, err = file.Open(ctx, s.path); err != nil {
