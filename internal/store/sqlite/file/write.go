@@ -23,6 +23,7 @@ func (f *File) Transact(ctx context.Context, do func() error) error {
 	if f.commits.Add(1)%foldEvery == 0 {
 		go f.fold() // Close waits for it
 	}
+	f.foldRest(ctx)
 	return nil
 }
 
