@@ -52,6 +52,8 @@ type Store struct {
 	squeeze  int       // the length of the queue at which it is squeezed
 	tried    time.Time // when the queue was last tried
 	closed   bool
+	gens     map[string]int64 // of the snapshots' parts
+	gen      int64            // the last one given
 	pages    *page.Table
 	unpacked bool // the table match has rows still
 
@@ -132,6 +134,7 @@ func (s *Store) begin() error {
 	s.file = nil
 	s.waiting = map[string]struct{}{}
 	s.squeeze = queueLen
+	s.gens, s.gen = map[string]int64{}, 0
 	s.bans, s.bare = map[edgeban.Key][]*imposed{}, nil
 	s.held = map[string]map[netip.Prefix]holding{}
 	s.told = map[string]edgeban.Seq{}
