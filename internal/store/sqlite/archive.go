@@ -45,7 +45,7 @@ func (s *Store) About(ctx context.Context, p netip.Prefix, limit int) (edgeban.R
 		}
 	}
 	r.Matches = r.Matches[max(0, len(r.Matches)-max(0, limit)):]
-	r.Held = stays(r.Held)
+	r.Held = row.Stays(r.Held)
 	return r, nil
 }
 
@@ -96,21 +96,4 @@ func (s *Store) packedAbout(ctx context.Context, p netip.Prefix, saved edgeban.S
 		return len(found) < limit
 	})
 	return found, err
-}
-
-// stays leaves out the notes that a later one of the same stay replaces.
-func stays(notes []edgeban.Held) []edgeban.Held {
-	type entry struct {
-		target  string
-		subject netip.Prefix
-	}
-	newer := map[entry]bool{}
-	var out []edgeban.Held
-	for _, h := range slices.Backward(notes) {
-		if !seen(newer, entry{h.Target, h.Subject}) || !h.Released.IsZero() {
-			out = append(out, h)
-		}
-	}
-	slices.Reverse(out)
-	return out
 }

@@ -59,7 +59,7 @@ func (s *Store) recorded(ctx context.Context, b edgeban.Batch, at cursor) map[st
 		s.refused(err)
 	}
 	if s.unpacked {
-		if err := s.unpackedIDs(ctx, ids, known); err != nil {
+		if err := page.MarkRows(ctx, s.file, ids, known); err != nil {
 			s.refused(err)
 		}
 	}

@@ -52,6 +52,8 @@ type Store struct {
 	squeeze  int       // the length of the queue at which it is squeezed
 	tried    time.Time // when the queue was last tried
 	closed   bool
+	gens     map[string]int64 // of the snapshots' parts
+	gen      int64            // the last one given
 	pages    *page.Table
 	unpacked bool // the table match has rows still
 
@@ -68,9 +70,9 @@ type Store struct {
 	held      map[string]map[netip.Prefix]holding // by target
 	notices   []edgeban.Notice
 	told      map[string]edgeban.Seq
-	cursors   map[stream]cursor      // on disk
-	snapshots map[string]edgeban.Seq // where each was taken
-	wakes     map[chan struct{}]struct{}
+	cursors   map[stream]cursor             // on disk
+	snapshots map[string]edgeban.Seq        // where each was taken
+	wakes     map[chan struct{}]edgeban.Seq // and what each watcher was told
 	trouble   error
 	lost      sql.NullInt64
 }
@@ -132,12 +134,13 @@ func (s *Store) begin() error {
 	s.file = nil
 	s.waiting = map[string]struct{}{}
 	s.squeeze = queueLen
+	s.gens, s.gen = map[string]int64{}, 0
 	s.bans, s.bare = map[edgeban.Key][]*imposed{}, nil
 	s.held = map[string]map[netip.Prefix]holding{}
 	s.told = map[string]edgeban.Seq{}
 	s.cursors = map[stream]cursor{}
 	s.snapshots = map[string]edgeban.Seq{}
-	s.wakes = map[chan struct{}]struct{}{}
+	s.wakes = map[chan struct{}]edgeban.Seq{}
 
 	var err error
 	if s.file, err = file.Open(ctx, s.path); err != nil {

@@ -8,6 +8,26 @@ import (
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
+// pack packs the matches of before there were pages.
+func (p pruning) pack(ctx context.Context) error {
+	s := p.s
+	for more := true; more; {
+		err := s.alone(ctx, func(ctx context.Context) error {
+			if more = s.unpacked; !more {
+				return nil
+			}
+			return s.rewrite(ctx, func(ctx context.Context) (err error) {
+				s.unpacked, err = s.pages.PackRows(ctx, pruneRows)
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // old forgets the matches that are too old, but for the evidence of bans.
 func (p pruning) old(ctx context.Context) error {
 	before := p.before(p.r.Matches)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+	"math"
 	"slices"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 )
 
 const (
-	tailLen = 4096 // how many of the last events are kept in memory at least
-	pageLen = 1000 // how many places are read from the disk at once, and told at once
+	tailLen = 4096   // how many of the last events are kept in memory at least
+	tailMax = 65_536 // and how many for a watcher that is behind: the disk would hold it up more
+	pageLen = 1000   // how many places are read from the disk at once, and told at once
 )
 
 // Watch implements edgeban.Ledger. A watcher that keeps up is served from
@@ -25,7 +27,7 @@ func (s *Store) Watch(ctx context.Context, after edgeban.Seq) iter.Seq2[[]edgeba
 		wake, done := s.subscribe()
 		defer done()
 		for ctx.Err() == nil {
-			events, through, err := s.next(ctx, after)
+			events, through, err := s.next(ctx, wake, after)
 			if err != nil {
 				if ctx.Err() == nil {
 					yield(nil, err)
@@ -50,11 +52,11 @@ func (s *Store) Watch(ctx context.Context, after edgeban.Seq) iter.Seq2[[]edgeba
 // subscribe returns a channel that gets a value after every change. The waiter
 // makes it, not the store: so a store that was opened outside of a bubble of
 // testing/synctest works inside of it.
-func (s *Store) subscribe() (wake <-chan struct{}, done func()) {
+func (s *Store) subscribe() (wake chan struct{}, done func()) {
 	ch := make(chan struct{}, 1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wakes[ch] = struct{}{}
+	s.wakes[ch] = math.MaxInt64
 	return ch, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -63,18 +65,15 @@ func (s *Store) subscribe() (wake <-chan struct{}, done func()) {
 }
 
 // next returns some events after a place, and the place up to which they are all.
-func (s *Store) next(ctx context.Context, after edgeban.Seq) ([]edgeban.Event, edgeban.Seq, error) {
+func (s *Store) next(ctx context.Context, wake chan struct{}, after edgeban.Seq) ([]edgeban.Event, edgeban.Seq, error) {
 	s.mu.Lock()
+	s.wakes[wake] = after
 	covered, tail, head := s.covered, s.tail, s.head.seq
 	s.mu.Unlock()
 	if after < covered {
 		return s.page(ctx, after, covered)
 	}
-	i, found := slices.BinarySearchFunc(tail, after, func(e edgeban.Event, seq edgeban.Seq) int { return cmp.Compare(e.Seq, seq) })
-	if found {
-		i++
-	}
-	if tail = tail[i:]; len(tail) > pageLen {
+	if tail = tail[upTo(tail, after):]; len(tail) > pageLen {
 		return tail[:pageLen:pageLen], tail[pageLen-1].Seq, nil
 	}
 	return slices.Clip(tail), max(after, head), nil
@@ -119,20 +118,29 @@ func (s *Store) page(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Ev
 	return events, upto, nil
 }
 
-// trim shortens the tail when it has doubled. What the disk has not taken stays.
+// trim shortens the tail when it has doubled. What the disk has not taken stays,
+// and for a while what some watcher was not told.
 func (s *Store) trim() {
 	if len(s.tail) < 2*tailLen {
 		return
 	}
-	n := len(s.tail) - tailLen
-	for n > 0 && s.tail[n-1].Seq > s.saved {
-		n--
+	told := edgeban.Seq(math.MaxInt64)
+	for _, after := range s.wakes {
+		told = min(told, after)
 	}
-	if n == 0 {
+	all := len(s.tail)
+	n := min(all-tailLen, max(upTo(s.tail, told), all-tailMax), upTo(s.tail, s.saved))
+	if n < tailLen {
 		return
 	}
 	s.covered = s.tail[n-1].Seq
 	s.tail = slices.Clone(s.tail[n:]) // watchers may still be reading the old one
+}
+
+// upTo returns how many events there are up to a place.
+func upTo(tail []edgeban.Event, seq edgeban.Seq) int {
+	i, _ := slices.BinarySearchFunc(tail, seq+1, func(e edgeban.Event, seq edgeban.Seq) int { return cmp.Compare(e.Seq, seq) })
+	return i
 }
 
 // forgetEvents drops events out of the tail.

@@ -99,7 +99,7 @@ func (s *Store) number(c *change) {
 	for i := range c.events {
 		c.after.seq++
 		c.events[i].Seq = c.after.seq
-		if t := latest(c.events[i].Fact); t.After(c.after.latest) {
+		if t := row.Latest(c.events[i].Fact); t.After(c.after.latest) {
 			c.after.latest = t
 		}
 	}
@@ -107,27 +107,6 @@ func (s *Store) number(c *change) {
 		c.after.notice++
 		c.notices[i].ID = c.after.notice
 	}
-}
-
-// latest returns the latest time that a fact says something happened at.
-func latest(f edgeban.Fact) time.Time {
-	switch f := f.(type) {
-	case edgeban.Match:
-		return f.Time
-	case edgeban.Ban:
-		return f.Since
-	case edgeban.Lift:
-		return f.At
-	case edgeban.Held:
-		t := f.Sent
-		for _, u := range []time.Time{f.Held, f.Released} {
-			if u.After(t) {
-				t = u
-			}
-		}
-		return t
-	}
-	return time.Time{}
 }
 
 // write puts changes on disk, all or none.
@@ -180,8 +159,12 @@ func (s *Store) writeOne(ctx context.Context, c change) error {
 			c.cursor.source, c.cursor.stream.stream, c.cursor.to, c.cursor.again)
 	}
 	if err == nil && c.snapshot != nil {
-		_, err = s.file.Exec(ctx, `insert or replace into snapshot (jail, at, latest, state) values (?,?,?,?)`,
-			c.snapshot.Jail, c.snapshot.At, row.Time(c.snapshot.latest), append([]byte{}, c.snapshot.State...))
+		state := c.snapshot.State
+		if c.snapshot.gen > 0 {
+			state = nil // it is there
+		}
+		_, err = s.file.Exec(ctx, `insert or replace into snapshot (jail, at, latest, state, gen) values (?,?,?,?,?)`,
+			c.snapshot.Jail, c.snapshot.At, row.Time(c.snapshot.latest), append([]byte{}, state...), c.snapshot.gen)
 	}
 	if err == nil && c.told != nil {
 		_, err = s.file.Exec(ctx, `insert or replace into told (notifier, through) values (?,?)`, c.told.notifier, c.told.through)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -206,10 +207,20 @@ func keeping() []promise {
 			w.must(w.Snapshot(w.Context(), edgeban.Snapshot{Jail: "sshd", At: 9, State: state}))
 			w.must(w.Snapshot(w.Context(), edgeban.Snapshot{Jail: "sshd", At: 7, State: []byte("late")}))
 			w.must(w.Snapshot(w.Context(), edgeban.Snapshot{Jail: "dovecot", At: 3}))
+			large := bytes.Repeat([]byte("state of web, "), 100_000)
+			for i := range 3 {
+				w.must(w.Snapshot(w.Context(), edgeban.Snapshot{Jail: "web", At: 1, State: large[i:]}))
+				if i == 1 {
+					w.again()
+				}
+			}
 			for range 2 {
 				sn, err := w.Restore(w.Context(), "sshd")
 				w.must(err)
 				w.want("sshd", fmt.Sprintf("%d %q", sn.At, sn.State), fmt.Sprintf("%d %q", 9, state))
+				sn, err = w.Restore(w.Context(), "web")
+				w.must(err)
+				w.want("a large state comes back", bytes.Equal(sn.State, large[2:]), true)
 				sn, err = w.Restore(w.Context(), "dovecot")
 				w.must(err)
 				w.want("dovecot", fmt.Sprintf("%s %d %q", sn.Jail, sn.At, sn.State), `dovecot 3 ""`)

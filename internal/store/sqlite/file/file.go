@@ -30,6 +30,7 @@ type File struct {
 
 	commits atomic.Uint64 // transactions so far
 	folding sync.Mutex    // held by whoever folds the log
+	rest    atomic.Bool   // a writer is to fold the rest
 
 	syncing sync.Mutex // guards what is below
 	synced  uint64     // transactions that survive a loss of power
@@ -99,7 +100,7 @@ func (f *File) prepare(ctx context.Context) error {
 	if mode != "wal" {
 		return edgeban.Permanent(errors.New("its file system cannot share memory between connections; put it on a local disk"))
 	}
-	_, err := f.Writer.ExecContext(ctx, fmt.Sprintf(`pragma synchronous = normal; pragma wal_autocheckpoint = %d`, foldPages))
+	_, err := f.Writer.ExecContext(ctx, fmt.Sprintf(`pragma synchronous = normal; pragma wal_autocheckpoint = %d`, 4*foldPages))
 	return err
 }
 

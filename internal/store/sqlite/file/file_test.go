@@ -59,8 +59,8 @@ func TestSyncWhileOthersWriteAndClose(t *testing.T) {
 // ever being empty.
 func TestLogIsBoundedWhileWritingNeverEnds(t *testing.T) {
 	f := open(t)
-	const size, most = 400_000, foldPages*4096*5/4 + 1<<20
-	for range 4 * foldPages * 4096 / size {
+	const size, most = 400_000, (4*foldPages + 2000) * 4096
+	for range 6 * foldPages * 4096 / size {
 		put(t, f, size)
 		if fi, err := os.Stat(f.path + "-wal"); err != nil || fi.Size() > most {
 			t.Fatalf("the log has %d bytes, %v, want at most %d", fi.Size(), err, most)

@@ -20,7 +20,8 @@ func Version() int { return len(migrations()) }
 // Times are nanoseconds of Unix, null for the zero time. An address is its 4 or
 // 16 bytes; a subject is 4 or 6, its bytes, and its bits, so that what lies in
 // a subject follows it in order. Matches are in pages; the table match holds
-// those of before, until Prune has packed them. The evidence of bans up to pinned
+// those of before, until Prune has packed them. A large snapshot is in the parts
+// of its gen, others have gen 0. The evidence of bans up to pinned
 // is in the table evidence.
 func migrations() []string {
 	return []string{`
@@ -71,6 +72,8 @@ create table page (
 	first integer primary key, last integer not null, n integer not null, oldest integer,
 	subjects blob not null, ids blob not null, matches blob not null
 ) strict;
+create table part (gen integer not null, n integer not null, state blob not null, primary key (gen, n)) strict;
+alter table snapshot add column gen integer not null default 0;
 alter table cursor add column again integer not null default 0;
 alter table head add column pinned integer not null default 0;
 update head set pinned = seq;

@@ -7,7 +7,7 @@ import (
 
 const (
 	foldEvery = 64   // transactions after which the log is folded into the file
-	foldPages = 8000 // pages in the log at which whoever writes waits for that
+	foldPages = 8000 // pages in the log from which on it is to be emptied
 )
 
 // Sync returns once all that was written before it survives a loss of power.
@@ -36,15 +36,30 @@ func (f *File) Sync() error {
 }
 
 // fold writes into the file what is in the log, while others write. What they
-// write meanwhile stays in the log; if that never ends, SQLite folds it at last
-// while a writer waits, which has little left to do.
+// write meanwhile stays in the log: if that has grown long, a writer is asked to
+// fold the rest, which is next to nothing, and so to let it begin again.
 func (f *File) fold() {
 	if !f.folding.TryLock() {
 		return
 	}
 	defer f.folding.Unlock()
+	for range 2 {
+		var busy, pages, done int
+		err := f.Readers.QueryRowContext(context.Background(), `pragma wal_checkpoint(passive)`).Scan(&busy, &pages, &done)
+		if err != nil || pages < foldPages {
+			return // the next time will do
+		}
+	}
+	f.rest.Store(true)
+}
+
+// foldRest folds what is left, if that was asked for.
+func (f *File) foldRest(ctx context.Context) {
+	if !f.rest.CompareAndSwap(true, false) {
+		return
+	}
 	var busy, pages, done int
-	_ = f.Readers.QueryRowContext(context.Background(), `pragma wal_checkpoint(passive)`).Scan(&busy, &pages, &done) // the next time will do
+	_ = f.Writer.QueryRowContext(ctx, `pragma wal_checkpoint(passive)`).Scan(&busy, &pages, &done) // it will be asked for again
 }
 
 // closeLog waits for those who sync and fold. From then on there is nothing to do

@@ -23,6 +23,7 @@ func (f *File) Transact(ctx context.Context, do func() error) error {
 	if f.commits.Add(1)%foldEvery == 0 {
 		go f.fold() // Close waits for it
 	}
+	f.foldRest(ctx)
 	return nil
 }
 
@@ -76,6 +77,8 @@ func (f *File) GiveBack(ctx context.Context, pages int) error {
 // FoldLog writes into the file what is in its log, and empties that. While a
 // reader is at work it does what it can.
 func (f *File) FoldLog(ctx context.Context) error {
+	f.folding.Lock()
+	defer f.folding.Unlock()
 	var busy, log, done int
 	return f.Writer.QueryRowContext(ctx, `pragma wal_checkpoint(truncate)`).Scan(&busy, &log, &done)
 }
