@@ -44,6 +44,9 @@ func run(ctx context.Context, e *env, args []string) error {
 		return e.nothing(said)
 	}
 	e.introduce(said, c)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // with much to remember, memory before cycles
+	}
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)

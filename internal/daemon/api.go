@@ -31,29 +31,50 @@ func (a api) Bans(ctx context.Context) ([]web.Ban, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []web.Ban{}
+	n := 0
+	for range bans {
+		n++
+	}
+	out := make([]web.Ban, 0, n)
 	for b := range bans {
 		out = append(out, g.describe(b, holds))
 	}
 	slices.SortFunc(out, func(x, y web.Ban) int {
-		return cmp.Or(y.Since.Compare(x.Since), x.Subject.Compare(y.Subject), cmp.Compare(x.Jail, y.Jail))
+		if c := y.Since.Compare(x.Since); c != 0 {
+			return c
+		}
+		return cmp.Or(x.Subject.Compare(y.Subject), cmp.Compare(x.Jail, y.Jail))
 	})
 	return out, nil
 }
 
-// holds returns what every target is known to hold, by subject.
-func (g *generation) holds(ctx context.Context) (map[netip.Prefix][]web.Hold, error) {
-	out := map[netip.Prefix][]web.Hold{}
-	for _, t := range g.c.Targets {
-		hs, err := g.store.Holdings(ctx, place(t))
-		if err != nil {
+// holds finds what is known of a subject at the targets.
+type holds func(netip.Prefix) []web.Hold
+
+// holds asks what every target is known to hold.
+func (g *generation) holds(ctx context.Context) (holds, error) {
+	all := make([][]edgeban.Held, len(g.c.Targets))
+	for i, t := range g.c.Targets {
+		var err error
+		if all[i], err = g.store.Holdings(ctx, place(t)); err != nil {
 			return nil, err
 		}
-		for _, h := range hs {
-			out[h.Subject] = append(out[h.Subject], g.hold(h))
-		}
+		slices.SortFunc(all[i], func(a, b edgeban.Held) int { return bySubject(a, b.Subject) })
 	}
-	return out, nil
+	return func(p netip.Prefix) (out []web.Hold) {
+		for i, t := range g.c.Targets {
+			at, ok := slices.BinarySearchFunc(all[i], p, bySubject)
+			if ok {
+				out = append(out, holdAt(t, all[i][at]))
+			}
+		}
+		return out
+	}, nil
+}
+
+// bySubject compares as Prefix.Compare does, which masks both each time.
+func bySubject(h edgeban.Held, p netip.Prefix) int {
+	return cmp.Or(h.Subject.Addr().Compare(p.Addr()), cmp.Compare(h.Subject.Bits(), p.Bits()))
 }
 
 // place says what a target is, however it is called: two names of one alias are
@@ -65,24 +86,32 @@ func place(t config.Target) string {
 	return "feed " + t.Feed.Listen
 }
 
+// hold describes what is known of an entry, by the present name of its target.
 func (g *generation) hold(h edgeban.Held) web.Hold {
-	name, served := h.Target, false
+	at := config.Target{Name: h.Target}
 	for _, t := range g.c.Targets {
 		if place(t) == h.Target {
-			name, served = t.Name, t.Feed != nil
+			at = t
 		}
 	}
-	return web.Hold{Subject: h.Subject, Target: name, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign, Served: served}
+	return holdAt(at, h)
 }
 
-func (g *generation) describe(b edgeban.Ban, holds map[netip.Prefix][]web.Hold) web.Ban {
+func holdAt(t config.Target, h edgeban.Held) web.Hold {
+	return web.Hold{Subject: h.Subject, Target: t.Name, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign, Served: t.Feed != nil}
+}
+
+// describe tells of a ban, and of who holds it where holds is given.
+func (g *generation) describe(b edgeban.Ban, holds holds) web.Ban {
 	w := web.Ban{
 		Subject: b.Subject, Jail: b.Jail, Since: b.Since, Until: b.Until,
 		Failures: b.Failures, Nth: b.Nth, Reason: b.Reason, Held: []web.Hold{},
 	}
-	w.Held = append(w.Held, holds[b.Subject]...)
-	if len(w.Held) == 0 && b.Addr.IsValid() { // a target that takes single addresses only
-		w.Held = append(w.Held, holds[netip.PrefixFrom(b.Addr, b.Addr.BitLen())]...)
+	if holds != nil {
+		w.Held = append(w.Held, holds(b.Subject)...)
+	}
+	if holds != nil && len(w.Held) == 0 && b.Addr.IsValid() { // a target that takes single addresses only
+		w.Held = append(w.Held, holds(netip.PrefixFrom(b.Addr, b.Addr.BitLen()))...)
 	}
 	w.Refused = g.refuse(b)
 	if !slices.ContainsFunc(g.c.Targets, func(t config.Target) bool { return g.sends(b.Jail, t.Name) }) {

@@ -43,6 +43,7 @@ type generation struct {
 	piped      bool                 // some jail reads the standard input
 	readAt     map[string]time.Time // when the generation before last read a log, by its path
 
+	turn     sync.Mutex // of the keepers
 	mu       sync.Mutex
 	troubles map[string]string // present ones, by what they are about
 }
@@ -75,7 +76,7 @@ func (d *daemon) build(c config.Config) (*generation, error) {
 func (g *generation) addTarget(c config.Target) error {
 	s := enforce.Settings{
 		Name: c.Name, Place: place(c), Ledger: g.store, Budget: g.c.Budget, Every: g.Look, Log: g.Log, Now: g.Now,
-		Sends: func(b edgeban.Ban) bool { return g.sends(b.Jail, c.Name) }, Refuse: g.refuse, Doubt: g.doubt, Partial: g.partial,
+		Sends: func(b edgeban.Ban) bool { return g.sends(b.Jail, c.Name) }, Refuse: g.refuse, Doubt: g.doubt, Partial: g.partial, Turn: &g.turn,
 	}
 	switch {
 	case c.OPNsense != nil:

@@ -52,6 +52,10 @@ type Settings struct {
 	Partial func() bool
 
 	Now func() time.Time // the wall clock
+
+	// Turn is held while a difference is made, which takes memory: keepers that
+	// share it do so one after the other. May be nil.
+	Turn *sync.Mutex
 }
 
 // A Keeper keeps one target equal to the ledger.
@@ -74,6 +78,9 @@ type Keeper struct {
 
 // NewKeeper returns a keeper that has done nothing yet.
 func NewKeeper(s Settings) *Keeper {
+	if s.Turn == nil {
+		s.Turn = new(sync.Mutex)
+	}
 	return &Keeper{
 		Settings: s, budget: newBudget(s.Budget.PerMinute), kick: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 		slots: make(chan struct{}, 4), room: s.Budget.Entries, flying: map[netip.Prefix]time.Time{},

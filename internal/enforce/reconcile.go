@@ -97,17 +97,16 @@ func (k *Keeper) look(ctx context.Context) (next time.Duration, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("held: %w", err)
 	}
-	v, next, err := k.view(ctx, listed)
+	p, unproven, next, err := k.compare(ctx, listed)
 	if err != nil {
 		return 0, ledgerError{err}
 	}
-	p, unproven := k.decide(v)
 	if len(p.notes) > 0 {
 		if err := k.Ledger.Note(ctx, p.notes, p.notices); err != nil {
 			return 0, ledgerError{fmt.Errorf("note: %w", err)}
 		}
 	}
-	k.overBudget(ctx, v.now, p.counts.Waiting)
+	k.overBudget(ctx, k.Now(), p.counts.Waiting)
 	_, whole := k.Target.(Whole)
 	if len(p.diff.Add)+len(p.diff.Remove) > 0 || whole {
 		p.diff.Partial = k.Partial()
@@ -124,6 +123,18 @@ func (k *Keeper) look(ctx context.Context) (next time.Duration, err error) {
 		return min(next, 5*time.Second), nil
 	}
 	return next, nil
+}
+
+// compare makes the plan, and writes the look down.
+func (k *Keeper) compare(ctx context.Context, listed []netip.Prefix) (p plan, unproven int, next time.Duration, err error) {
+	k.Turn.Lock()
+	defer k.Turn.Unlock()
+	v, next, err := k.view(ctx, listed)
+	if err != nil {
+		return plan{}, 0, 0, err
+	}
+	p, unproven = k.decide(v)
+	return p, unproven, next, nil
 }
 
 // view gathers what a plan is made from, and when the next ban ends.

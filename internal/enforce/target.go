@@ -13,7 +13,8 @@ import (
 // A Target holds bans. A Keeper asks what is held from one goroutine and may
 // apply differences from a few others meanwhile.
 type Target interface {
-	// Held returns every entry that the target holds, ours or not, masked.
+	// Held returns every entry that the target holds, ours or not, masked. There
+	// may be many: the list may be the target's own, and is not to be changed.
 	// An error marked edgeban.Permanent needs a person; others pass.
 	Held(ctx context.Context) ([]netip.Prefix, error)
 

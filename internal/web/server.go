@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,7 +18,7 @@ func Handler(b Backend, log *slog.Logger) http.Handler {
 	s := server{b, log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", plain(s, b.Status))
-	mux.HandleFunc("GET /v1/bans", plain(s, b.Bans))
+	mux.HandleFunc("GET /v1/bans", s.bans)
 	mux.HandleFunc("GET /v1/why", about(s, b.Why))
 	mux.HandleFunc("POST /v1/ban", s.ban)
 	mux.HandleFunc("POST /v1/unban", about(s, b.Unban))
@@ -77,6 +78,34 @@ func (s server) ban(w http.ResponseWriter, r *http.Request) {
 	}
 	v, err := s.b.Ban(r.Context(), req)
 	answer(s, w, v, err)
+}
+
+// bans writes one ban after the other: there may be so many that their text is
+// not to be held at once.
+func (s server) bans(w http.ResponseWriter, r *http.Request) {
+	bans, err := s.b.Bans(r.Context())
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	out := bufio.NewWriterSize(w, 64<<10)
+	enc, before := json.NewEncoder(out), "["
+	for i := range bans {
+		out.WriteString(before) // an error stays until the flush
+		if err := enc.Encode(&bans[i]); err != nil {
+			s.log.Debug("answer not sent", "err", err)
+			return
+		}
+		before = ","
+	}
+	if len(bans) == 0 {
+		out.WriteString(before)
+	}
+	out.WriteString("]\n")
+	if err := out.Flush(); err != nil {
+		s.log.Debug("answer not sent", "err", err)
+	}
 }
 
 // plain serves a call without parameters.

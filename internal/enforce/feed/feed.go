@@ -67,7 +67,7 @@ func (f *Feed) Held(context.Context) ([]netip.Prefix, error) {
 	if p == nil {
 		return nil, nil
 	}
-	return slices.Clone(p.prefixes), nil
+	return p.prefixes, nil
 }
 
 // Apply serves d.Want from now on, and writes a copy of it. A copy that cannot be
@@ -85,8 +85,13 @@ func (f *Feed) Apply(_ context.Context, d enforce.Diff) error {
 	case d.Partial && old == nil:
 		return errors.New("the ledger was lost and so was the last copy of the list: the feed answers 503, so that firewalls keep what they hold; run edgeban adopt to begin anew")
 	case d.Partial:
-		kept := slices.DeleteFunc(slices.Clone(old.prefixes), func(p netip.Prefix) bool { return slices.Contains(d.Remove, p) })
-		want = f.canonical(append(want, kept...))
+		gone := f.canonical(d.Remove)
+		for _, p := range old.prefixes {
+			if _, goes := slices.BinarySearchFunc(gone, p, netip.Prefix.Compare); !goes {
+				want = append(want, p)
+			}
+		}
+		want = f.canonical(want)
 	}
 	if old == nil || !slices.Equal(old.prefixes, want) {
 		f.page.Store(newPage(want, time.Now()))

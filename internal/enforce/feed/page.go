@@ -16,7 +16,7 @@ type page struct {
 	prefixes []netip.Prefix // canonical
 	updated  time.Time      // to the second
 	text     body
-	json     body
+	json     func() body // made when first asked for
 }
 
 // A body is one spelling of the list.
@@ -30,7 +30,7 @@ type body struct {
 func newPage(prefixes []netip.Prefix, updated time.Time) *page {
 	p := &page{prefixes: prefixes, updated: updated.Truncate(time.Second).UTC()}
 	p.text = newBody("text/plain; charset=utf-8", textOf(prefixes))
-	p.json = newBody("application/json", jsonOf(prefixes, p.updated))
+	p.json = sync.OnceValue(func() body { return newBody("application/json", jsonOf(prefixes, p.updated)) })
 	return p
 }
 

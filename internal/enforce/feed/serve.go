@@ -87,7 +87,7 @@ func (f *Feed) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	f.fetched.Store(&fetch{time.Now(), r.RemoteAddr})
 	if isJSON {
-		page.json.send(w, r, page.updated)
+		page.json().send(w, r, page.updated)
 		return
 	}
 	page.text.send(w, r, page.updated)

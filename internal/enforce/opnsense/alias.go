@@ -172,7 +172,7 @@ func (a *Alias) list(ctx context.Context) ([]netip.Prefix, error) {
 	maps.DeleteFunc(a.changed, func(_ netip.Prefix, c change) bool { return c.at.Before(asked) }) // others while the list was under way
 	a.unreadable = len(answer.Rows) - len(held)
 	a.listed, a.listedAt = slices.Compact(held), asked
-	return slices.Clone(a.listed), nil
+	return a.listed, nil
 }
 
 func parse(text string) (netip.Prefix, bool) {
@@ -374,5 +374,12 @@ func (a *Alias) heal(ctx context.Context, held []netip.Prefix) ([]netip.Prefix, 
 			return nil, err
 		}
 	}
-	return slices.DeleteFunc(held, func(p netip.Prefix) bool { return slices.Contains(back, p) }), nil
+	if len(back) == 0 {
+		return held, nil
+	}
+	slices.SortFunc(back, netip.Prefix.Compare)
+	return slices.DeleteFunc(slices.Clone(held), func(p netip.Prefix) bool {
+		_, gone := slices.BinarySearchFunc(back, p, netip.Prefix.Compare)
+		return gone
+	}), nil
 }
