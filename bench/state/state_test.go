@@ -134,7 +134,7 @@ func (s *site) until(what string, every time.Duration, ok func() bool) {
 // equal waits until every target was looked at and holds so many bans.
 func (s *site) equal(bans int) {
 	s.Helper()
-	s.until("every target holds the bans", 50*time.Millisecond, func() bool {
+	s.until("every target holds the bans", 200*time.Millisecond, func() bool {
 		st, err := s.client.Status(context.Background())
 		for _, t := range st.Targets {
 			if t.Looked.IsZero() || t.Held != bans || t.Error != "" {

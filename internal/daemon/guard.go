@@ -139,7 +139,7 @@ func (g *generation) inspectLogs() {
 func (d *daemon) housekeep(ctx context.Context) error {
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
-	var pruned time.Time
+	pruned := d.Now().Add(time.Minute - time.Hour) // a start has enough to do
 	for {
 		g := d.current.Load()
 		g.inspect(ctx)
