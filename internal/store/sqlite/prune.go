@@ -148,11 +148,24 @@ func (p pruning) lifts(ctx context.Context) error {
 		and coalesce(at, 0) < ?2 limit ?3) returning seq, jail, subject`, p.judged, p.before(p.r.Bans), pruneRows)
 }
 
-// replaced forgets the notes that a later one of the same stay replaced.
+// replaced forgets the notes that a later one of the same stay replaced. It goes
+// through all notes, some at a time, lest those that stay are looked at again and
+// again.
 func (p pruning) replaced(ctx context.Context) error {
-	return p.steps(ctx, func(grave) {}, `delete from held where seq in (select seq from held h where seq <= ?1 and released is null
-		and exists (select 1 from held n where n.subject = h.subject and n.target = h.target and n.seq > h.seq) limit ?2)
-		returning seq, target, subject`, p.judged, pruneRows)
+	for from := edgeban.Seq(0); ; {
+		ends, err := row.List(ctx, p.s.file.Readers, scanSeq, `select seq from (select seq from held where seq > ? and seq <= ? order by seq limit ?)
+			order by seq desc limit 1`, from, p.judged, pruneRows)
+		if err != nil || len(ends) == 0 {
+			return err
+		}
+		_, err = p.step(ctx, func(grave) {}, `delete from held where seq > ?1 and seq <= ?2 and released is null
+			and exists (select 1 from held n where n.subject = held.subject and n.target = held.target and n.seq > held.seq)
+			returning seq, target, subject`, from, ends[0])
+		if err != nil {
+			return err
+		}
+		from = ends[0]
+	}
 }
 
 // released forgets the stays that ended long ago.

@@ -61,3 +61,27 @@ func TestSmallPagesBecomeBigOnes(t *testing.T) {
 	b.want("events that are left", b.events(), 19+19)
 	b.must(b.Close())
 }
+
+// Of each stay the last note stays, however many there are between.
+func TestOnlyTheLastNoteOfAStayIsKept(t *testing.T) {
+	b := newBench(t, Options{})
+	const entries = 3 * pruneRows / 2
+	var last []edgeban.Held
+	for round := range 3 {
+		last = last[:0]
+		for i := range entries {
+			h := edgeban.Held{Subject: banOf(i).Subject, Target: "edge", Sent: noon}
+			if round > 0 {
+				h.Held = noon.Add(time.Duration(round) * time.Second)
+			}
+			last = append(last, h)
+		}
+		b.must(b.Note(t.Context(), last, nil))
+	}
+	b.must(b.Prune(t.Context(), noon.Add(time.Hour), edgeban.Retention{Bans: 24 * time.Hour}))
+	var rows, right int
+	b.must(b.file.Writer.QueryRowContext(t.Context(), "select count(*), sum(held = ?) from held", last[0].Held.UnixNano()).Scan(&rows, &right))
+	if rows != entries || right != entries {
+		t.Errorf("%d notes stay, %d of them the last, want %d", rows, right, entries)
+	}
+}
