@@ -92,7 +92,7 @@ func (s server) bans(w http.ResponseWriter, r *http.Request) {
 	out := bufio.NewWriterSize(w, 64<<10)
 	enc, before := json.NewEncoder(out), "["
 	for i := range bans {
-		out.WriteString(before) // an error stays until the flush
+		_, _ = out.WriteString(before) // an error stays until the flush
 		if err := enc.Encode(&bans[i]); err != nil {
 			s.log.Debug("answer not sent", "err", err)
 			return
@@ -100,9 +100,9 @@ func (s server) bans(w http.ResponseWriter, r *http.Request) {
 		before = ","
 	}
 	if len(bans) == 0 {
-		out.WriteString(before)
+		_, _ = out.WriteString(before)
 	}
-	out.WriteString("]\n")
+	_, _ = out.WriteString("]\n")
 	if err := out.Flush(); err != nil {
 		s.log.Debug("answer not sent", "err", err)
 	}
