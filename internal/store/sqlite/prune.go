@@ -209,6 +209,7 @@ func (p pruning) shrink(ctx context.Context) error {
 			return err
 		}
 	}
+	s.file.Fold()
 	return s.alone(ctx, s.file.FoldLog) // a reader at work hinders it; the next time will do
 }
 

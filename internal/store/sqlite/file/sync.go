@@ -35,10 +35,10 @@ func (f *File) Sync() error {
 	return nil
 }
 
-// fold writes into the file what is in the log, while others write. What they
+// Fold writes into the file what is in the log, while others write. What they
 // write meanwhile stays in the log: if that has grown long, a writer is asked to
 // fold the rest, which is next to nothing, and so to let it begin again.
-func (f *File) fold() {
+func (f *File) Fold() {
 	if !f.folding.TryLock() {
 		return
 	}

@@ -21,7 +21,7 @@ func (f *File) Transact(ctx context.Context, do func() error) error {
 		return err
 	}
 	if f.commits.Add(1)%foldEvery == 0 {
-		go f.fold() // Close waits for it
+		go f.Fold() // Close waits for it
 	}
 	f.foldRest(ctx)
 	return nil
@@ -74,7 +74,7 @@ func (f *File) GiveBack(ctx context.Context, pages int) error {
 	return rows.Err()
 }
 
-// FoldLog writes into the file what is in its log, and empties that. While a
+// FoldLog folds the rest of the log while nobody writes, and empties it. While a
 // reader is at work it does what it can.
 func (f *File) FoldLog(ctx context.Context) error {
 	f.folding.Lock()
