@@ -197,32 +197,13 @@ func (s *site) fill(bans int) {
 		s.Fatal(err)
 	}
 	var held []edgeban.Held
+	for from := 0; from < bans; from += fillStep {
+		s.fillSome(store, from, min(from+fillStep, bans), now)
+	}
 	for i := range bans {
-		a := address(i)
-		p := netip.PrefixFrom(a, a.BitLen())
-		var lines []edgeban.Match
-		for n := range 5 {
-			lines = append(lines, edgeban.Match{
-				ID: fmt.Sprintf("dovecot:%d", 5*i+n), Jail: "dovecot", Kind: edgeban.Failure, Addr: a, Subject: p, Count: 1,
-				Time: now.Add(-time.Hour), User: "root", Text: failure(a),
-			})
-		}
-		if err := store.Record(ctx, edgeban.Batch{Matches: lines}); err != nil {
-			s.Fatal(err)
-		}
-		seq, _, err := store.Head(ctx)
-		if err != nil {
-			s.Fatal(err)
-		}
-		ban := edgeban.Ban{
-			Key: edgeban.Key{Jail: "dovecot", Subject: p}, Since: now.Add(-time.Hour), Until: now.Add(24 * time.Hour),
-			Addr: a, Failures: 5, Nth: 1, Cause: seq, Reason: "5 failures in 2m",
-		}
-		if err := store.Impose(ctx, edgeban.Verdict{Ban: ban}); err != nil {
-			s.Fatal(err)
-		}
+		p := netip.PrefixFrom(address(i), address(i).BitLen())
 		held = append(held, edgeban.Held{Subject: p, Target: s.url + " " + opnsensetest.AliasName, Sent: now, Held: now})
-		s.firewall.Insert(opnsensetest.AliasName, a.String())
+		s.firewall.Insert(opnsensetest.AliasName, address(i).String())
 	}
 	if err := store.Note(ctx, held, nil); err != nil {
 		s.Fatal(err)
@@ -231,6 +212,44 @@ func (s *site) fill(bans int) {
 		s.Fatal(err)
 	}
 	if err := os.CopyFS(filepath.Join(s.dir, "state"), os.DirFS(aside)); err != nil {
+		s.Fatal(err)
+	}
+}
+
+const (
+	fillStep  = 500 // bans that are decided together
+	fillLines = 5   // of each
+)
+
+// fillSome writes the bans from from to to, an hour ago.
+func (s *site) fillSome(store *sqlite.Store, from, to int, now time.Time) {
+	ctx := context.Background()
+	lines := edgeban.Batch{Source: "file", Stream: "log", From: fmt.Sprint(from), To: fmt.Sprint(to), Read: now}
+	for i := from; i < to; i++ {
+		a := address(i)
+		for n := range fillLines {
+			lines.Matches = append(lines.Matches, edgeban.Match{
+				ID: fmt.Sprintf("dovecot:%d", fillLines*i+n), Jail: "dovecot", Kind: edgeban.Failure, Addr: a, Subject: netip.PrefixFrom(a, a.BitLen()), Count: 1,
+				Time: now.Add(-time.Hour), User: "root", Text: failure(a),
+			})
+		}
+	}
+	if err := store.Record(ctx, lines); err != nil {
+		s.Fatal(err)
+	}
+	head, _, err := store.Head(ctx)
+	if err != nil {
+		s.Fatal(err)
+	}
+	var decided []edgeban.Verdict
+	for i := from; i < to; i++ {
+		a := address(i)
+		decided = append(decided, edgeban.Verdict{Ban: edgeban.Ban{
+			Key: edgeban.Key{Jail: "dovecot", Subject: netip.PrefixFrom(a, a.BitLen())}, Since: now.Add(-time.Hour), Until: now.Add(24 * time.Hour),
+			Addr: a, Failures: fillLines, Nth: 1, Cause: head - edgeban.Seq(fillLines*(to-1-i)), Reason: "5 failures in 2m",
+		}})
+	}
+	if err := store.Impose(ctx, decided...); err != nil {
 		s.Fatal(err)
 	}
 }

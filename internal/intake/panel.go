@@ -58,6 +58,14 @@ func (g *gates) prepare(p *panel, text []byte) {
 	p.lines, p.vain = 0, 0
 }
 
+// look notes how the gate did. What was long ago counts less.
+func (p *panel) look(lines, vain int) {
+	if p.lines += lines; p.lines > 100*fairLook {
+		p.lines, p.vain = p.lines/2, p.vain/2
+	}
+	p.vain += vain
+}
+
 // open gives a panel the gate of others with the same jails, unless this text is the
 // first fair sample.
 func (g *gates) open(p *panel, text []byte) {
@@ -94,7 +102,7 @@ func (g *gates) scan(p *panel, c edgeban.Chunk, list *never.List) []edgeban.Matc
 	for i, w := range p.watchers {
 		h := g.search.Hits(i)
 		if i == 0 {
-			p.lines, p.vain = p.lines+h.Lines, p.vain+g.search.Vain()
+			p.look(h.Lines, g.search.Vain())
 		}
 		if ms := w.scan(c, &h, list); len(ms) > 0 {
 			g.parts, n = append(g.parts, ms), n+len(ms)

@@ -16,17 +16,18 @@ import (
 // A Filter knows the lines of a service by a jail's patterns. It is safe for
 // concurrent use.
 type Filter struct {
-	pref   *rule // nil for none
-	fail   []rule
-	all    []int32 // the failregexes
-	always []int32 // those that have to see every line
-	ignore []rule
-	early  bool // the ignoreregexes are also tried first
-	dates  *datepattern.Templates
-	lines  int // that a match may span
-	dns    config.UseDNS
-	code   encoding.Encoding // of the lines; nil for UTF-8
-	names  []string          // of the slots
+	pref    *rule // nil for none
+	fail    []rule
+	all     []int32 // the failregexes
+	always  []int32 // those that have to see every line
+	leading bool    // dates are at the start of lines
+	ignore  []rule
+	early   bool // the ignoreregexes are also tried first
+	dates   *datepattern.Templates
+	lines   int // that a match may span
+	dns     config.UseDNS
+	code    encoding.Encoding // of the lines; nil for UTF-8
+	names   []string          // of the slots
 }
 
 // A rule is one pattern.
@@ -107,6 +108,7 @@ func Compile(r config.Rules) (*Filter, error) {
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
+	c.f.leading = c.f.dates.Leading()
 	needs := c.f.Needs()
 	for i := range c.f.fail {
 		c.f.all = append(c.f.all, int32(i))

@@ -44,22 +44,27 @@ func (s *Scanner) date(c *edgeban.Chunk, from, end int) (datepattern.Stamp, bool
 		s.learn(c, s.dated, next)
 		s.dated = next + 1
 	}
+	if s.dated < from && !s.filter.leading {
+		// Where a stamp is looked for depends on where that of the line before is.
+		line := s.dated + bytes.LastIndexByte(c.Text[s.dated:from-1], '\n') + 1
+		s.learn(c, line, from-1)
+	}
 	st, ok := s.find(c, s.line)
-	if !ok && !s.dates.Undated() {
+	if (!ok || st.Time.IsZero()) && !s.dates.Undated() {
 		s.lookBack(c, from)
 	}
 	s.dated = end + 1
 	return st, ok
 }
 
-// learn dates a line that is not read.
+// learn dates a line that is not read, and reports whether it has a date.
 func (s *Scanner) learn(c *edgeban.Chunk, from, end int) bool {
 	raw := c.Text[from:end]
 	if len(raw) > filter.MaxLine {
 		return false
 	}
-	_, ok := s.find(c, bytes.TrimRight(raw, "\r\n"))
-	return ok
+	st, ok := s.find(c, bytes.TrimRight(raw, "\r\n"))
+	return ok && !st.Time.IsZero()
 }
 
 // lookBack finds the last date before a place, among the lines that were passed over.
@@ -82,6 +87,8 @@ func (s *Scanner) dateRest(c *edgeban.Chunk) {
 		s.line = bytes.TrimRight(text[from:], "\r\n")
 		if len(s.line) <= filter.MaxLine {
 			s.date(c, from, len(text))
+		} else {
+			s.lookBack(c, from)
 		}
 	}
 	s.dates.Missed(s.lines-s.shown, c.Read)

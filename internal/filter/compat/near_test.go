@@ -241,3 +241,52 @@ func TestDatesThatBeginLateAreFound(t *testing.T) {
 		t.Errorf("%d of 60 lines count, whose dates are before them", len(got))
 	}
 }
+
+// What a client can write before and behind a date decides nothing.
+func TestDatesThroughAGateAreThoseOfEveryLine(t *testing.T) {
+	at := func(before time.Duration) string { return now.Add(-before).Format("02/Jan/2006:15:04:05 -0700") }
+	access := func(ip string, before time.Duration, user, what string) string {
+		return ip + " - " + user + " [" + at(before) + "] \"" + what + "\n"
+	}
+	long := strings.Repeat("u", 70)
+	second := "POST /xmlrpc.php" + strings.Repeat("a", len(access("192.0.2.77", 0, long, ""))-len(access("192.0.2.7", 0, "-", "POST /xmlrpc.php"))) + "[" + at(50*time.Minute) + "]"
+	idle := stamp + " idle\n"
+	syslog := func(before time.Duration) string { return now.Add(-before).Format(time.Stamp) }
+	for name, tt := range map[string]struct {
+		r      config.Rules
+		chunks []string
+		live   bool
+	}{
+		"a second date at the place of the last hit's": {config.Rules{FailRegex: []string{`^<HOST> - \S+ .*"POST /xmlrpc.php`}}, []string{
+			strings.Repeat(access("192.0.2.1", time.Hour, "-", "GET /"), 300) + access("192.0.2.77", 30*time.Minute, long, "POST /xmlrpc.php") +
+				access("192.0.2.9", 29*time.Minute, "-", "GET /") + access("192.0.2.7", 29*time.Minute, "-", second),
+		}, false},
+		"a year out of reach": {config.Rules{FailRegex: []string{`^at 2999 <HOST>`}, DatePattern: []string{`%b %d %H:%M:%S(?:%ExY)?`}}, []string{
+			"at Nov 22 11:00:002999 192.0.2.1\n",
+		}, false},
+		"a date that ends where a search does": {config.Rules{
+			FailRegex:   []string{`y abcdefgh <HOST>`},
+			DatePattern: []string{"%Y-%m-%d %H:%M:%S", "%b %d %H:%M:%S", "%d/%b/%Y:%H:%M:%S", "%m/%d/%Y %H:%M:%S", "%Y%m%d"},
+		}, []string{strings.Repeat("x", 4096-len("y ")-len(stamp)) + "y " + stamp + "abcdefgh 192.0.2.1\n"}, false},
+		"a last line that is too long": {config.Rules{FailRegex: []string{`^refused <HOST>`}}, []string{
+			strings.Repeat(syslog(time.Hour)+" idle\n", 150), syslog(10*time.Minute) + " idle\n" + strings.Repeat("z", 70_000) + "\n", "refused 192.0.2.1\n",
+		}, false},
+		"a long trace": {config.Rules{FailRegex: []string{`^\s+refused <HOST>`}}, []string{
+			strings.Repeat(syslog(time.Hour)+" idle\n", 1000), strings.Repeat("  at some place\n", 120) + "  refused 192.0.2.1\n",
+			strings.Repeat(syslog(10*time.Minute)+" idle\n", 100) + "  refused 192.0.2.1\n" + syslog(9*time.Minute) + " idle\n",
+		}, false},
+		"lines free of dates": {config.Rules{FailRegex: []string{`^refused <HOST>`}, DatePattern: []string{`%b %d %H:%M:%S`, `{NONE}`}}, []string{
+			strings.Repeat(idle, 150), syslog(5*time.Second) + " idle\nrefused 192.0.2.1\n",
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, n := newGated(compiled(t, tt.r), nil), 0
+			for _, text := range tt.chunks {
+				n += len(g.read(t, edgeban.Chunk{Stream: "s", Text: []byte(text), Read: now, Live: tt.live}))
+			}
+			if n == 0 {
+				t.Error("nothing matches, which proves nothing")
+			}
+		})
+	}
+}

@@ -21,7 +21,7 @@ func (f *Filter) Needs() []scan.Need {
 	if f.lines > 1 || f.code != nil {
 		return nil
 	}
-	c := cutter{leading: f.dates.Leading()}
+	c := cutter{leading: f.leading}
 	c.before, c.after = f.dates.Edges()
 	needs := make([]scan.Need, len(f.fail))
 	for i := range f.fail {

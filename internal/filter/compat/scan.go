@@ -108,6 +108,10 @@ func (s *Scanner) close(c *edgeban.Chunk) {
 	}
 }
 
+// long is how many bytes a text has in which it pays to ask for all that a pattern
+// needs, even if it has a part: a search may take long in vain.
+const long = 512
+
 // one reads a line, for the failregexes that may match.
 func (s *Scanner) one(c *edgeban.Chunk, at place, try []int32) (m edgeban.Match, ok bool) {
 	if !s.begin(c, at) {
@@ -118,7 +122,7 @@ func (s *Scanner) one(c *edgeban.Chunk, at place, try []int32) (m edgeban.Match,
 	}
 	for _, i := range try {
 		r := &s.filter.fail[i]
-		if !s.near && !s.seen.may(r.needs) || !s.search(&s.hit, r, &s.seen) {
+		if (!s.near || len(s.seen.text) > long) && !s.seen.may(r.needs) || !s.search(&s.hit, r, &s.seen) {
 			continue
 		}
 		t, dated := s.when(c)

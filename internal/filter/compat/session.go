@@ -115,8 +115,10 @@ type sessions struct {
 	loose          *session   // the last one that was not kept: in use until the next line
 }
 
-// maxFree is how many sessions are kept to be used again.
-const maxFree = 64
+const (
+	maxFree  = 64      // sessions that are kept to be used again
+	freeText = 1 << 10 // bytes that one of them may hold
+)
 
 // load returns the session, nil if there is none at t.
 func (s *sessions) load(key []byte, t time.Time) *session {
@@ -158,7 +160,7 @@ func (s *sessions) begin(t time.Time, n int) *session {
 
 // reuse takes back a session that was not kept.
 func (s *sessions) reuse() {
-	if s.loose != nil && len(s.free) < maxFree {
+	if v := s.loose; v != nil && len(s.free) < maxFree && cap(v.text)+cap(v.users) <= freeText {
 		s.free = append(s.free, s.loose)
 	}
 	s.loose = nil

@@ -134,3 +134,25 @@ func TestOneFatSessionIsBounded(t *testing.T) {
 		t.Errorf("%d bytes, want at most %d", s.sessions.size, maxBytes)
 	}
 }
+
+// What a hostile session has grown to is not kept for the next.
+func TestLargeSessionsAreNotKeptToBeUsedAgain(t *testing.T) {
+	var s sessions
+	for i := range 2 * maxFree {
+		v := s.load([]byte{byte(i)}, now)
+		if v == nil {
+			v = s.begin(now, 1)
+			s.add(v)
+		}
+		v.meet(make([]byte, 60_000))
+		s.remove(v)
+	}
+	s.reuse()
+	kept := 0
+	for _, v := range s.free {
+		kept += cap(v.text) + cap(v.users)
+	}
+	if kept > maxFree*freeText {
+		t.Errorf("%d bytes are kept, want %d at most", kept, maxFree*freeText)
+	}
+}

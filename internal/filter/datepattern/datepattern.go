@@ -79,6 +79,7 @@ func (t *Templates) Edges() (before, after bool) {
 	for _, one := range t.list {
 		before, after = before || one.before, after || one.after
 	}
+	after = after || len(t.list) > few // a search may end at far
 	return before, after
 }
 

@@ -78,6 +78,7 @@ func (d *Detector) Find(line []byte, ref time.Time) (Stamp, bool) {
 		d.none++
 		return Stamp{}, false
 	}
+	none := d.none
 	d.none = 0
 	s := Stamp{}
 	if from, to := d.m.Span(1); from >= 0 {
@@ -86,6 +87,7 @@ func (d *Detector) Find(line []byte, ref time.Time) (Stamp, bool) {
 	t := d.list[h.i].template
 	d.settle(h, line, ref)
 	if s.Start == s.End {
+		d.none, d.alike = none+1, 0
 		return s, true
 	}
 	var w wall
@@ -122,9 +124,9 @@ func (d *Detector) remembered(line []byte, ref time.Time) (Stamp, bool) {
 // then lines of no interest need not be shown, but counted by Missed.
 func (d *Detector) Sure() bool { return d.alike >= sure || d.Undated() }
 
-// Undated reports whether so many lines in a row had no stamp that the next ones are
-// taken to have none.
-func (d *Detector) Undated() bool { return d.none >= sure }
+// Undated reports whether so many lines in a row had no stamp, in a log that had
+// hardly any before, that the next ones are taken to have none.
+func (d *Detector) Undated() bool { return d.none >= sure && d.alike < sure }
 
 // sure is how many lines it takes.
 const sure = 100

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A memo is the minute that the last stamp was in. The next line nearly always has
@@ -77,7 +78,8 @@ func (s shape) end(line []byte, sec int) (end, zone int, ok bool) {
 	if i+1 >= len(line) || line[i] != ' ' {
 		return 0, 0, false
 	}
-	return i, zone, i > zone || !strings.ContainsRune("ZUGzug+- \t", rune(line[i+1])) // else a zone may follow
+	next := line[i+1] // else a zone may follow, behind any white space
+	return i, zone, i > zone || ' ' < next && next < utf8.RuneSelf && !strings.ContainsRune("ZUGzug+-", rune(next))
 }
 
 func digit(b byte) bool { return '0' <= b && b <= '9' }

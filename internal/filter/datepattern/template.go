@@ -102,7 +102,7 @@ func (t *template) edges(expr string, mode pyre.Flags, bound bool) error {
 	e, err := pyre.Around(expr, mode, 1)
 	word := func(e pyre.Edge) bool { return e.Word && !e.Other && !e.None }
 	t.before = e.Before.Word || e.Before.None && !e.Anchored && !(t.word && word(e.First))
-	t.after = e.After.Word || e.After.None && !(bound && word(e.Last))
+	t.after = e.After.Word || e.After.None && !(bound && word(e.Last)) || t.reach // a search may end at a year that is out of reach
 	return err
 }
 

@@ -64,6 +64,7 @@ type node struct {
 	width    int
 	rows     int // the first row of the table of failures, -1 if the node has none
 	alts     []*node
+	asks     bool // some of alts has a when
 	keep     *state
 }
 
@@ -198,7 +199,9 @@ func (c *compiler) tree(t *syntax.Node, next *node) *node {
 		end.blur(t)
 		sub := c.tree(t.Subs[0], end)
 		c.opened = c.opened[:len(c.opened)-1]
-		return c.node(node{op: opSave, slot: 2 * t.Group}, sub, itself)
+		begin := c.node(node{op: opSave, slot: 2 * t.Group}, sub, itself)
+		begin.blur(t)
+		return begin
 	case syntax.Repeat:
 		return c.repeat(t, next)
 	case syntax.Assert:
@@ -246,6 +249,9 @@ func (n *node) choose(bit int) {
 		return
 	}
 	w := choice{slot: -1}
+	for _, a := range n.alts {
+		n.asks = n.asks || a.when != nil
+	}
 	for _, a := range n.alts {
 		switch {
 		case a.when == nil:

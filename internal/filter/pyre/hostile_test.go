@@ -58,3 +58,21 @@ func TestHostileTextsCostLittle(t *testing.T) {
 		t.Logf("%-36s %6d bytes, table %v, %d steps left", tt.expr, len(tt.text), m.table, m.steps)
 	}
 }
+
+// What holds is work, too: a loop of look-arounds that all hold must be counted, so
+// that the search goes on with the table.
+func TestLookAroundsThatHoldAreCounted(t *testing.T) {
+	for _, expr := range []string{`(?:a(?=(?:ab?)*c))*d`, `^(?:(?>(?=(?:ab?)*c)a))*d`, `^(?:(?=(?:(a)b?)*c)a)*d`} {
+		re, err := Compile(expr, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m Matcher
+		if m.Search(re, []byte(strings.Repeat("a", 3000)+"c")) {
+			t.Errorf("%s matches", expr)
+		}
+		if !m.table {
+			t.Errorf("%s: the plain way was taken to its end, however long that is", expr)
+		}
+	}
+}

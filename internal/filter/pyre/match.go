@@ -226,6 +226,11 @@ func (m *Matcher) run(n *node, i int) int {
 		case opMatch:
 			return i
 		default:
+			// A look-around that holds ends a way, too.
+			if m.steps -= steps; m.steps < 0 {
+				return -1
+			}
+			steps = 0
 			if to, next := m.rare(n, i); next != nil {
 				i, n = to, next
 				continue
@@ -359,6 +364,14 @@ func (m *Matcher) begins(n *node) *syntax.First {
 // branch returns the first of the branches from k on that can begin at t[i], -1
 // if there is none.
 func (m *Matcher) branch(n *node, i, k int) int {
+	if !n.asks && i < len(m.text) {
+		for b := m.text[i]; k < len(n.alts); k++ {
+			if n.alts[k].first.Has(b) {
+				return k
+			}
+		}
+		return -1
+	}
 	for ; k < len(n.alts); k++ {
 		if m.begins(n.alts[k]).At(m.text, i) {
 			return k

@@ -32,11 +32,15 @@ type Search struct {
 	found []found
 	met   int // how often it was looked more closely
 	lists [][]Hit
+	told  []int32 // by literal: the line that was told of it last
 	lines int
 }
 
 // Find goes through whole lines. What Hits says is valid until the next time.
 func (s *Search) Find(g *Gate, text []byte) {
+	if cap(s.found) > muchFound { // a flood of literals is no reason to keep room for the next
+		s.found = nil
+	}
 	s.gate, s.found, s.met = g, s.found[:0], 0
 	if g.dense != nil {
 		s.run(g.dense, text)
@@ -60,11 +64,21 @@ func (s *Search) Hits(filter int) Hits { return Hits{s.lines, s.lists[filter]} }
 // another sample may, and a dense one does not care.
 func (s *Search) Vain() int { return max(0, s.met-len(s.found)) }
 
+// muchFound is of how many literals the room is kept.
+const muchFound = 1 << 16
+
 // gather makes lines of what was found.
 func (s *Search) gather(text []byte) {
 	s.lists = slices.Grow(s.lists[:0], s.gate.filters)[:s.gate.filters]
 	for i := range s.lists {
+		if cap(s.lists[i]) > muchFound {
+			s.lists[i] = nil
+		}
 		s.lists[i] = s.lists[i][:0]
+	}
+	s.told = slices.Grow(s.told[:0], len(s.gate.lits))[:len(s.gate.lits)]
+	for i := range s.told {
+		s.told[i] = -1
 	}
 	start, end := 0, -1
 	for _, f := range s.found {
@@ -75,6 +89,10 @@ func (s *Search) gather(text []byte) {
 				end = at + n
 			}
 		}
+		if s.told[f.lit] == int32(start) {
+			continue
+		}
+		s.told[f.lit] = int32(start)
 		for _, u := range s.gate.uses[f.lit] {
 			list := s.lists[u.filter]
 			h := Hit{int32(start), int32(end), u.pattern}
