@@ -364,7 +364,11 @@ func (m *Matcher) begins(n *node) *syntax.First {
 // if there is none.
 func (m *Matcher) branch(n *node, i, k int) int {
 	if !n.asks && i < len(m.text) {
-		for b := m.text[i]; k < len(n.alts); k++ {
+		b := m.text[i]
+		if !n.first.Has(b) { // there may be hundreds
+			return -1
+		}
+		for ; k < len(n.alts); k++ {
 			if n.alts[k].first.Has(b) {
 				return k
 			}
