@@ -201,21 +201,10 @@ func (s *Search) fourth(t *tier, text []byte) int {
 		x := binary.LittleEndian.Uint64(w) | fold<<32 | fold
 		y := binary.LittleEndian.Uint64(w[8:]) | fold<<32 | fold
 		k0, k1, k2, k3 := uint32(x), uint32(x>>32), uint32(y), uint32(y>>32)
-		b0, b1, b2, b3 := t.has(k0), t.has(k1), t.has(k2), t.has(k3)
-		if b0|b1|b2|b3 == 0 {
-			continue
-		}
-		if b0 != 0 {
-			s.verify(t, text, p, k0)
-		}
-		if b1 != 0 {
-			s.verify(t, text, p+4, k1)
-		}
-		if b2 != 0 {
-			s.verify(t, text, p+8, k2)
-		}
-		if b3 != 0 {
-			s.verify(t, text, p+12, k3)
+		b := t.has(k0) | t.has(k1)<<1 | t.has(k2)<<2 | t.has(k3)<<3
+		for ; b != 0; b &= b - 1 {
+			at := p + 4*bits.TrailingZeros64(b)
+			s.verify(t, text, at, load(text[at:]))
 		}
 	}
 	return p
@@ -229,21 +218,10 @@ func (s *Search) second(t *tier, text []byte) int {
 		x := binary.LittleEndian.Uint64(w) | fold<<32 | fold
 		k0, k1, k2 := uint32(x)&t.mask, uint32(x>>16)&t.mask, uint32(x>>32)&t.mask
 		k3 := load(w[6:]) & t.mask
-		b0, b1, b2, b3 := t.has(k0), t.has(k1), t.has(k2), t.has(k3)
-		if b0|b1|b2|b3 == 0 {
-			continue
-		}
-		if b0 != 0 {
-			s.verify(t, text, p, k0)
-		}
-		if b1 != 0 {
-			s.verify(t, text, p+2, k1)
-		}
-		if b2 != 0 {
-			s.verify(t, text, p+4, k2)
-		}
-		if b3 != 0 {
-			s.verify(t, text, p+6, k3)
+		b := t.has(k0) | t.has(k1)<<1 | t.has(k2)<<2 | t.has(k3)<<3
+		for ; b != 0; b &= b - 1 {
+			at := p + 2*bits.TrailingZeros64(b)
+			s.verify(t, text, at, load(text[at:])&t.mask)
 		}
 	}
 	return p
