@@ -244,20 +244,22 @@ func TestDatesThatBeginLateAreFound(t *testing.T) {
 
 // What a client can write before and behind a date decides nothing.
 func TestDatesThroughAGateAreThoseOfEveryLine(t *testing.T) {
-	at := func(before time.Duration) string { return now.Add(-before).Format("02/Jan/2006:15:04:05 -0700") }
-	access := func(ip string, before time.Duration, user, what string) string {
-		return ip + " - " + user + " [" + at(before) + "] \"" + what + "\n"
+	at := func(ago time.Duration) string { return now.Add(-ago).Format("02/Jan/2006:15:04:05 -0700") }
+	access := func(ip string, ago time.Duration, user, what string) string {
+		return ip + " - " + user + " [" + at(ago) + "] \"" + what + "\n"
 	}
 	long := strings.Repeat("u", 70)
-	second := "POST /xmlrpc.php" + strings.Repeat("a", len(access("192.0.2.77", 0, long, ""))-len(access("192.0.2.7", 0, "-", "POST /xmlrpc.php"))) + "[" + at(50*time.Minute) + "]"
+	// The date in what the client asks for stands where that of the hit before does.
+	before := len("192.0.2.77 - "+long+" [") - len("192.0.2.7 - - ["+at(0)+`] "POST /xmlrpc.php[`)
+	second := "POST /xmlrpc.php" + strings.Repeat("a", before) + "[" + at(50*time.Minute) + "]"
 	idle := stamp + " idle\n"
-	syslog := func(before time.Duration) string { return now.Add(-before).Format(time.Stamp) }
+	syslog := func(ago time.Duration) string { return now.Add(-ago).Format(time.Stamp) }
 	for name, tt := range map[string]struct {
 		r      config.Rules
 		chunks []string
 		live   bool
 	}{
-		"a second date at the place of the last hit's": {config.Rules{FailRegex: []string{`^<HOST> - \S+ .*"POST /xmlrpc.php`}}, []string{
+		"a second date at the place of the last hit's": {config.Rules{FailRegex: []string{`^<HOST> - \S+ .*"POST /xmlrpc.php`}, DatePattern: []string{`%d/%b/%Y:%H:%M:%S %z`}}, []string{
 			strings.Repeat(access("192.0.2.1", time.Hour, "-", "GET /"), 300) + access("192.0.2.77", 30*time.Minute, long, "POST /xmlrpc.php") +
 				access("192.0.2.9", 29*time.Minute, "-", "GET /") + access("192.0.2.7", 29*time.Minute, "-", second),
 		}, false},
@@ -271,7 +273,7 @@ func TestDatesThroughAGateAreThoseOfEveryLine(t *testing.T) {
 		"a last line that is too long": {config.Rules{FailRegex: []string{`^refused <HOST>`}}, []string{
 			strings.Repeat(syslog(time.Hour)+" idle\n", 150), syslog(10*time.Minute) + " idle\n" + strings.Repeat("z", 70_000) + "\n", "refused 192.0.2.1\n",
 		}, false},
-		"a long trace": {config.Rules{FailRegex: []string{`^\s+refused <HOST>`}}, []string{
+		"a long trace": {config.Rules{FailRegex: []string{`^\s+refused <HOST>`}, DatePattern: []string{"{^LN-BEG}"}}, []string{
 			strings.Repeat(syslog(time.Hour)+" idle\n", 1000), strings.Repeat("  at some place\n", 120) + "  refused 192.0.2.1\n",
 			strings.Repeat(syslog(10*time.Minute)+" idle\n", 100) + "  refused 192.0.2.1\n" + syslog(9*time.Minute) + " idle\n",
 		}, false},
