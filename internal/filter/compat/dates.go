@@ -15,9 +15,10 @@ import (
 // line, whatever is of interest. Then only the lines that are read, and the last one
 // of a chunk. What was passed over is taken to be dated in the same way. If a line has
 // no date, the line before it is looked for that has one, as far as that was passed
-// over: its date is the last that the log has told. Only a log whose dates are of more
-// than one form that can be read in two ways, or that is all but undated, may so be
-// dated in another way than by looking at every line.
+// over: its date is the last that the log has told. Where dates may stand anywhere, the
+// line before is shown, too. Only a log whose dates are of more than one form that can
+// be read in two ways, or that is all but undated, may so be dated in another way than
+// by looking at every line.
 
 // note takes in the stamp of a line.
 func (s *Scanner) note(t time.Time) {

@@ -74,9 +74,6 @@ func (g *Gate) Dense() *Gate {
 	return &d
 }
 
-// Literals returns how many literals are looked for.
-func (g *Gate) Literals() int { return len(g.lits) }
-
 // A survey is what a sample tells of literals.
 type survey struct {
 	text, lower []byte
