@@ -93,7 +93,7 @@ func TestFloodChangesNoVerdict(t *testing.T) {
 			p := r.pass(Log{})
 			for i, line := range strings.SplitAfter(sshdLog("203.0.113.9", after...), "\n") {
 				c := edgeban.Chunk{Stream: "s", Text: []byte(line), Base: int64(i * 1000), Read: r.Now}
-				for _, m := range p.gates.scan(&p.panel, c, p.never) {
+				for _, m := range p.gates.scan(&p.panel, c, p.never).one() {
 					if v, ok := r.observe(r.Trials[0], &m); ok {
 						single = append(single, v)
 					}

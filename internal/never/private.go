@@ -15,7 +15,7 @@ func PrivatePrefix(p netip.Prefix) bool {
 		return false
 	}
 	p = canonical(p)
-	for _, q := range private() {
+	for _, q := range private {
 		if covers(q, p) {
 			return true
 		}
@@ -23,18 +23,16 @@ func PrivatePrefix(p netip.Prefix) bool {
 	return false
 }
 
-func private() [9]netip.Prefix {
-	return [...]netip.Prefix{
-		v4(10, 0, 8),
-		v4(172, 16, 12),
-		v4(192, 168, 16),
-		v4(100, 64, 10),
-		v4(169, 254, 16),
-		v4(127, 0, 8),
-		v6(0xfc, 0, 7),
-		v6(0xfe, 0x80, 10),
-		netip.PrefixFrom(netip.IPv6Loopback(), 128),
-	}
+var private = []netip.Prefix{
+	v4(10, 0, 8),
+	v4(172, 16, 12),
+	v4(192, 168, 16),
+	v4(100, 64, 10),
+	v4(169, 254, 16),
+	v4(127, 0, 8),
+	v6(0xfc, 0, 7),
+	v6(0xfe, 0x80, 10),
+	netip.PrefixFrom(netip.IPv6Loopback(), 128),
 }
 
 // always are the networks that no remote host can come from.

@@ -24,6 +24,7 @@ const (
 	opAlt              // one of alts: the first that leads to a match
 	opLoop             // sub, which leads back here or to the next of its copies; or next
 	opSave             // note the place in slot
+	opShut             // opSave of the end of a group, after which lit is owed
 	opReset            // forget the place in slot
 	opAssert           // assert holds here
 	opLook             // sub leads to opHeld, from here or from width characters before
@@ -32,6 +33,11 @@ const (
 	opBack             // what the group of slot took
 	opCond             // alts[0] if the group of slot took part, else alts[1]
 	opMatch            // the end
+	opFail             // nothing leads on
+
+	// What some of these are to the machine, see node.code.
+	opByte  // an opLit of one byte
+	opWhole // an opRun that is whole and quick
 )
 
 // A node is a step of the machine. The nodes of an expression are a graph: a node
@@ -40,6 +46,7 @@ const (
 //
 // A search is as fast as its nodes are near: what most steps ask for comes first.
 type node struct {
+	code  op // what the machine does: op, or a quicker way to do it
 	op    op
 	greed syntax.Greed
 	not   bool
@@ -54,6 +61,7 @@ type node struct {
 	assert   syntax.Assertion
 	slot     int // -1: none
 	next     *node
+	jump     *jump   // nil if the next byte decides nothing
 	when     *choice // nil: first is all that can be said
 	first    syntax.First
 	sub      *node
@@ -106,6 +114,8 @@ func compile(expr string, f Flags) (*Regexp, error) {
 	}
 	re.slots, re.linear = c.slots, c.linear
 	re.start(t)
+	re.owe()
+	re.jumps()
 	re.required = syntax.Required(t)
 	re.need = needed(re.required)
 	return re, nil

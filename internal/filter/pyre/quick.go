@@ -79,3 +79,24 @@ func (m *Matcher) straight(n *node, i int) (end int, next *node, ok bool) {
 func (n *node) plain() bool {
 	return n.op == opRun && n.lit == "" && (n.whole || n.greed != syntax.Lazy)
 }
+
+// span returns the end of the longest run at i, over ASCII. It reports false if that
+// is not what there is.
+func (n *node) ascii1(t []byte, i int) (end int, ok bool) {
+	limit := len(t)
+	if n.max != syntax.Unbounded {
+		limit = min(limit, i+n.max)
+	} else if c := n.class; c.Stop >= 0 {
+		if k := bytes.IndexByte(t[i:], byte(c.Stop)); k >= 0 {
+			return i + k, n.min <= 1
+		}
+		return limit, n.min <= 1
+	}
+	tab := &n.class.Tab
+	for ; i < limit; i++ {
+		if b := t[i]; !tab[b] || b >= utf8.RuneSelf {
+			return i, b < utf8.RuneSelf
+		}
+	}
+	return i, true
+}
