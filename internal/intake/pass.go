@@ -35,10 +35,14 @@ type found struct {
 	err    error
 }
 
-func (r *Replay) pass(l Log) *pass {
+// pass prepares to read a log. What is found in a chunk is not needed any more at the
+// next one if it is taken at once.
+func (r *Replay) pass(l Log, once bool) *pass {
 	p := &pass{log: l, never: r.Never, now: r.Now}
 	for _, t := range r.Trials {
-		p.panel.watchers = append(p.panel.watchers, t.watcher.twin())
+		w := t.watcher.twin()
+		w.flood.own = once
+		p.panel.watchers = append(p.panel.watchers, w)
 	}
 	return p
 }

@@ -78,7 +78,7 @@ func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[Verdict, error
 		var queue []*pass
 		for len(queue) > 0 || len(logs) > 0 {
 			for len(queue) < cores && len(logs) > 0 {
-				p := r.pass(logs[0])
+				p := r.pass(logs[0], cores == 1)
 				p.found = p.read(within)
 				if cores > 1 {
 					p.found = ahead(within, p.found, maxAhead/cores)

@@ -89,7 +89,7 @@ func (c *Class) finish() *Class {
 	c.Stop = -1
 	for b := range len(c.Tab) {
 		if b < utf8.RuneSelf {
-			c.Tab[b] = c.has(rune(b))
+			c.Tab[b] = c.latin[b]
 		} else {
 			c.Tab[b] = !c.some && every != c.neg
 		}
