@@ -68,7 +68,8 @@ type node struct {
 	class    *syntax.Class
 	lit      string
 	min, max int
-	one      int // opRun: the only byte that next begins with, -1 if there are others
+	after    string // opRun: what stands behind it, "" if that is not one literal
+	one      int    // opRun: the only byte that next begins with, -1 if there are others
 	width    int
 	rows     int // the first row of the table of failures, -1 if the node has none
 	alts     []*node
@@ -406,7 +407,20 @@ func (c *compiler) run(t *syntax.Node, next *node) *node {
 	shared.End = false
 	n.whole = t.Greed == syntax.Possessive || stop == "" && shared == syntax.First{}
 	n.quick = n.plain()
+	n.after = next.literal()
 	return c.choice(n)
+}
+
+// literal returns the literal that the node begins with, "" if it is not one of several
+// bytes.
+func (n *node) literal() string {
+	for n.op == opSave {
+		n = n.next
+	}
+	if n.op != opLit || len(n.lit) == 1 {
+		return ""
+	}
+	return n.lit
 }
 
 // look returns the node of a look-around.
