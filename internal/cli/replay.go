@@ -14,6 +14,7 @@ import (
 )
 
 func replay(ctx context.Context, e *env, args []string) error {
+	collect(200) // what is kept is little, and what is thrown away is much
 	var zone string
 	var all bool
 	rest, err := e.parse("replay", args, func(fs *flag.FlagSet) {

@@ -6,8 +6,21 @@ import "net/netip"
 // unique local (fc00::/7), carrier-grade NAT (100.64.0.0/10), link-local and
 // loopback addresses. The ranges for documentation are not private.
 func Private(a netip.Addr) bool {
+	if a.Is4() && !privateOctets[a.As4()[0]] {
+		return false
+	}
 	return a.IsValid() && PrivatePrefix(single(a))
 }
+
+// privateOctets are what private IPv4 addresses begin with. Most begin otherwise.
+var privateOctets = func() (o [256]bool) {
+	for _, p := range private {
+		if a := p.Addr(); a.Is4() {
+			o[a.As4()[0]] = true
+		}
+	}
+	return o
+}()
 
 // PrivatePrefix reports whether all of p is private.
 func PrivatePrefix(p netip.Prefix) bool {
@@ -23,6 +36,7 @@ func PrivatePrefix(p netip.Prefix) bool {
 	return false
 }
 
+// private are networks of which none of IPv4 begins with more than one octet.
 var private = []netip.Prefix{
 	v4(10, 0, 8),
 	v4(172, 16, 12),

@@ -7,8 +7,11 @@ import "unicode/utf8"
 // parts that may be missing.
 type jump struct {
 	at [utf8.RuneSelf]uint8 // the place in to, 0 where the byte does not decide
-	to []*node
+	to [maxLeads + 1]*node
 }
+
+// maxLeads is to how many nodes a jump may lead.
+const maxLeads = 7
 
 // maxJump is past how many nodes a jump leads.
 const maxJump = 32
@@ -41,22 +44,26 @@ func (n *node) each(seen map[*node]bool, f func(*node)) {
 
 // decided returns the jump of a node, nil if no byte decides anything.
 func (n *node) decided() *jump {
-	j := &jump{to: []*node{nil}}
+	j, leads := &jump{}, 1
 	for b := range byte(utf8.RuneSelf) {
 		to := n.past(b)
 		if to == n {
 			continue
 		}
 		k := 1
-		for k < len(j.to) && j.to[k] != to {
+		for k < leads && j.to[k] != to {
 			k++
 		}
-		if k == len(j.to) {
-			j.to = append(j.to, to)
+		if k == leads {
+			if leads == len(j.to) {
+				continue // the general way finds it
+			}
+			j.to[k] = to
+			leads++
 		}
 		j.at[b] = uint8(k)
 	}
-	if len(j.to) == 1 {
+	if leads == 1 {
 		return nil
 	}
 	return j
@@ -118,7 +125,7 @@ func (m *Matcher) leap(n *node, i int) *node {
 		return nil
 	}
 	if b := m.text[i]; b < utf8.RuneSelf {
-		return n.jump.to[n.jump.at[b]]
+		return n.jump.to[n.jump.at[b]&maxLeads]
 	}
 	return nil
 }

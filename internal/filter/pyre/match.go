@@ -202,7 +202,7 @@ func (m *Matcher) run(n *node, i int) int {
 			}
 		case opWhole:
 			if to, ok := n.ascii1(t, i); ok && !m.table {
-				if to >= i+n.min {
+				if to >= i+int(n.min) {
 					m.steps -= (to - i) / stepBytes
 					i, n = to, n.next
 					continue
@@ -233,7 +233,7 @@ func (m *Matcher) run(n *node, i int) int {
 				continue
 			}
 		case opSave:
-			m.set(n.slot, i)
+			m.set(int(n.slot), i)
 			n = n.next
 			continue
 		case opAlt:
@@ -296,10 +296,10 @@ func (m *Matcher) rare(n *node, i int) (int, *node) {
 	case opAssert:
 		return i, pick(n.assert.Holds(m.text, i, n.ascii), n.next, nil)
 	case opShut:
-		m.set(n.slot, i)
+		m.set(int(n.slot), i)
 		return i, pick(m.owing(n, i), n.next, nil)
 	case opReset:
-		m.set(n.slot, -1)
+		m.set(int(n.slot), -1)
 		return i, n.next
 	case opLook:
 		return m.look(n, i)
@@ -313,7 +313,7 @@ func (m *Matcher) rare(n *node, i int) (int, *node) {
 		end := m.again(n, i)
 		return end, pick(end >= 0, n.next, nil)
 	case opCond:
-		return i, n.alts[pick(m.took(n.slot), 0, 1)]
+		return i, n.alts[pick(m.took(int(n.slot)), 0, 1)]
 	}
 	return i, nil
 }
@@ -479,14 +479,14 @@ func (m *Matcher) loop(n *node, i int) (int, *node) {
 // enter notes where a repetition of what may match nothing begins.
 func (m *Matcher) enter(n *node, i int) {
 	if n.slot >= 0 {
-		m.set(n.slot, i)
+		m.set(int(n.slot), i)
 	}
 }
 
 // look tries a look-around.
 func (m *Matcher) look(n *node, i int) (int, *node) {
 	from := i
-	for k := 0; n.behind && k < n.width; k++ {
+	for k := 0; n.behind && k < int(n.width); k++ {
 		if from == 0 {
 			return i, pick(n.not, n.next, nil)
 		}

@@ -22,14 +22,14 @@ func (re *Regexp) owe() {
 		if len(all) == 0 {
 			return
 		}
-		n.op, n.lit, n.width = opShut, slices.MaxFunc(all, func(a, b string) int { return len(a) - len(b) }), len(re.owed)
+		n.op, n.lit, n.width = opShut, slices.MaxFunc(all, func(a, b string) int { return len(a) - len(b) }), int32(len(re.owed))
 		re.owed = append(re.owed, n.lit)
 	})
 }
 
 // owes returns literals that are on every way from n to the end if the group of slot took
 // part, and not on every way if it did not.
-func (n *node) owes(slot int, known map[*node][]string) []string {
+func (n *node) owes(slot int32, known map[*node][]string) []string {
 	if all, ok := known[n]; ok {
 		return all
 	}

@@ -92,8 +92,8 @@ func (n *node) least(t []byte, i int) (int, bool) {
 		w := n.class.Width(t, i)
 		return i + w, w > 0
 	}
-	end, took := n.class.Take(t, i, n.min)
-	return end, took == n.min
+	end, took := n.class.Take(t, i, int(n.min))
+	return end, took == int(n.min)
 }
 
 // reach returns the end of the longest run at i, not looking further than limit.
@@ -104,7 +104,7 @@ func (n *node) reach(t []byte, i, limit int) int {
 		}
 	}
 	if n.max != syntax.Unbounded {
-		end, _ := n.class.Take(t[:max(limit, i)], i, n.max)
+		end, _ := n.class.Take(t[:max(limit, i)], i, int(n.max))
 		return end
 	}
 	return n.class.Span(t, i, limit)
@@ -216,7 +216,7 @@ func (m *Matcher) up(n *node, p, hi int, row int32, own bool) (at, stop int) {
 			if k < 0 {
 				return -1, hi
 			}
-			if n.class.Stop != n.one && bytes.IndexByte(t[p:p+k], byte(n.class.Stop)) >= 0 {
+			if n.class.Stop != int(n.one) && bytes.IndexByte(t[p:p+k], byte(n.class.Stop)) >= 0 {
 				return -1, p + k
 			}
 			return p + k, p + k
