@@ -36,8 +36,9 @@ const (
 	opFail             // nothing leads on
 
 	// What some of these are to the machine, see node.code.
-	opByte  // an opLit of one byte
-	opWhole // an opRun that is whole and quick
+	opByte   // an opLit of one byte
+	opWhole  // an opRun of which only the longest run can lead on
+	opGreedy // an opRun that is not lazy
 )
 
 // A node is a step of the machine. The nodes of an expression are a graph: a node
@@ -55,7 +56,6 @@ type node struct {
 	// Of opRun: the follow set is disjoint from the class, so that only the
 	// longest run can lead on, whatever the greed.
 	whole    bool
-	quick    bool // of opRun: straight may run it
 	behind   bool
 	verdict  bool // of opLook: only whether it holds matters, not what it captures
 	asks     bool // some of alts has a when
@@ -410,7 +410,6 @@ func (c *compiler) run(t *syntax.Node, next *node) *node {
 	shared := class.First().And(next.first)
 	shared.End = false
 	n.whole = t.Greed == syntax.Possessive || stop == "" && shared == syntax.First{}
-	n.quick = n.plain()
 	n.after = next.literal()
 	return c.choice(n)
 }

@@ -129,14 +129,3 @@ func (m *Matcher) leap(n *node, i int) *node {
 	}
 	return nil
 }
-
-// quickest returns what the machine does at a node.
-func (n *node) quickest() op {
-	switch {
-	case n.op == opLit && len(n.lit) == 1:
-		return opByte
-	case n.quick && n.whole:
-		return opWhole
-	}
-	return n.op
-}
