@@ -27,10 +27,11 @@ type screen struct {
 func (s *screen) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	n, err := s.text.Write(b)
 	if strings.Contains(string(b), "help lists them") {
 		close(s.ready)
 	}
-	return s.text.Write(b)
+	return n, err
 }
 
 // What is printed is enough to reach the API with a key from a file, and to send
