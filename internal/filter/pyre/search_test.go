@@ -1,0 +1,68 @@
+package pyre
+
+import (
+	"strings"
+	"testing"
+)
+
+// What lies between a group and the condition that asks for it would be tried in all
+// ways before it turns out that nothing of what the condition wants is there.
+func TestWhatIsOwedIsAskedForAtOnce(t *testing.T) {
+	re, err := Compile(`^in (?P<u>(?P<word>\S+)|[^:]+) from (?:\d+|[\d.]+)(?: on \S+){0,9}(?(word): | *)$`, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m Matcher
+	steps := func(text string) int {
+		if !m.Search(re, []byte(text)) {
+			t.Fatalf("%q does not match", text)
+		}
+		return quickSteps + quickPerByte*len(text) - m.steps
+	}
+	owed := "in me from 192.0.2.1" + strings.Repeat(" on x", 9)
+	if few, many := steps(owed), steps(owed+": "); few > 2*many {
+		t.Errorf("%d steps without what the condition asks for, and %d with it; want about as many", few, many)
+	}
+	for text, want := range map[string]string{ // the word is the group's only where ": " follows
+		"in me from 1: ":   "me",
+		"in me from 1":     "",
+		"in : from 1":      "-",
+		"in a: b from 1: ": "-",
+	} {
+		got := "-"
+		if m.Search(re, []byte(text)) {
+			got = ""
+			if from, to := m.Span(re.Group("word")); from >= 0 {
+				got = text[from:to]
+			}
+		}
+		if got != want {
+			t.Errorf("%q: the word is %q, want %q (- is no match)", text, got, want)
+		}
+	}
+}
+
+// A jump has room for a few places. What leads elsewhere must be found all the same.
+func TestBranchesBeyondAJumpAreFound(t *testing.T) {
+	var branches []string
+	for b := 'a'; b <= 'z'; b++ {
+		branches = append(branches, string(b)+strings.Repeat("-", int(b-'a'))+`!`)
+	}
+	re, err := Compile(`^x?(?:`+strings.Join(branches, "|")+`)$`, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m Matcher
+	for _, text := range branches {
+		for _, text := range []string{text, "x" + text} {
+			if !m.Search(re, []byte(text)) {
+				t.Errorf("%q is not found", text)
+			}
+		}
+	}
+	for _, text := range []string{"A!", "é!", "x", "", "a-!"} {
+		if m.Search(re, []byte(text)) {
+			t.Errorf("%q is found", text)
+		}
+	}
+}
