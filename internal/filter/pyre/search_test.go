@@ -8,7 +8,7 @@ import (
 // What lies between a group and the condition that asks for it would be tried in all
 // ways before it turns out that nothing of what the condition wants is there.
 func TestWhatIsOwedIsAskedForAtOnce(t *testing.T) {
-	re, err := Compile(`^in (?P<u>(?P<word>\S+)|[^:]+) from (?:\d+|[\d.]+)(?: on \S+){0,9}(?(word): | *)$`, 0)
+	re, err := Compile(`^in (?P<u>(?P<word>\S+)|[^:]+) from .+.*.*(?(word): | *)$`, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,9 +19,8 @@ func TestWhatIsOwedIsAskedForAtOnce(t *testing.T) {
 		}
 		return quickSteps + quickPerByte*len(text) - m.steps
 	}
-	owed := "in me from 192.0.2.1" + strings.Repeat(" on x", 9)
-	if few, many := steps(owed), steps(owed+": "); few > 2*many {
-		t.Errorf("%d steps without what the condition asks for, and %d with it; want about as many", few, many)
+	if n := steps("in me from 192.0.2.1" + strings.Repeat(" on x", 9)); n > 100 {
+		t.Errorf("%d steps to see that no colon follows, want a few", n)
 	}
 	for text, want := range map[string]string{ // the word is the group's only where ": " follows
 		"in me from 1: ":   "me",
