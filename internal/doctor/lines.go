@@ -52,13 +52,13 @@ func readTail(path string) (t tail, err error) {
 
 // A look is what a jail finds at the end of its logs.
 type look struct {
-	lines, undated  int
-	found           int // matches that name an address
-	failures        int
-	guarded         map[string]int // failures of who is never banned for what it is, by why
-	skew            string         // how the stamps lie off the clock
-	dated, unstamp  string         // logs whose last line has a stamp, or none
-	proxy, otherwise string        // what intake says of a proxy, and of lines that are no lines of its kind
+	lines, undated   int
+	found            int // matches that name an address
+	failures         int
+	guarded          map[string]int // failures of who is never banned for what it is, by why
+	skew             string         // how the stamps lie off the clock
+	dated, unstamp   string         // logs whose last line has a stamp, or none
+	proxy, otherwise string         // what intake says of a proxy, and of lines that are no lines of its kind
 }
 
 // jail looks at what a jail finds in the end of its logs.
@@ -213,7 +213,7 @@ func (e *exam) matches(part string, j config.Jail, k look, tails []tail) {
 	case k.undated > 0:
 		l.good("%d in the last %d lines, but without a date", k.undated, k.lines)
 	case other != "":
-		l.broken("filter: "+other, "%s finds nothing in the last %d lines, and %s finds %d: these are its lines", j.Filter, k.lines, other, n)
+		l.warn("filter: "+other+" in this jail, or a jail of that filter for the same log", "%s finds nothing in the last %d lines, and %s finds %d", j.Filter, k.lines, other, n)
 	case k.otherwise != "":
 		l.broken("let the jail read a log of the form that its patterns are for", "%s", k.otherwise)
 	default:
@@ -225,7 +225,7 @@ func (e *exam) matches(part string, j config.Jail, k look, tails []tail) {
 func (e *exam) better(j config.Jail, tails []tail) (best string, most int) {
 	for _, name := range filter.Builtin() {
 		f, err := intake.Open(config.Jail{Filter: name})
-		if err != nil || name == j.Filter {
+		if err != nil || e.watched(name, tails) {
 			continue
 		}
 		n := 0
@@ -239,6 +239,18 @@ func (e *exam) better(j config.Jail, tails []tail) (best string, most int) {
 		}
 	}
 	return best, most
+}
+
+// watched reports whether some jail looks with a filter into any of the logs.
+func (e *exam) watched(filter string, tails []tail) bool {
+	for _, j := range e.Config.Jails {
+		for _, t := range tails {
+			if j.Filter == filter && reads(j, t.path) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // subjects asks whether those who fail are clients, or something in between that
@@ -267,4 +279,3 @@ func (e *exam) subjects(part string, k look) {
 		l.good("%d failures come from clients", k.failures-guarded)
 	}
 }
-
