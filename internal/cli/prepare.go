@@ -41,4 +41,3 @@ func firewall(ctx context.Context, e *env, args []string) error {
 	}
 	return err
 }
-

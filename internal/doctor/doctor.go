@@ -7,6 +7,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -54,7 +55,19 @@ func Examine(ctx context.Context, o Options) []edgeban.Finding {
 	for _, fs := range asked {
 		e.found = append(e.found, fs...)
 	}
-	return e.found
+	return byPart(e.found)
+}
+
+// byPart brings together what is said of one part, in the order in which parts are met.
+func byPart(found []edgeban.Finding) []edgeban.Finding {
+	first := map[string]int{}
+	for _, f := range found {
+		if _, known := first[f.Part]; !known {
+			first[f.Part] = len(first)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b edgeban.Finding) int { return cmp.Compare(first[a.Part], first[b.Part]) })
+	return found
 }
 
 // A messenger can be asked to send a message, to see whether it comes through.

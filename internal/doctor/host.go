@@ -50,7 +50,7 @@ func (e *exam) jailsRun() {
 	if from == "" {
 		from = "nothing configured"
 	}
-	l.good("%s: %d jails, %d targets, %d notifiers", from, len(e.Config.Jails), len(e.Config.Targets), len(e.Config.Notify))
+	l.good("%s: jails: %d, targets: %d, notifiers: %d", from, len(e.Config.Jails), len(e.Config.Targets), len(e.Config.Notify))
 }
 
 // daemon asks whether one runs. That none does breaks nothing yet: a doctor may be
@@ -157,7 +157,7 @@ func (e *exam) enforced() {
 	l := e.link("host", "enforcement")
 	for _, t := range e.Config.Targets {
 		if t.OPNsense != nil || !t.Feed.StandIn {
-			l.good("bans go to %d targets", len(e.Config.Targets))
+			l.good("bans go to target %s", t.Name)
 			return
 		}
 	}

@@ -193,7 +193,10 @@ func (e *exam) dates(part string, k look) {
 	case k.dated == "":
 		clock.untried("no line says when it was written")
 	case k.skew != "":
-		what, advice, _ := strings.Cut(strings.ReplaceAll(k.skew, " since 3 lines", ""), "; ")
+		what, advice, _ := strings.Cut(strings.ReplaceAll(k.skew, " since 3 lines", " when they are written"), "; ")
+		if !strings.Contains(advice, "logtimezone") {
+			advice += "; if the file is a copy, or was touched, look again when lines have come"
+		}
 		clock.warn(advice, "%s", what)
 	default:
 		clock.good("stamps are in step with the clock")

@@ -1,7 +1,7 @@
 package prepare
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -45,7 +45,7 @@ func readToken(path string) (config.Secret, error) {
 }
 
 // key reads the temporary key, from its file or by asking.
-func (f *Firewall) key() (key, secret config.Secret, err error) {
+func (f *Firewall) key(ctx context.Context) (key, secret config.Secret, err error) {
 	if f.KeyFile != "" {
 		return ReadKey(f.KeyFile, f.lines)
 	}
@@ -56,11 +56,11 @@ func (f *Firewall) key() (key, secret config.Secret, err error) {
 	f.say("A temporary API key is needed, of a user with the privileges Firewall: Alias: Edit,")
 	f.say("Firewall: Rules [new] (before 26.1: Firewall: Automation: Filter), Diagnostics: PF Table IP addresses")
 	f.say("and Lobby: Dashboard. It is not kept.")
-	k, err := f.hidden("key: ")
+	k, err := f.hidden(ctx, "key: ")
 	if err != nil {
 		return key, secret, err
 	}
-	s, err := f.hidden("secret: ")
+	s, err := f.hidden(ctx, "secret: ")
 	if err != nil {
 		return key, secret, err
 	}
@@ -74,30 +74,44 @@ func (f *Firewall) key() (key, secret config.Secret, err error) {
 func (f *Firewall) talks() bool { return term.Interactive(f.Stdin) }
 
 // ask asks for yes or no.
-func (f *Firewall) ask(question string) (bool, error) {
+func (f *Firewall) ask(ctx context.Context, question string) (bool, error) {
 	fmt.Fprint(f.Stdout, question+" [y/N] ")
-	answer, err := line(f.lines)
+	answer, err := f.line(ctx)
 	answer = strings.ToLower(answer)
 	return answer == "y" || answer == "yes", err
 }
 
 // hidden asks for what is not to be seen on the screen.
-func (f *Firewall) hidden(prompt string) (string, error) {
+func (f *Firewall) hidden(ctx context.Context, prompt string) (string, error) {
 	fmt.Fprint(f.Stdout, prompt)
 	show, err := term.Hide(f.Stdin)
 	if err != nil {
 		return "", fmt.Errorf("the terminal cannot hide what is typed (%w); write --apikey FILE", err)
 	}
-	text, err := line(f.lines)
+	text, err := f.line(ctx)
 	show()
 	fmt.Fprintln(f.Stdout)
 	return text, err
 }
 
-func line(r *bufio.Reader) (string, error) {
-	text, err := r.ReadString('\n')
-	if errors.Is(err, io.EOF) {
-		err = nil
+// line reads what a person types, up to the end of the line or of ctx.
+func (f *Firewall) line(ctx context.Context) (string, error) {
+	type typed struct {
+		text string
+		err  error
 	}
-	return strings.TrimSpace(text), err
+	got := make(chan typed, 1)
+	go func() { // ends with the line, or with the process
+		text, err := f.lines.ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		got <- typed{strings.TrimSpace(text), err}
+	}()
+	select {
+	case t := <-got:
+		return t.text, t.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }

@@ -51,7 +51,7 @@ func (f *Firewall) Run(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if o.Key, o.Secret, err = f.key(); err != nil {
+	if o.Key, o.Secret, err = f.key(ctx); err != nil {
 		return false, err
 	}
 	api, plan, err := f.meet(ctx, &o, w)
@@ -60,7 +60,7 @@ func (f *Firewall) Run(ctx context.Context) (done bool, err error) {
 	}
 	f.preview(o, plan)
 	if len(plan.Steps) > 0 {
-		if ok, err := f.agreed(); !ok || err != nil {
+		if ok, err := f.agreed(ctx); !ok || err != nil {
 			return false, err
 		}
 		if err := plan.Run(ctx, func(s provision.Step) { f.say("doing: %s", s.Does) }); err != nil {
@@ -168,7 +168,7 @@ func (f *Firewall) meet(ctx context.Context, o *config.OPNsense, w provision.Wis
 		f.say("nobody vouches for the certificate of %s. Its fingerprint is\n", o.URL)
 		f.say("  %s", pin)
 		f.say("")
-		if yes, err := f.ask("Is it the one that the firewall shows in System > Trust > Certificates?"); err != nil || !yes {
+		if yes, err := f.ask(ctx, "Is it the one that the firewall shows in System > Trust > Certificates?"); err != nil || !yes {
 			return nil, nil, errors.Join(err, errors.New("then somebody stands in between; nothing was sent"))
 		}
 		o.Pin = pin
@@ -192,7 +192,7 @@ func (f *Firewall) preview(o config.OPNsense, p *provision.Plan) {
 }
 
 // agreed asks for leave to change the firewall.
-func (f *Firewall) agreed() (bool, error) {
+func (f *Firewall) agreed(ctx context.Context) (bool, error) {
 	if f.Yes {
 		return true, nil
 	}
@@ -200,7 +200,7 @@ func (f *Firewall) agreed() (bool, error) {
 		f.say("nothing was changed; the same with --yes does it")
 		return false, nil
 	}
-	yes, err := f.ask("Do it?")
+	yes, err := f.ask(ctx, "Do it?")
 	if err == nil && !yes {
 		f.say("nothing was changed")
 	}

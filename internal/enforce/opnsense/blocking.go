@@ -49,7 +49,7 @@ func (a *Alias) Blocking(ctx context.Context, addr netip.Addr) (Blocking, error)
 	case len(v.Flaws) > 0:
 		b.Link, b.Evidence, b.Fix = v.Flaws[0].Link, v.Rule.Name()+": "+v.Flaws[0].Says, mendRule(v.Flaws[0])
 	case len(v.Wins) > 0:
-		b.Link, b.Evidence, b.Fix = rules.Before, wins(v), moveRule
+		b.Link, b.Evidence, b.Fix = rules.Before, wins(v), moveAll(v)
 	default:
 		b.Link, b.Evidence, b.Fix = "", v.Rule.Name()+" blocks them", ""
 	}
@@ -58,12 +58,24 @@ func (a *Alias) Blocking(ctx context.Context, addr netip.Addr) (Blocking, error)
 
 const (
 	makeRule = "edgeban setup opnsense makes one; or by hand a rule on WAN: block, direction in, IPv4+IPv6, protocol any, source the alias, then Apply"
+	openDoor = "Firewall > Settings > Advanced: Disable anti-lockout, once a rule of yours lets you in"
 	moveRule = "edgeban setup opnsense --interfaces all makes a floating rule, which comes first; or move the block rule above them, then Apply"
 	lookKey  = "edgeban doctor --apikey FILE looks at the rules with the key that you used for edgeban setup opnsense"
 )
 
 func mendRule(f rules.Flaw) string {
+	if f.Link == rules.Applied {
+		return "edgeban setup opnsense --apply, or Firewall > Rules: Apply"
+	}
 	return "edgeban setup opnsense mends it; or by hand: " + f.Fix + ", then Apply"
+}
+
+// moveAll says how the block rule comes before all that win over it.
+func moveAll(v rules.Verdict) string {
+	if slices.ContainsFunc(v.Wins, rules.Rule.Lockout) {
+		return openDoor
+	}
+	return moveRule
 }
 
 func wins(v rules.Verdict) string {
@@ -133,10 +145,14 @@ func (c *checkup) rules(ctx context.Context) {
 		v = v6
 	}
 	if len(v.Wins) > 0 {
-		c.add(edgeban.Broken, rules.Before, wins(v), moveRule)
-	} else {
-		c.good(rules.Before, "none comes before the block rule on %s", outside)
+		c.add(edgeban.Broken, rules.Before, wins(v), moveAll(v))
+		return
 	}
+	also := ""
+	if i := slices.IndexFunc(all, rules.Rule.Lockout); i >= 0 {
+		also = "; at " + string(all[i].Interface) + " the anti-lockout rule lets everybody reach the firewall itself"
+	}
+	c.good(rules.Before, "none comes before the block rule on %s%s", outside, also)
 }
 
 func (c *checkup) cover(f rules.Family, v rules.Verdict) {

@@ -48,15 +48,19 @@ func (p *Plan) rule(alias, direction string) {
 		now = then
 	}
 	for _, v := range now {
-		if len(v.Wins) > 0 {
-			p.note("pass rule %s comes before the block rule, and lets through what it allows: --interfaces all makes a floating rule, which comes first; or move the block rule up", v.Wins[0].Name())
-			break
+		for _, r := range people(v.Wins) {
+			p.once("pass rule %s comes before the block rule, and lets through what it allows: --interfaces all makes a floating rule, which comes first; or move the block rule up", r.Name())
 		}
 	}
 }
 
 func blocks(v rules.Verdict) bool { return v.Blocks() }
-func first(v rules.Verdict) bool  { return v.Blocks() && len(v.Wins) == 0 }
+func first(v rules.Verdict) bool  { return v.Blocks() && len(people(v.Wins)) == 0 }
+
+// people leaves out the rule against locking people out, which no rule comes before.
+func people(all []rules.Rule) []rules.Rule {
+	return slices.DeleteFunc(slices.Clone(all), rules.Rule.Lockout)
+}
 
 func all(vs []rules.Verdict, is func(rules.Verdict) bool) bool {
 	return !slices.ContainsFunc(vs, func(v rules.Verdict) bool { return !is(v) })

@@ -85,6 +85,13 @@ func (p *Plan) note(format string, args ...any) {
 	p.Notes = append(p.Notes, fmt.Sprintf(format, args...))
 }
 
+// once is note, but for what was said already.
+func (p *Plan) once(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(p.Notes, text) {
+		p.Notes = append(p.Notes, text)
+	}
+}
+
 // look finds out what the key may do, which version this is, and what is there.
 func (p *Plan) look(ctx context.Context) (err error) {
 	// Asked without a body this changes nothing, and tells whether the key may.

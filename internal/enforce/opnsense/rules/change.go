@@ -14,14 +14,27 @@ func (r *Rule) Take(fields map[string]string, order string) {
 			*to = Text(value)
 		}
 	}
-	r.Order = Text(order)
+	r.Order, r.Loaded = Text(order), "1" // as it will be once it is applied
 }
 
 // Same reports whether two rules do the same, wherever they stand and whatever they
 // are called.
-func (r Rule) Same(o Rule) bool {
-	r.Order, r.Description, o.Order, o.Description = "", "", "", ""
-	return r == o
+func (r Rule) Same(o Rule) bool { return r.plain() == o.plain() }
+
+// plain returns the rule with one spelling for what has two.
+func (r Rule) plain() Rule {
+	r.Order, r.Description, r.Loaded = "", "", ""
+	for _, t := range []*Text{&r.InterfaceNot, &r.SourceNot, &r.DestinationNot} {
+		if *t == "0" {
+			*t = ""
+		}
+	}
+	for _, t := range []*Text{&r.Source, &r.SourcePort, &r.Destination, &r.DestinationPort, &r.Protocol} {
+		if *t == "any" {
+			*t = ""
+		}
+	}
+	return r
 }
 
 // Mirror returns the rules as packets the other way see them: what is said of

@@ -41,6 +41,7 @@ type Rule struct {
 	Schedule        Text `json:"sched"`
 	Order           Text `json:"sort_order"` // priority of the group, a dot, and the place in it
 	Description     Text `json:"description"`
+	Loaded          Text `json:"pf_rules"` // how many rules of pf it became, where the version says so
 }
 
 // Text is a value of the API however it is written: "1", 1, true and null occur.
@@ -116,6 +117,7 @@ const (
 	Interface = "block rule interface"
 	Direction = "block rule direction"
 	Scope     = "block rule scope"
+	Applied   = "block rule in force"
 	CoverIPv4 = "IPv4 covered"
 	CoverIPv6 = "IPv6 covered"
 	Before    = "pass rules"
@@ -175,12 +177,16 @@ func (v Verdict) Blocks() bool { return v.Rule != nil && len(v.Flaws) == 0 }
 func Judge(all []Rule, alias, iface string, f Family) (v Verdict) {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b Rule) int { return cmpOrder(a.Order, b.Order) })
+	told := slices.ContainsFunc(all, func(r Rule) bool { return r.Loaded != "" })
 	at := -1
 	for i, r := range all {
 		if !r.blocks(alias) {
 			continue
 		}
 		flaws := r.flaws(iface, f)
+		if told && r.Enabled != "0" && number(string(r.Loaded)) == 0 {
+			flaws = append(flaws, Flaw{Applied, "the rule was saved and never applied", "press Apply"})
+		}
 		if at < 0 || len(flaws) < len(v.Flaws) {
 			at, v.Flaws = i, flaws
 			v.Rule = &all[i]
@@ -207,14 +213,16 @@ const people = 200_000
 // far as that shows: a rule for certain sources is taken not to mean them.
 func (r Rule) lets(alias, iface string, f Family) bool {
 	group, _, _ := strings.Cut(string(r.Order), ".")
-	if number(group) < people && r.Order != "" && !r.lockout() {
+	if number(group) < people && r.Order != "" && !r.Lockout() {
 		return false
 	}
 	anybody := r.Source == "" || r.Source == "any" || names(r.Source, alias)
 	return r.Action == "pass" && r.Enabled != "0" && r.Direction != "out" && anybody && r.SourceNot != "1" && r.on(iface) && r.family(f)
 }
 
-func (r Rule) lockout() bool {
+// Lockout reports whether the rule is the automatic one that keeps the firewall's own
+// ports open, whoever asks.
+func (r Rule) Lockout() bool {
 	return strings.Contains(strings.ToLower(string(r.Description)), "lockout")
 }
 
