@@ -55,17 +55,13 @@ func unused(listed []netip.Prefix) netip.Prefix {
 	}
 }
 
-// lists reports whether the alias comes to have p, or not to have it, in a second.
+// lists reports whether the alias has p, or has it not. It looks twice: a keeper may be
+// at work there.
 func (c *checkup) lists(ctx context.Context, p netip.Prefix, want bool) bool {
-	for range 3 {
+	for range 2 {
 		listed, err := c.a.list(ctx)
 		if err == nil && slices.Contains(listed, p) == want {
 			return true
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(time.Second / 2):
 		}
 	}
 	return false
