@@ -396,6 +396,19 @@ func TestRulesThatAreNotInForceAreSeen(t *testing.T) {
 	}
 	s.wall.BreakRules(false)
 	s.run(wish())
+
+	r := s.wall.Rules()[slices.IndexFunc(s.wall.Rules(), func(r opnsensetest.Rule) bool { return strings.HasPrefix(r.Fields["description"], "edgeban") })]
+	s.wall.RemoveRule(r.UUID)
+	s.wall.Apply()
+	s.wall.AddRule(r) // saved by a setup that was interrupted
+	if left := steps(s.plan(wish())); len(left) != 2 {
+		t.Errorf("a rule was saved and not applied: left to do is %q, want that and to apply", left)
+	}
+	s.run(wish())
+	s.wall.Insert(alias, attacker)
+	if s.gets(attacker, "wan") {
+		t.Error("who is banned gets in")
+	}
 }
 
 func TestARefusalNamesTheField(t *testing.T) {
