@@ -1,10 +1,12 @@
 package doctor_test
 
 import (
+	"encoding/pem"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -147,7 +149,7 @@ func wayFaults() []fault {
 			edge, "privilege for states", edgeban.Broken, `"Diagnostics: Show States"`, (*chain).rightUser},
 		{"the key may only read", func(c *chain) {
 			c.user(opnsensetest.Tables, opnsensetest.AliasView, opnsensetest.ShowStates, opnsensetest.ReadOnly)
-		}, edge, "canary", edgeban.Broken, "System: Deny config write", (*chain).rightUser},
+		}, edge, "privilege to write", edgeban.Broken, "System: Deny config write", (*chain).rightUser},
 		{"nobody may look at rules", func(c *chain) { c.noKey = true },
 			edge, "block rule", edgeban.Warning, "edgeban doctor --apikey", func(c *chain) { c.noKey = false }},
 	}
@@ -253,6 +255,39 @@ func fill(c *chain) {
 func empty(c *chain) {
 	for _, p := range c.wall.Entries(moreTables) {
 		c.wall.Remove(moreTables, p.Addr().String())
+	}
+}
+
+// What is in order is said with its evidence, whoever vouches for the certificate.
+func TestACertificateOfAKnownAuthority(t *testing.T) {
+	c := newChain(t)
+	c.write("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.srv.Certificate().Raw})))
+	c.edge().Pin, c.edge().CA = "", c.path("ca.pem")
+	found := c.examine()
+	i := slices.IndexFunc(found, func(f edgeban.Finding) bool { return f.Link == "certificate" })
+	if len(bad(found)) > 0 || i < 0 || !strings.HasPrefix(found[i].Evidence, "verified, valid until 20") {
+		t.Errorf("got\n%s", tell(found))
+	}
+}
+
+// The doctor changes nothing that stays: no ledger, no file, no entry, no configuration.
+func TestTheDoctorLeavesNothingBehind(t *testing.T) {
+	c := newChain(t)
+	c.wall.Insert(alias, "203.0.113.77")
+	c.notify = true
+	c.examine()
+	if got := c.wall.Table(alias); !slices.Equal(got, []string{"203.0.113.77"}) {
+		t.Errorf("the alias holds %v, want what it held", got)
+	}
+	if n := c.wall.ConfigWrites(); n > 0 {
+		t.Errorf("the firewall's configuration was written %d times", n)
+	}
+	files, err := os.ReadDir(c.dir)
+	if err != nil || len(files) != 1 {
+		t.Errorf("the folder holds %v, %v; want the log alone", files, err)
+	}
+	if got := c.ntfy.Messages("alerts"); len(got) != 1 || got[0].Title != "edgeban doctor" {
+		t.Errorf("the phone got %+v, want the one test message", got)
 	}
 }
 

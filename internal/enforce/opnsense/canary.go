@@ -25,7 +25,8 @@ func (c *checkup) canary(ctx context.Context) {
 	start := time.Now()
 	err = a.sendAdd(ctx, p)
 	if refusedWith(err) == http.StatusInternalServerError && strings.Contains(err.Error(), "user-config-readonly") {
-		c.add(edgeban.Broken, linkCanary, "the key may read and not write (500): its user has the privilege \"System: Deny config write\"", "System > Access > Users: take \"System: Deny config write\" from the key's user and its groups")
+		c.add(edgeban.Broken, linkWrite, "the key may read and not write (500): its user has the privilege \"System: Deny config write\"", "System > Access > Users: take \"System: Deny config write\" from the key's user and its groups")
+		c.untried("the key may not write", linkCanary)
 		return
 	}
 	if err != nil {

@@ -29,6 +29,7 @@ const (
 	linkType        = "alias type"
 	linkTable       = "table"
 	linkRoom        = "room"
+	linkWrite       = "privilege to write"
 	linkCanary      = "canary"
 )
 

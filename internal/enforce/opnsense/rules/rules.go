@@ -228,7 +228,7 @@ func (r Rule) lets(alias, iface string, f Family) bool {
 // Lockout reports whether the rule is the automatic one that keeps the firewall's own
 // ports open, whoever asks.
 func (r Rule) Lockout() bool {
-	return strings.Contains(strings.ToLower(string(r.Description)), "lockout")
+	return r.Action == "pass" && strings.Contains(strings.ToLower(string(r.Description)), "lockout")
 }
 
 // cmpOrder compares two places such as 200000.0000001.
