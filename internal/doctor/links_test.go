@@ -3,6 +3,8 @@ package doctor_test
 import (
 	"encoding/pem"
 	"fmt"
+	"log/slog"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/enforce/feed"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/provision"
 	"github.com/edgeban/edgeban/internal/notify/ntfytest"
@@ -90,6 +93,12 @@ func hostFaults() []fault {
 			"host", "flat network", edgeban.Warning, "VLAN", func(c *chain) { c.networks = []netip.Prefix{netip.MustParsePrefix("192.168.99.10/24")} }},
 		{"the daemon complains", func(c *chain) { c.status = &web.Status{Troubles: []string{"target edge: 500"}} },
 			"host", "troubles", edgeban.Warning, "edgeban status", func(c *chain) { c.status = &web.Status{} }},
+		{"the list is not served", func(c *chain) { c.list("127.0.0.1:1", "secret-of-the-list") },
+			"target list", "served", edgeban.Broken, "kill -HUP", func(c *chain) { c.list(served(c, "secret-of-the-list"), "secret-of-the-list") }},
+		{"the list has another token", func(c *chain) { c.list(served(c, "secret-of-the-list"), "another") },
+			"target list", "served", edgeban.Broken, "another token", func(c *chain) { c.list(served(c, "another"), "another") }},
+		{"the list's port is another's", func(c *chain) { c.list(strings.TrimPrefix(c.c.Notify[0].Ntfy.URL, "http://"), "x") },
+			"target list", "served", edgeban.Broken, "free port", func(c *chain) { c.list(served(c, "x"), "x") }},
 		{"the server of messages is away", func(c *chain) { c.c.Notify[0].Ntfy.URL = "http://127.0.0.1:1" },
 			"notify ntfy", "reachable", edgeban.Broken, "url:", func(c *chain) { c.c.Notify = newChain(c.t).c.Notify }},
 		{"its token has ended", func(c *chain) { c.ntfy.Forget("edgeban") },
@@ -99,6 +108,25 @@ func hostFaults() []fault {
 		{"its topic may not be written", func(c *chain) { c.notify = true; allow("others", time.Time{})(c) },
 			"notify ntfy", "test message", edgeban.Broken, "ntfy access", allow("alerts", time.Time{})},
 	}
+}
+
+// list adds a list that a daemon is to serve.
+func (c *chain) list(listen, token string) {
+	c.status = &web.Status{}
+	c.c.Targets = append(c.c.Targets[:1:1], config.Target{Name: "list", Feed: &config.Feed{Listen: listen, Token: config.NewSecret(token)}})
+}
+
+// served returns where a list is served to whoever has the token.
+func served(c *chain, token string) string {
+	f := feed.New(config.Feed{Token: config.NewSecret(token)}, c.dir, slog.New(slog.DiscardHandler))
+	s := httptest.NewServer(f.Handler())
+	c.t.Cleanup(func() {
+		if notes := f.Notes(); !strings.Contains(notes[0], "nobody has fetched it") {
+			c.t.Errorf("the doctor counts as who pulls the list: %q", notes)
+		}
+		s.Close()
+	})
+	return s.Listener.Addr().String()
 }
 
 func allow(topic string, end time.Time) func(*chain) {
