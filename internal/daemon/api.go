@@ -53,28 +53,21 @@ type holds func(netip.Prefix) []web.Hold
 
 // holds asks what every target is known to hold.
 func (g *generation) holds(ctx context.Context) (holds, error) {
-	all := make([][]edgeban.Held, len(g.c.Targets))
+	all := make([]edgeban.Holdings, len(g.c.Targets))
 	for i, t := range g.c.Targets {
 		var err error
 		if all[i], err = g.store.Holdings(ctx, place(t)); err != nil {
 			return nil, err
 		}
-		slices.SortFunc(all[i], func(a, b edgeban.Held) int { return bySubject(a, b.Subject) })
 	}
 	return func(p netip.Prefix) (out []web.Hold) {
 		for i, t := range g.c.Targets {
-			at, ok := slices.BinarySearchFunc(all[i], p, bySubject)
-			if ok {
-				out = append(out, holdAt(t, all[i][at]))
+			if h, ok := all[i].Of(p); ok {
+				out = append(out, holdAt(t, h))
 			}
 		}
 		return out
 	}, nil
-}
-
-// bySubject compares as Prefix.Compare does, which masks both each time.
-func bySubject(h edgeban.Held, p netip.Prefix) int {
-	return cmp.Or(h.Subject.Addr().Compare(p.Addr()), cmp.Compare(h.Subject.Bits(), p.Bits()))
 }
 
 // place says what a target is, however it is called: two names of one alias are
@@ -270,10 +263,6 @@ func (g *generation) adopt(ctx context.Context, t config.Target) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	ours := map[netip.Prefix]bool{}
-	for _, h := range known {
-		ours[h.Subject] = h.Ours()
-	}
 	now, n := g.Now(), 0
 	for _, e := range listed {
 		b := edgeban.Ban{
@@ -283,7 +272,7 @@ func (g *generation) adopt(ctx context.Context, t config.Target) (int, error) {
 		if e.IsSingleIP() {
 			b.Addr = e.Addr()
 		}
-		if ours[e] || g.refuse(b) != "" {
+		if h, ok := known.Of(e); ok && h.Ours() || g.refuse(b) != "" {
 			continue
 		}
 		// First ours, then wanted: a look between the two must not take it for foreign.

@@ -6,21 +6,29 @@ import (
 	"slices"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/sorted"
 	"github.com/edgeban/edgeban/internal/store/sqlite/page"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 const evidence = 20 // how many matches are kept for each ban
 
 // claims returns what bans were decided by that nobody has written down yet.
-func claims(bans []*imposed) (*page.Claims, []*page.Claim) {
+// The bans are those at some places; of one that was pruned there is a claim to nothing.
+func claims(known *sorted.View[row.CompactBan], bans []place) (*page.Claims, []*page.Claim) {
 	all := page.NewClaims(evidence)
-	var each []*page.Claim
-	for _, b := range bans {
-		until := b.seq
+	each := make([]*page.Claim, len(bans))
+	for i, p := range bans {
+		b := p.of(known)
+		if b == nil {
+			each[i] = new(page.Claim)
+			continue
+		}
+		until := b.Seq
 		if b.Cause != 0 {
 			until = min(until, b.Cause)
 		}
-		each = append(each, all.Add(b.Key, until))
+		each[i] = all.Add(edgeban.Key{Jail: b.Jail(), Subject: b.Subject.Prefix()}, until)
 	}
 	return all, each
 }
@@ -31,13 +39,13 @@ func claims(bans []*imposed) (*page.Claims, []*page.Claim) {
 func (p pruning) pin(ctx context.Context) error {
 	s := p.s
 	s.mu.Lock()
-	bare, saved := s.bare, s.saved
+	bare, saved, known := s.bare, s.saved, s.bans.Freeze()
 	s.mu.Unlock()
-	n, _ := slices.BinarySearchFunc(bare, saved+1, func(b *imposed, seq edgeban.Seq) int { return cmp.Compare(b.seq, seq) })
+	n, _ := slices.BinarySearchFunc(bare, saved+1, func(p place, seq edgeban.Seq) int { return cmp.Compare(p.seq, seq) })
 	if bare = bare[:n]; n == 0 {
 		return nil
 	}
-	all, each := claims(bare)
+	all, each := claims(known, bare)
 	if err := page.Lookup(ctx, s.file.Readers, all.In, all.Take); err != nil {
 		return err
 	}
@@ -51,7 +59,7 @@ func (p pruning) pin(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) pinSome(ctx context.Context, bans []*imposed, each []*page.Claim) error {
+func (s *Store) pinSome(ctx context.Context, bans []place, each []*page.Claim) error {
 	through := bans[len(bans)-1].seq
 	err := s.file.Transact(ctx, func() error {
 		for i, b := range bans {
