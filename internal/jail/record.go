@@ -26,12 +26,15 @@ type record struct {
 
 // newRecords returns records by subject, those of one subject by jail.
 func newRecords() *sorted.Table[record] {
-	return sorted.NewTable(func(a, b *record) int {
-		if c := bytes.Compare(a.key[:], b.key[:]); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.jail, b.jail)
-	})
+	return sorted.NewTable(func(a, b *record) int { return a.from(&b.key, b.jail) })
+}
+
+// from orders r by a subject and a jail.
+func (r *record) from(k *key, jail uint16) int {
+	if c := bytes.Compare(r.key[:], k[:]); c != 0 {
+		return c
+	}
+	return cmp.Compare(r.jail, jail)
 }
 
 // jailAt returns the place of a jail's name, which it gets if it has none.
@@ -107,7 +110,7 @@ func (j *Jail) record(jail string, k key) *record {
 	if i < 0 {
 		return nil
 	}
-	return j.records.Find(&record{key: k, jail: uint16(i)})
+	return j.records.Find(func(r *record) int { return r.from(&k, uint16(i)) })
 }
 
 // offences returns how many offences of a subject are remembered at t. Where the
@@ -115,7 +118,7 @@ func (j *Jail) record(jail string, k key) *record {
 // counted itself: as in fail2ban they add up faster than there are bans.
 func (j *Jail) offences(k key, t int64) int {
 	n := 0
-	for r := range j.records.From(&record{key: k}) {
+	for r := range j.records.From(func(r *record) int { return r.from(&k, 0) }) {
 		if r.key != k {
 			break
 		}

@@ -9,16 +9,19 @@ import (
 
 // A View is records in the order of their keys, to be read only.
 type View[T any] struct {
-	compare func(a, b *T) int // of their keys
-	pages   []*page[T]        // none is empty
-	n       int
+	pages []*page[T] // none is empty
+	n     int
 }
 
 // A Table is a View that can be written to. The records lie in pages, so that it
 // grows without being copied, and so that what it holds at a moment can be kept at
 // next to no cost: a page that was frozen is copied once something is to be
 // written to it. It is not safe for concurrent use; what it has frozen is.
-type Table[T any] struct{ View[T] }
+type Table[T any] struct {
+	View[T]
+	compare func(a, b *T) int // of their keys
+	new     T                 // what is put in; here, because a pointer to it is handed on
+}
 
 const pageLen = 256
 
@@ -29,26 +32,32 @@ type page[T any] struct {
 
 // NewTable returns a table without records. Compare orders them by their keys.
 func NewTable[T any](compare func(a, b *T) int) *Table[T] {
-	return &Table[T]{View[T]{compare: compare}}
+	return &Table[T]{compare: compare}
 }
+
+func (t *Table[T]) fromNew(r *T) int { return t.compare(r, &t.new) }
 
 // Len returns how many records there are.
 func (v *View[T]) Len() int { return v.n }
 
-// locate returns where the key is, or would be.
-func (v *View[T]) locate(key *T) (p, i int, found bool) {
-	p = sort.Search(len(v.pages), func(p int) bool { return v.compare(&v.pages[p].rows[0], key) > 0 }) - 1
+// An order says where a record is from what is looked for: before it (negative),
+// there (0), or behind it.
+type order[T any] = func(*T) int
+
+// locate returns where a record is, or would be.
+func (v *View[T]) locate(from order[T]) (p, i int, found bool) {
+	p = sort.Search(len(v.pages), func(p int) bool { return from(&v.pages[p].rows[0]) > 0 }) - 1
 	if p < 0 {
 		return 0, 0, false
 	}
 	rows := v.pages[p].rows
-	i = sort.Search(len(rows), func(i int) bool { return v.compare(&rows[i], key) >= 0 })
-	return p, i, i < len(rows) && v.compare(&rows[i], key) == 0
+	i = sort.Search(len(rows), func(i int) bool { return from(&rows[i]) >= 0 })
+	return p, i, i < len(rows) && from(&rows[i]) == 0
 }
 
-// Find returns the record of a key, or nil.
-func (v *View[T]) Find(key *T) *T {
-	p, i, found := v.locate(key)
+// Find returns a record, or nil.
+func (v *View[T]) Find(from order[T]) *T {
+	p, i, found := v.locate(from)
 	if !found {
 		return nil
 	}
@@ -58,9 +67,9 @@ func (v *View[T]) Find(key *T) *T {
 // All yields all records. Nothing may be written to a table meanwhile.
 func (v *View[T]) All() iter.Seq[*T] { return v.from(0, 0) }
 
-// From yields the records from a key on.
-func (v *View[T]) From(key *T) iter.Seq[*T] {
-	p, i, _ := v.locate(key)
+// From yields the records from a place on.
+func (v *View[T]) From(from order[T]) iter.Seq[*T] {
+	p, i, _ := v.locate(from)
 	return v.from(p, i)
 }
 
@@ -83,13 +92,14 @@ func (t *Table[T]) Freeze() *View[T] {
 	for _, p := range t.pages {
 		p.frozen = true
 	}
-	return &View[T]{t.compare, slices.Clone(t.pages), t.n}
+	return &View[T]{slices.Clone(t.pages), t.n}
 }
 
 // Edit returns the record of a key, to be changed until the next call, but for its
 // key. Where there is none it puts r there.
 func (t *Table[T]) Edit(r T) *T {
-	p, i, found := t.locate(&r)
+	t.new = r
+	p, i, found := t.locate(t.fromNew)
 	if found {
 		return &t.own(p).rows[i]
 	}
@@ -130,9 +140,9 @@ func (t *Table[T]) own(p int) *page[T] {
 	return t.pages[p]
 }
 
-// Drop forgets the record of a key.
-func (t *Table[T]) Drop(key *T) {
-	p, i, found := t.locate(key)
+// Drop forgets a record.
+func (t *Table[T]) Drop(from order[T]) {
+	p, i, found := t.locate(from)
 	if !found {
 		return
 	}

@@ -12,6 +12,8 @@ type row struct{ key, value int }
 
 func byKey(a, b *row) int { return cmp.Compare(a.key, b.key) }
 
+func at(key int) order[row] { return func(r *row) int { return cmp.Compare(r.key, key) } }
+
 func rowsOf(v *View[row]) (out []row) {
 	for r := range v.All() {
 		out = append(out, *r)
@@ -44,7 +46,7 @@ func TestTableIsAMapInOrder(t *testing.T) {
 				table.Edit(row{key: k}).value = step
 				model[k] = step
 			case n < 950:
-				table.Drop(&row{key: k})
+				table.Drop(at(k))
 				delete(model, k)
 			case n < 952:
 				even := func(r *row) bool { return r.key%2 == 0 }
@@ -55,7 +57,7 @@ func TestTableIsAMapInOrder(t *testing.T) {
 			case n < 960:
 				kept = append(kept, frozen{table.Freeze(), rows(0)})
 			}
-			r := table.Find(&row{key: k})
+			r := table.Find(at(k))
 			if want, ok := model[k]; ok != (r != nil) || ok && r.value != want {
 				t.Fatalf("seed %d, step %d: find %d: got %v, want %d, %v", seed, step, k, r, want, ok)
 			}
@@ -65,7 +67,7 @@ func TestTableIsAMapInOrder(t *testing.T) {
 		}
 		for from := 0; from <= 3000; from += 37 {
 			want := rows(from)
-			for r := range table.From(&row{key: from}) {
+			for r := range table.From(at(from)) {
 				if len(want) == 0 || *r != want[0] {
 					t.Fatalf("seed %d: from %d: got %v, want %v", seed, from, *r, want)
 				}
@@ -93,7 +95,7 @@ func TestPagesAreFull(t *testing.T) {
 	packed.Pack()
 	for i := range n {
 		if i%10 > 0 {
-			thinned.Drop(&row{key: i})
+			thinned.Drop(at(i))
 		}
 	}
 	for name, got := range map[string]int{"in order": len(inOrder.pages), "packed": len(packed.pages)} {

@@ -16,12 +16,7 @@ import (
 // Bans are remembered by subject, those of one subject in their order. All but
 // its mark never changes.
 func newBans() *sorted.Table[row.CompactBan] {
-	return sorted.NewTable(func(a, b *row.CompactBan) int {
-		if c := a.Subject.Compare(b.Subject); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.Seq, b.Seq)
-	})
+	return sorted.NewTable(func(a, b *row.CompactBan) int { return placeOf(b).order(a) })
 }
 
 // A place is where a ban is remembered.
@@ -30,11 +25,14 @@ type place struct {
 	seq     edgeban.Seq
 }
 
-func placeOf(b row.CompactBan) place { return place{b.Subject, b.Seq} }
+func placeOf(b *row.CompactBan) place { return place{b.Subject, b.Seq} }
 
-// of returns the ban of a place, or nil if it was pruned.
-func (p place) of(known *sorted.View[row.CompactBan]) *row.CompactBan {
-	return known.Find(&row.CompactBan{Subject: p.subject, Seq: p.seq})
+// order says where a ban is from p.
+func (p place) order(b *row.CompactBan) int {
+	if c := b.Subject.Compare(p.subject); c != 0 {
+		return c
+	}
+	return cmp.Compare(b.Seq, p.seq)
 }
 
 // Impose implements edgeban.Ledger.
@@ -99,9 +97,9 @@ func (s *Store) Lift(ctx context.Context, l edgeban.Lift) error {
 // bansOf yields the bans of one key, oldest first.
 func (s *Store) bansOf(k edgeban.Key) iter.Seq[*row.CompactBan] {
 	return func(yield func(*row.CompactBan) bool) {
-		first := row.CompactBan{Subject: row.EntryOf(k.Subject)}
-		for b := range s.bans.From(&first) {
-			if b.Subject != first.Subject || b.Jail() == k.Jail && !yield(b) {
+		subject := row.EntryOf(k.Subject)
+		for b := range s.bans.From(place{subject, 0}.order) {
+			if b.Subject != subject || b.Jail() == k.Jail && !yield(b) {
 				return
 			}
 		}
@@ -112,7 +110,7 @@ func (s *Store) bansOf(k edgeban.Key) iter.Seq[*row.CompactBan] {
 func (s *Store) remember(b row.CompactBan) {
 	s.bans.Edit(b)
 	if b.Seq > s.pinned {
-		s.bare = append(s.bare, placeOf(b))
+		s.bare = append(s.bare, placeOf(&b))
 	}
 }
 

@@ -19,8 +19,8 @@ func claims(known *sorted.View[row.CompactBan], bans []place) (*page.Claims, []*
 	all := page.NewClaims(evidence)
 	each := make([]*page.Claim, len(bans))
 	for i, p := range bans {
-		b := p.of(known)
-		if b == nil {
+		b := known.Find(p.order)
+		if b == nil { // pruned
 			each[i] = new(page.Claim)
 			continue
 		}

@@ -33,7 +33,8 @@ func (s *Store) holding(target string, subject netip.Prefix) *holding {
 }
 
 func find(all *sorted.View[holding], subject netip.Prefix) *holding {
-	return all.Find(&holding{CompactHeld: row.CompactHeld{Subject: row.EntryOf(subject)}})
+	e := row.EntryOf(subject)
+	return all.Find(func(h *holding) int { return h.Subject.Compare(e) })
 }
 
 // Note implements edgeban.Ledger. A note that says nothing new of any subject
@@ -134,7 +135,7 @@ func (v heldView) Of(subject netip.Prefix) (edgeban.Held, bool) {
 // forgetHeld drops a released entry that was pruned, unless it was noted since.
 func (s *Store) forgetHeld(target string, subject netip.Prefix, seq edgeban.Seq) {
 	if h := s.holding(target, subject); h != nil && h.seq == seq {
-		s.held[target].Drop(h)
+		s.held[target].Drop(func(other *holding) int { return other.Subject.Compare(h.Subject) })
 	}
 }
 
