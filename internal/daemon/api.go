@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
@@ -21,7 +22,7 @@ type api struct{ d *daemon }
 var _ web.Backend = api{}
 
 // Bans implements web.Backend.
-func (a api) Bans(ctx context.Context) ([]web.Ban, error) {
+func (a api) Bans(ctx context.Context) (iter.Seq[web.Ban], error) {
 	g := a.d.current.Load()
 	bans, err := g.store.Standing(ctx, g.Now())
 	if err != nil {
@@ -31,21 +32,19 @@ func (a api) Bans(ctx context.Context) ([]web.Ban, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := 0
-	for range bans {
-		n++
-	}
-	out := make([]web.Ban, 0, n)
-	for b := range bans {
-		out = append(out, g.describe(b, holds))
-	}
-	slices.SortFunc(out, func(x, y web.Ban) int {
+	all := slices.SortedFunc(bans, func(x, y edgeban.Ban) int {
 		if c := y.Since.Compare(x.Since); c != 0 {
 			return c
 		}
 		return cmp.Or(x.Subject.Compare(y.Subject), cmp.Compare(x.Jail, y.Jail))
 	})
-	return out, nil
+	return func(yield func(web.Ban) bool) {
+		for _, b := range all {
+			if !yield(g.describe(b, holds)) {
+				return
+			}
+		}
+	}, nil
 }
 
 // holds finds what is known of a subject at the targets.

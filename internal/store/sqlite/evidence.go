@@ -11,7 +11,10 @@ import (
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
-const evidence = 20 // how many matches are kept for each ban
+const (
+	evidence = 20     // how many matches are kept for each ban
+	together = 10_000 // for how many bans they are looked up at once
+)
 
 // claims returns what bans were decided by that nobody has written down yet.
 // The bans are those at some places; of one that was pruned there is a claim to nothing.
@@ -35,25 +38,25 @@ func claims(known *sorted.View[row.CompactBan], bans []place) (*page.Claims, []*
 
 // pin writes down what bans were decided by, so that it is kept for as long as
 // they are. Until Prune comes nothing goes, so nothing is written while a ban is
-// imposed.
+// imposed. The claims of some bans are looked up together: for those of a flood
+// all at once would take much memory.
 func (p pruning) pin(ctx context.Context) error {
 	s := p.s
 	s.mu.Lock()
 	bare, saved, known := s.bare, s.saved, s.bans.Freeze()
 	s.mu.Unlock()
 	n, _ := slices.BinarySearchFunc(bare, saved+1, func(p place, seq edgeban.Seq) int { return cmp.Compare(p.seq, seq) })
-	if bare = bare[:n]; n == 0 {
-		return nil
-	}
-	all, each := claims(known, bare)
-	if err := page.Lookup(ctx, s.file.Readers, all.In, all.Take); err != nil {
-		return err
-	}
-	const some = pruneRows / evidence
-	for i := 0; i < n; i += some {
-		to := min(n, i+some)
-		if err := s.alone(ctx, func(ctx context.Context) error { return s.pinSome(ctx, bare[i:to], each[i:to]) }); err != nil {
+	for these := range slices.Chunk(bare[:n], together) {
+		all, each := claims(known, these)
+		if err := page.Lookup(ctx, s.file.Readers, all.In, all.Take); err != nil {
 			return err
+		}
+		const some = pruneRows / evidence
+		for i := 0; i < len(these); i += some {
+			to := min(len(these), i+some)
+			if err := s.alone(ctx, func(ctx context.Context) error { return s.pinSome(ctx, these[i:to], each[i:to]) }); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -77,6 +80,9 @@ func (s *Store) pinSome(ctx context.Context, bans []place, each []*page.Claim) e
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pinned, s.bare = through, slices.Clone(s.bare[len(bans):])
+	s.pinned = through
+	if s.bare = s.bare[len(bans):]; len(s.bare) == 0 {
+		s.bare = nil // the collector may have the rest
+	}
 	return nil
 }

@@ -146,7 +146,7 @@ func (s *Store) loadHeld(ctx context.Context) error {
 			s.hold(e.Seq, h)
 		}
 		return none, err
-	}, `select `+row.HeldColumns+` from held where seq in (select max(seq) from held group by subject, target)`)
+	}, `select `+row.HeldColumns+` from held order by seq`) // the last note of each counts; to ask for only these takes longer than to read all
 	for _, all := range s.held {
 		all.Pack()
 	}
