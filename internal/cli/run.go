@@ -45,7 +45,7 @@ func run(ctx context.Context, e *env, args []string) error {
 	}
 	e.introduce(said, c)
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // with much to remember, memory before cycles
+		debug.SetGCPercent(30) // with much to remember, memory before cycles: most of it has no pointers, and is not scanned
 	}
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)

@@ -38,7 +38,7 @@ func TestEvidenceOfABanThatComesMeanwhileStays(t *testing.T) {
 // The evidence of many bans is looked up some at a time: none may be left out
 // between two times, nor what comes meanwhile be taken for written down.
 func TestEvidenceOfAFloodStays(t *testing.T) {
-	const n = 2*together + 100
+	const n = together + 100
 	b := newBench(t, Options{})
 	b.must(b.Record(t.Context(), batch(0, n, "")))
 	var all []edgeban.Verdict
