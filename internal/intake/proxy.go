@@ -24,7 +24,7 @@ type vantage struct {
 var containers = netip.MustParsePrefix("172.16.0.0/12")
 
 // look takes a match in, and says why it does not count, or returns "".
-func (v *vantage) look(m edgeban.Match) string {
+func (v *vantage) look(m *edgeban.Match) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {

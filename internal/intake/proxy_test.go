@@ -52,7 +52,7 @@ func TestAttackerInTheLANIsNoProxy(t *testing.T) {
 	var v vantage
 	m := edgeban.Match{Addr: netip.MustParseAddr("192.168.77.50"), Count: 1}
 	for range 10 {
-		if why := v.look(m); why != "" {
+		if why := v.look(&m); why != "" {
 			t.Fatalf("not counted: %s", why)
 		}
 	}

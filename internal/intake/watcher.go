@@ -131,7 +131,7 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeba
 	w.flood.begin(w.Jail.MaxRetry)
 	for m := range matches(c) {
 		w.judgeable(&m, list)
-		w.flood.add(m)
+		w.flood.add(&m)
 	}
 	w.scanned(before, s.Stats(), c.Read)
 	w.counters.matched(w.flood.matches)
@@ -156,7 +156,7 @@ func (w *Watcher) judgeable(m *edgeban.Match, list *never.List) {
 	} else if why, ok := w.ignore.Load().Contains(m.Addr); ok {
 		m.Ignored = why
 	}
-	if why := w.vantage.look(*m); why != "" && m.Ignored == "" {
+	if why := w.vantage.look(m); why != "" && m.Ignored == "" {
 		m.Ignored = why
 	}
 	if !m.Subject.IsSingleIP() {

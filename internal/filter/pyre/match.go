@@ -32,7 +32,8 @@ const (
 type Matcher struct {
 	re    *Regexp
 	text  []byte
-	slots []int32 // of groups, then of loops; -1 for none
+	slots []int32      // of groups, then of loops; -1 for none
+	last  [maxOwed]int // where what is owed stands last; see owed.go
 	trail []change
 	stack []frame
 	base  int // the frame of the innermost look-around or atomic group, -1 for none
@@ -108,6 +109,9 @@ func (m *Matcher) begin(re *Regexp, text []byte) {
 	for i := range m.slots {
 		m.slots[i] = -1
 	}
+	for i := range re.owed {
+		m.last[i] = unknown
+	}
 	if m.steps = m.quick; m.steps == 0 {
 		m.steps = quickSteps + quickPerByte*len(text)
 	}
@@ -175,7 +179,7 @@ func (m *Matcher) from(i int) (int, bool) {
 func (m *Matcher) run(n *node, i int) int {
 	t := m.text
 	for steps := 1; ; steps++ {
-		switch n.op {
+		switch n.code {
 		case opLit:
 			if end := i + len(n.lit); end <= len(t) && string(t[i:end]) == n.lit {
 				i, n = end, n.next
@@ -191,7 +195,31 @@ func (m *Matcher) run(n *node, i int) int {
 				i, n = i+w, n.next
 				continue
 			}
+		case opByte:
+			if i < len(t) && t[i] == n.lit[0] {
+				i, n = i+1, n.next
+				continue
+			}
+		case opWhole:
+			if to, ok := n.ascii1(t, i); ok && !m.table {
+				if to >= i+int(n.min) {
+					m.steps -= (to - i) / stepBytes
+					i, n = to, n.next
+					continue
+				}
+				break
+			}
+			if to, next := m.repeat(n, i); next != nil {
+				i, n = to, next
+				continue
+			}
 		case opRun:
+			if n.jump != nil {
+				if to := m.leap(n, i); to != nil {
+					n = to
+					continue
+				}
+			}
 			if n.quick && !m.table {
 				if to, next, ok := m.straight(n, i); next != nil {
 					i, n = to, next
@@ -205,15 +233,27 @@ func (m *Matcher) run(n *node, i int) int {
 				continue
 			}
 		case opSave:
-			m.set(n.slot, i)
+			m.set(int(n.slot), i)
 			n = n.next
 			continue
 		case opAlt:
+			if n.jump != nil {
+				if to := m.leap(n, i); to != nil {
+					n = to
+					continue
+				}
+			}
 			if to, next := m.alt(n, i); next != nil {
 				i, n = to, next
 				continue
 			}
 		case opLoop:
+			if n.jump != nil {
+				if to := m.leap(n, i); to != nil {
+					n = to
+					continue
+				}
+			}
 			if next := m.fork(n, i); next != nil && !m.table {
 				n = next
 				continue
@@ -224,6 +264,7 @@ func (m *Matcher) run(n *node, i int) int {
 			}
 		case opMatch:
 			return i
+		case opFail:
 		default:
 			// A look-around that holds ends a way, too.
 			if m.steps -= steps; m.steps < 0 {
@@ -254,8 +295,11 @@ func (m *Matcher) rare(n *node, i int) (int, *node) {
 		return end, pick(end >= 0, n.next, nil)
 	case opAssert:
 		return i, pick(n.assert.Holds(m.text, i, n.ascii), n.next, nil)
+	case opShut:
+		m.set(int(n.slot), i)
+		return i, pick(m.owing(n, i), n.next, nil)
 	case opReset:
-		m.set(n.slot, -1)
+		m.set(int(n.slot), -1)
 		return i, n.next
 	case opLook:
 		return m.look(n, i)
@@ -269,7 +313,7 @@ func (m *Matcher) rare(n *node, i int) (int, *node) {
 		end := m.again(n, i)
 		return end, pick(end >= 0, n.next, nil)
 	case opCond:
-		return i, n.alts[pick(m.took(n.slot), 0, 1)]
+		return i, n.alts[pick(m.took(int(n.slot)), 0, 1)]
 	}
 	return i, nil
 }
@@ -435,14 +479,14 @@ func (m *Matcher) loop(n *node, i int) (int, *node) {
 // enter notes where a repetition of what may match nothing begins.
 func (m *Matcher) enter(n *node, i int) {
 	if n.slot >= 0 {
-		m.set(n.slot, i)
+		m.set(int(n.slot), i)
 	}
 }
 
 // look tries a look-around.
 func (m *Matcher) look(n *node, i int) (int, *node) {
 	from := i
-	for k := 0; n.behind && k < n.width; k++ {
+	for k := 0; n.behind && k < int(n.width); k++ {
 		if from == 0 {
 			return i, pick(n.not, n.next, nil)
 		}

@@ -28,6 +28,7 @@ type Regexp struct {
 	looks    bool  // some look-around has a verdict
 	linear   bool
 	required [][]Literal
+	owed     []string // see owed.go
 	need     []string // one of these is in every text that matches
 
 	// Where a match can begin.

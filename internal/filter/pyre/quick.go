@@ -42,7 +42,7 @@ func (m *Matcher) straight(n *node, i int) (end int, next *node, ok bool) {
 	} else {
 		limit := len(t)
 		if n.max != syntax.Unbounded {
-			limit = min(limit, i+n.max)
+			limit = min(limit, i+int(n.max))
 		}
 		for j < limit && t[j] < utf8.RuneSelf && c.Tab[t[j]] {
 			j++
@@ -51,7 +51,7 @@ func (m *Matcher) straight(n *node, i int) (end int, next *node, ok bool) {
 			return 0, nil, false
 		}
 	}
-	lo := i + n.min
+	lo := i + int(n.min)
 	if n.min == 1 && j > i {
 		lo = i + n.class.Width(t, i)
 	}
@@ -78,4 +78,25 @@ func (m *Matcher) straight(n *node, i int) (end int, next *node, ok bool) {
 // plain reports whether straight may run the node.
 func (n *node) plain() bool {
 	return n.op == opRun && n.lit == "" && (n.whole || n.greed != syntax.Lazy)
+}
+
+// span returns the end of the longest run at i, over ASCII. It reports false if that
+// is not what there is.
+func (n *node) ascii1(t []byte, i int) (end int, ok bool) {
+	limit := len(t)
+	if n.max != syntax.Unbounded {
+		limit = min(limit, i+int(n.max))
+	} else if c := n.class; c.Stop >= 0 {
+		if k := bytes.IndexByte(t[i:], byte(c.Stop)); k >= 0 {
+			return i + k, n.min <= 1
+		}
+		return limit, n.min <= 1
+	}
+	tab := &n.class.Tab
+	for ; i < limit; i++ {
+		if b := t[i]; !tab[b] || b >= utf8.RuneSelf {
+			return i, b < utf8.RuneSelf
+		}
+	}
+	return i, true
 }
