@@ -111,8 +111,17 @@ func (t *Table[T]) Edit(r T) *T {
 		p, i = t.split(p, i)
 	}
 	own := t.own(p)
-	own.rows = slices.Insert(own.rows, i, r)
+	own.rows = slices.Insert(roomy(own.rows), i, r)
 	return &own.rows[i]
+}
+
+// roomy returns the records of a page that is not full, with room for one more and
+// never for more than a page has.
+func roomy[T any](rows []T) []T {
+	if len(rows) < cap(rows) {
+		return rows
+	}
+	return append(make([]T, 0, min(2*len(rows)+4, pageLen)), rows...)
 }
 
 // split makes room in a full page, and returns the place that a place in it has
@@ -181,14 +190,16 @@ func (t *Table[T]) tidy() {
 func (t *Table[T]) Pack() {
 	old := t.pages
 	t.pages = make([]*page[T], 0, (t.n+pageLen-1)/pageLen)
+	left := t.n
 	for i, from := range old {
 		for _, r := range from.rows {
 			last := len(t.pages) - 1
 			if last < 0 || len(t.pages[last].rows) == pageLen {
-				t.pages = append(t.pages, &page[T]{rows: make([]T, 0, pageLen)})
+				t.pages = append(t.pages, &page[T]{rows: make([]T, 0, min(left, pageLen))})
 				last++
 			}
 			t.pages[last].rows = append(t.pages[last].rows, r)
+			left--
 		}
 		old[i] = nil // the collector may have it
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
-// Bans are remembered by subject, those of one subject in their order. All but
-// its mark never changes.
+// Bans are remembered by subject, those of one subject in their order. But for the
+// mark of one that was lifted they never change.
 func newBans() *sorted.Table[row.CompactBan] {
 	return sorted.NewTable(func(a, b *row.CompactBan) int { return placeOf(b).order(a) })
 }

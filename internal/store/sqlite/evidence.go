@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	evidence = 20     // how many matches are kept for each ban
-	together = 10_000 // for how many bans they are looked up at once
+	evidence = 20   // how many matches are kept for each ban
+	together = 4000 // for how many bans they are looked up at once
 )
 
 // claims returns what bans were decided by that nobody has written down yet.

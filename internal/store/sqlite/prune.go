@@ -210,7 +210,10 @@ func (p pruning) shrink(ctx context.Context) error {
 		}
 	}
 	s.file.Fold()
-	return s.alone(ctx, s.file.FoldLog) // a reader at work hinders it; the next time will do
+	if err := s.alone(ctx, s.file.FoldLog); err != nil { // a reader at work hinders it; the next time will do
+		return err
+	}
+	return s.alone(ctx, s.file.Shrink)
 }
 
 // Used returns how many bytes of the file are used.
