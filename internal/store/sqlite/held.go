@@ -59,6 +59,7 @@ func (s *Store) hold(seq edgeban.Seq, h edgeban.Held) {
 		s.held[h.Target] = map[netip.Prefix]holding{}
 	}
 	s.held[h.Target][h.Subject] = holding{row.CompactHeldOf(h), seq}
+	s.widths.note(h.Subject)
 }
 
 // Holdings implements edgeban.Ledger. They come in no order.

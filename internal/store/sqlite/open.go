@@ -68,6 +68,7 @@ type Store struct {
 	pinned    edgeban.Seq                         // the bans up to here have their evidence in its table
 	bare      []*imposed                          // those after that, in order
 	held      map[string]map[netip.Prefix]holding // by target
+	widths    widths                              // of all in held
 	notices   []edgeban.Notice
 	told      map[string]edgeban.Seq
 	cursors   map[stream]cursor             // on disk
