@@ -45,17 +45,26 @@ func (e *env) bans(bans []web.Ban, now time.Time) {
 		return
 	}
 	rows, held := [][]string{{"SUBJECT", "JAIL", "AGE", "LEFT", "HELD BY"}}, 0
+	leaking := 0
 	for _, b := range bans {
 		by, all := holders(b)
 		if all {
 			held++
+		}
+		if b.Leaking > 0 {
+			by += ", leaking"
+			leaking++
 		}
 		rows = append(rows, []string{
 			term.Subject(b.Subject), term.Clean(b.Jail, 15), term.Span(max(0, now.Sub(b.Since).Truncate(time.Second))), term.Left(b.Until, now), by,
 		})
 	}
 	term.Columns(e.stdout, "lllll", rows)
-	fmt.Fprintf(e.stdout, "%s, %d held\n", term.Count(len(bans), "ban"), held)
+	fmt.Fprintf(e.stdout, "%s, %d held", term.Count(len(bans), "ban"), held)
+	if leaking > 0 {
+		fmt.Fprintf(e.stdout, ", %d leaking: edgeban why ADDRESS says why", leaking)
+	}
+	fmt.Fprintln(e.stdout)
 }
 
 // holders says who holds a ban, in the fewest words that are true, and whether all

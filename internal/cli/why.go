@@ -70,6 +70,19 @@ func (e *env) tell(w web.Why, now time.Time) {
 		}
 		fmt.Fprintf(e.stdout, "proof: %s\n", text)
 	}
+	for _, k := range w.Leaks {
+		fmt.Fprintf(e.stdout, "leaking: %s\n", leaking(k, now))
+	}
+}
+
+// leaking says that a ban does not work, and why that is likely.
+func leaking(k web.Leak, now time.Time) string {
+	text := fmt.Sprintf("%s since it is held by %s, the last %s ago", term.Count(k.Lines, "line"),
+		term.Clean(strings.Join(k.Targets, ", "), 80), term.Span(max(0, now.Sub(k.Last).Truncate(time.Second))))
+	if k.Why == "" {
+		return text + ". Why is being looked for."
+	}
+	return text + ". " + term.Clean(k.Why, 1000)
 }
 
 // between shows the time from a to b. Most stamps in logs have no fraction of a

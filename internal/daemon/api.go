@@ -36,8 +36,15 @@ func (a api) Bans(ctx context.Context) ([]web.Ban, error) {
 		n++
 	}
 	out := make([]web.Ban, 0, n)
+	leaks := g.leaks.leaking(g.Now())
 	for b := range bans {
-		out = append(out, g.describe(b, holds))
+		w := g.describe(b, holds)
+		for _, k := range leaks {
+			if k.Entry.Overlaps(b.Subject) {
+				w.Leaking = max(w.Leaking, k.Count())
+			}
+		}
+		out = append(out, w)
 	}
 	slices.SortFunc(out, func(x, y web.Ban) int {
 		if c := y.Since.Compare(x.Since); c != 0 {
@@ -225,6 +232,11 @@ func (a api) Why(ctx context.Context, p netip.Prefix) (web.Why, error) {
 	}
 	for _, h := range rec.Held {
 		w.Holds = append(w.Holds, g.hold(h))
+	}
+	for _, k := range g.leaks.leaking(g.Now()) {
+		if k.Entry.Overlaps(p) {
+			w.Leaks = append(w.Leaks, g.describeLeak(k))
+		}
 	}
 	return w, nil
 }

@@ -50,6 +50,7 @@ type Leak struct {
 	Since time.Time      // since when all of At hold it
 	At    []string       // the targets that hold it, as the ledger calls them; sorted
 	Lines map[string]int // that came since, by jail: several may see the same line
+	Proof time.Time      // of the line that made them evidence
 	Last  time.Time      // of the last line
 
 	Cause Cause     // empty until it was worked out
@@ -97,6 +98,9 @@ func (d *Detector) Observe(m edgeban.Match, holds []edgeban.Held) {
 	l.Lines[m.Jail]++
 	if m.Time.After(l.Last) {
 		l.Last = m.Time
+	}
+	if l.Lines[m.Jail] == evidence && l.Proof.IsZero() {
+		l.Proof = l.Last
 	}
 	if l.Cause != "" && l.Last.After(d.told[l.key()]) {
 		d.told[l.key()] = l.Last

@@ -25,6 +25,23 @@ func (s *story) insider() string {
 	return words + ". It is not banned: look at the device."
 }
 
+func leakSection(of []*story) section {
+	sec := section{title: "Leak: " + of[0].name() + " still gets in" + andMore(len(of)-1), tag: "hole"}
+	for _, s := range of {
+		sec.items = append(sec.items, s.leak())
+	}
+	return sec
+}
+
+// leak returns the sentence on a ban that does not work, and why that is likely.
+func (s *story) leak() string {
+	words := s.name() + " is held" + s.at()
+	if s.failures > 0 {
+		words += ", and " + plural(s.failures, "line") + " came since"
+	}
+	return words + ". " + cmp.Or(sentence(s.text, maxText), "See edgeban why "+subject(s.subject)+".")
+}
+
 func troubleSection(of []*story) section {
 	sec := section{title: "Trouble" + of[0].with() + andMore(len(of)-1), tag: "warning"}
 	for _, s := range of {

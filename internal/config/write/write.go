@@ -144,7 +144,7 @@ func writeNotifier(b block, n config.Notifier) {
 		n.number("priority", y.Priority, 0)
 		n.text("click", y.Click)
 	}
-	all := []string{string(edgeban.NoticeBan), string(edgeban.NoticeUnban), string(edgeban.NoticeInside), string(edgeban.NoticeTrouble)}
+	all := []string{string(edgeban.NoticeBan), string(edgeban.NoticeUnban), string(edgeban.NoticeInside), string(edgeban.NoticeLeak), string(edgeban.NoticeTrouble)}
 	if !slices.Equal(n.On, all) {
 		b.list("on", n.On)
 	}
