@@ -95,7 +95,7 @@ func within(t *testing.T, c Config) {
 	for _, n := range c.Notify {
 		must(isName(n.Name) && len(n.On) > 0 && n.Ntfy != nil, "notifier", n)
 		for _, on := range n.On {
-			must(slices.Contains([]edgeban.NoticeKind{edgeban.NoticeBan, edgeban.NoticeUnban, edgeban.NoticeInside, edgeban.NoticeTrouble}, edgeban.NoticeKind(on)), "on", on)
+			must(slices.Contains([]edgeban.NoticeKind{edgeban.NoticeBan, edgeban.NoticeUnban, edgeban.NoticeInside, edgeban.NoticeLeak, edgeban.NoticeTrouble}, edgeban.NoticeKind(on)), "on", on)
 		}
 		must(topicRule.MatchString(n.Ntfy.Topic) && n.Ntfy.URL != "" && n.Ntfy.Priority >= 0 && n.Ntfy.Priority <= 5, "ntfy", *n.Ntfy)
 	}

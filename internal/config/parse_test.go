@@ -97,7 +97,7 @@ func TestEverySettingArrives(t *testing.T) {
 				URL: "https://ntfy.example.org", Topic: "intruder_alerts", User: "edgeban", Password: NewSecret("the password"),
 				Priority: 5, Click: "https://dash.example.org/ban/{ip}?from=ntfy",
 			}},
-			{Name: "ntfy", On: []string{"ban", "unban", "inside", "trouble"}, Ntfy: &Ntfy{
+			{Name: "ntfy", On: []string{"ban", "unban", "inside", "leak", "trouble"}, Ntfy: &Ntfy{
 				URL: "https://ntfy.sh", Topic: "quiet", Token: NewSecret("tk_of_the_file"), Priority: 2,
 			}},
 		},

@@ -144,7 +144,7 @@ func (d dice) target() config.Target {
 }
 
 func (d dice) notifier(c config.Config) config.Notifier {
-	n := config.Notifier{Name: d.name(), On: []string{"ban", "unban", "inside", "trouble"}, Ntfy: &config.Ntfy{
+	n := config.Notifier{Name: d.name(), On: []string{"ban", "unban", "inside", "leak", "trouble"}, Ntfy: &config.Ntfy{
 		URL: d.one(config.DefaultNtfy, "http://ntfy.example:80"), Topic: d.one("on", "null", "123", "a_b-C"), Priority: d.IntN(6), Click: d.one("", "https://dash/{ip}?a=b#c"),
 	}}
 	if d.coin() {
