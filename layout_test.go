@@ -67,19 +67,27 @@ var may = map[string][]string{
 	"internal/zeroconf":           {"internal/config"},
 
 	// For tests; see testOnly.
-	"internal/enforce/enforcetest":           {"", "internal/enforce"},
-	"internal/enforce/opnsense/opnsensetest": {"", "internal/config"},
-	"internal/notify/ntfytest":               {""},
-	"internal/store/storetest":               {""},
+	"internal/enforce/enforcetest":                  {"", "internal/enforce"},
+	"internal/enforce/opnsense/opnsensetest":        {"internal/config"},
+	"internal/enforce/opnsense/opnsensetest/cert":   {},
+	"internal/enforce/opnsense/opnsensetest/model":  {},
+	"internal/enforce/opnsense/opnsensetest/pf":     {},
+	"internal/enforce/opnsense/opnsensetest/system": {},
+	"internal/notify/ntfytest":                      {""},
+	"internal/store/storetest":                      {""},
 }
 
 // testOnly lists the packages that exist for tests, and who may import them all
-// the same: the demo, whose fakes no configuration can reach.
+// the same: the demo, whose fakes no configuration can reach, and each other.
 var testOnly = map[string][]string{
-	"internal/enforce/enforcetest":           {},
-	"internal/enforce/opnsense/opnsensetest": {"internal/demo"},
-	"internal/notify/ntfytest":               {"internal/demo"},
-	"internal/store/storetest":               {},
+	"internal/enforce/enforcetest":                  {},
+	"internal/enforce/opnsense/opnsensetest":        {"internal/demo"},
+	"internal/enforce/opnsense/opnsensetest/cert":   {"internal/enforce/opnsense/opnsensetest"},
+	"internal/enforce/opnsense/opnsensetest/model":  {"internal/enforce/opnsense/opnsensetest", "internal/enforce/opnsense/opnsensetest/system"},
+	"internal/enforce/opnsense/opnsensetest/pf":     {"internal/enforce/opnsense/opnsensetest", "internal/enforce/opnsense/opnsensetest/model", "internal/enforce/opnsense/opnsensetest/system"},
+	"internal/enforce/opnsense/opnsensetest/system": {"internal/enforce/opnsense/opnsensetest"},
+	"internal/notify/ntfytest":                      {"internal/demo"},
+	"internal/store/storetest":                      {},
 }
 
 // outside lists who may import which module that is not ours. Each line is a

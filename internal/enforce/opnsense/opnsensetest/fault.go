@@ -116,6 +116,7 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 		in.Body = http.NoBody
 	}
 	defer in.Body.Close()
+	in.RemoteAddr = "127.0.0.1:1"
 	w := &recorder{header: http.Header{}}
 	cut := w.serve(p.f, in)
 	if err := r.Context().Err(); err != nil {

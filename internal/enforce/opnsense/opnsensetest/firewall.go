@@ -8,8 +8,6 @@
 package opnsensetest
 
 import (
-	"fmt"
-	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -18,6 +16,9 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest/model"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest/pf"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest/system"
 )
 
 // What a Firewall has unless its Options say otherwise.
@@ -38,38 +39,52 @@ const (
 	AliasView   = "page-firewall-aliases"
 	FilterAPI   = "page-filter-api"
 	SystemState = "page-system-status"
+	Dashboard   = "page-system-login-logout"
+	Firmware    = "page-system-firmware-manualupdate"
 	ReadOnly    = "user-config-readonly"
 	All         = "page-all"
 )
 
+// DefaultVersion is the release that a Firewall is, unless its Options say otherwise.
+const DefaultVersion = "26.7.2"
+
 // Options are what a Firewall is made of.
 type Options struct {
-	Aliases []Alias // one External alias called AliasName if empty
-	Users   []User  // one with Key, Secret, Tables and ShowStates if empty
-	Fresh   bool    // nothing was applied yet: pf has no table
-	Latency bool    // answer as slowly as was recorded, one call at a time
-	Expired bool    // the certificate of ListenTLS has ended
+	Version    string      // 25.1 to 26.7.x; DefaultVersion if empty
+	Interfaces []Interface // wan, lan and opt1 if empty
+	Aliases    []Alias     // one External alias called AliasName if empty
+	Rules      []Rule      // besides those that a new firewall has
+	Users      []User      // one with Key, Secret, Tables and ShowStates if empty
+	TableLimit int         // entries of all tables together; a million if zero
+	Fresh      bool        // nothing was applied yet: pf has no table and no rule
+	Expired    bool        // the certificate of ListenTLS has ended
+
+	Latency bool          // answer as slowly as was recorded, one call at a time
+	PerCall time.Duration // what each call takes under the lock, in place of what was recorded
+
+	// Fetch is how url tables get their lists; without it they keep what they have.
+	Fetch http.RoundTripper
 
 	// OnAdd is called for each entry that an API call put into a table, one at a
 	// time and before the call is answered.
 	OnAdd func(alias string, p netip.Prefix)
 }
 
-// An Alias is one alias of the firewall's configuration.
-type Alias struct {
-	Name     string
-	Type     string   // external, host, network, port, urltable; external if empty
-	UUID     string   // made up if empty
-	Content  []string // what the configuration lists
-	Fetched  []string // what a urltable last fetched
-	Disabled bool
-}
+// What a firewall is configured with, and what pf holds; see their packages.
+type (
+	Alias     = model.Alias
+	Rule      = model.Rule
+	Interface = model.Interface
+	State     = pf.State
+	Verdict   = pf.Verdict
+)
 
 // A User is somebody with an API key.
 type User struct {
 	Name, Key, Secret string
 	Privileges        []string
 	Disabled          bool
+	From              []netip.Prefix // the source networks of the group; anywhere if empty
 }
 
 // A Request is one call as the firewall saw it.
@@ -92,14 +107,12 @@ type Firewall struct {
 	// channel because a bubble's clock stands still while a mutex is waited for.
 	lock chan struct{}
 
-	mu      sync.Mutex // guards what follows
-	aliases map[string]*Alias
-	tables  map[string]table
-	states  []State
-	log     []Request
-	fault   Fault
-	faults  int // how many calls it is still for; negative for all
-	slow    time.Duration
+	mu     sync.Mutex // guards what follows
+	sys    *system.System
+	log    []Request
+	fault  Fault
+	faults int // how many calls it is still for; negative for all
+	slow   time.Duration
 
 	open listeners
 }
@@ -112,13 +125,30 @@ func New(o Options) *Firewall {
 	if len(o.Users) == 0 {
 		o.Users = []User{{Name: "edgeban", Key: Key, Secret: Secret, Privileges: []string{Tables, ShowStates}}}
 	}
-	f := &Firewall{o: o, lock: make(chan struct{}, 1), aliases: map[string]*Alias{}, tables: map[string]table{}}
-	for _, name := range []string{"virusprot", "sshlockout", "bogons", "bogonsv6", "__wan_network", "__lan_network", "__opt1_network"} {
+	if len(o.Interfaces) == 0 {
+		o.Interfaces = model.Interfaces()
+	}
+	if o.Version == "" {
+		o.Version = DefaultVersion
+	}
+	if o.TableLimit == 0 {
+		o.TableLimit = 1_000_000
+	}
+	o.Users = slices.Clone(o.Users)
+	f := &Firewall{o: o, lock: make(chan struct{}, 1)}
+	f.sys = system.New(model.Config{Version: model.Version(o.Version), Interfaces: o.Interfaces}, o.TableLimit)
+	f.sys.Fetch = o.Fetch
+	for _, name := range []string{"virusprot", "sshlockout", "bogons", "bogonsv6"} {
 		f.AddAlias(Alias{Name: name, Type: "internal"})
 	}
-	f.aliases["virusprot"].Type = "external"
+	for _, i := range o.Interfaces {
+		f.AddAlias(Alias{Name: "__" + i.Key + "_network", Type: "internal"})
+	}
 	for _, a := range o.Aliases {
 		f.AddAlias(a)
+	}
+	for _, r := range append(model.LegacyRules(), o.Rules...) {
+		f.AddRule(r)
 	}
 	if !o.Fresh {
 		f.Reconfigure()
@@ -132,155 +162,6 @@ func (f *Firewall) Config() config.OPNsense {
 		URL: InProcess, Key: config.NewSecret(f.o.Users[0].Key), Secret: config.NewSecret(f.o.Users[0].Secret),
 		Alias: f.o.Aliases[0].Name, Timeout: 30 * time.Second,
 	}
-}
-
-// AddAlias saves an alias; its table appears with Reconfigure or the first add.
-func (f *Firewall) AddAlias(a Alias) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if a.Type == "" {
-		a.Type = "external"
-	}
-	if a.UUID == "" {
-		a.UUID = fmt.Sprintf("edb00000-0000-4000-8000-%012d", len(f.aliases))
-	}
-	a.Content = slices.Clone(a.Content)
-	f.aliases[a.Name] = &a
-}
-
-// RemoveAlias deletes an alias and its table.
-func (f *Firewall) RemoveAlias(name string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.aliases, name)
-	delete(f.tables, name)
-}
-
-// Reconfigure does what the Apply button does: every enabled alias gets its
-// table, and all but external ones get their content. External entries stay.
-func (f *Firewall) Reconfigure() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.reconfigure()
-}
-
-func (f *Firewall) reconfigure() {
-	for _, a := range f.aliases {
-		if a.Disabled || a.Type == "port" {
-			continue
-		}
-		if f.tables[a.Name] == nil {
-			f.tables[a.Name] = table{}
-		}
-		f.load(a)
-	}
-}
-
-func (f *Firewall) load(a *Alias) {
-	from := a.Content
-	switch a.Type {
-	case "urltable":
-		from = a.Fetched
-	case "host", "network":
-	default:
-		return
-	}
-	t := table{}
-	for _, item := range from {
-		t.add(item)
-	}
-	f.tables[a.Name] = t
-}
-
-// Refresh does what the firewall's cron job does each minute: host and network
-// tables get back what the configuration says, url tables and external ones are
-// left alone.
-func (f *Firewall) Refresh() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, a := range f.aliases {
-		if !a.Disabled && (a.Type == "host" || a.Type == "network") {
-			f.load(a)
-		}
-	}
-}
-
-// Reboot empties pf and restores what a boot restores: external tables are
-// there, and empty. What else was not declared is gone.
-func (f *Firewall) Reboot() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	clear(f.tables)
-	f.reconfigure()
-}
-
-// Insert puts entries into an alias as another administrator would. Anything
-// that pf would not show as it is (a name, a range) is shown as given.
-func (f *Firewall) Insert(alias string, items ...string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.tables[alias] == nil {
-		f.tables[alias] = table{}
-	}
-	a := f.aliases[alias]
-	for _, item := range items {
-		if !f.tables[alias].add(item) {
-			f.tables[alias][item] = netip.Prefix{}
-		}
-		if a != nil && (a.Type == "host" || a.Type == "network") {
-			a.Content = append(a.Content, item)
-		}
-	}
-}
-
-// Remove takes entries out of an alias as another administrator would.
-func (f *Firewall) Remove(alias string, items ...string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, item := range items {
-		delete(f.tables[alias], item)
-		if a := f.aliases[alias]; a != nil {
-			a.Content = slices.DeleteFunc(a.Content, func(s string) bool { return s == item })
-		}
-	}
-}
-
-// SetContent replaces what the configuration lists for an alias, without applying it.
-func (f *Firewall) SetContent(alias string, items ...string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.aliases[alias].Content = slices.Clone(items)
-}
-
-// Content returns what the configuration lists for an alias.
-func (f *Firewall) Content(alias string) []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Clone(f.aliases[alias].Content)
-}
-
-// Entries returns the addresses and networks that pf holds for an alias, sorted.
-func (f *Firewall) Entries(alias string) []netip.Prefix {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var ps []netip.Prefix
-	for text, p := range f.tables[alias] {
-		if p.IsValid() && !strings.HasPrefix(text, "!") {
-			ps = append(ps, p)
-		}
-	}
-	slices.SortFunc(ps, netip.Prefix.Compare)
-	return ps
-}
-
-// Table returns pf's table as pf spells it, sorted as text; nil if there is none.
-func (f *Firewall) Table(alias string) []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.tables[alias] == nil {
-		return nil
-	}
-	return slices.AppendSeq([]string{}, slices.Values(slices.Sorted(maps.Keys(f.tables[alias]))))
 }
 
 // Requests returns every call so far, oldest first.

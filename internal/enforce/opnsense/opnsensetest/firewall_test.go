@@ -100,7 +100,7 @@ func TestFaultsLookAlikeOnBothWays(t *testing.T) {
 
 func TestWhatWasNotRecordedIsNotMadeUp(t *testing.T) {
 	f := New(Options{Users: []User{{Name: "root", Key: Key, Secret: Secret, Privileges: []string{All}}}})
-	if status, body, _ := post(t, f.Client(), InProcess+"/api/firewall/alias/search_item", "{}"); status != 501 {
+	if status, body, _ := post(t, f.Client(), InProcess+"/api/firewall/filter_util/rule_stats", "{}"); status != 501 {
 		t.Errorf("got %d %s, want 501", status, body)
 	}
 }

@@ -14,13 +14,15 @@ const badLogin = 2 * time.Second
 func (f *Firewall) cost(c *call) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.o.PerCall > 0 {
+		return f.o.PerCall
+	}
 	host, lines := false, 0
 	if len(c.params) > 0 {
-		if a := f.aliases[c.params[0]]; a != nil {
-			host = a.Type == "host" || a.Type == "network"
-		}
+		a := f.sys.Conf.Alias(c.params[0])
+		host = a != nil && a.InConfiguration()
 	}
-	for _, a := range f.aliases {
+	for _, a := range f.sys.Conf.Aliases {
 		lines += len(a.Content)
 	}
 	var d time.Duration
@@ -33,6 +35,12 @@ func (f *Firewall) cost(c *call) time.Duration {
 		d = 39 * time.Millisecond
 	case strings.Contains(action, "/list/"), strings.HasSuffix(action, "/aliases"):
 		d = 36 * time.Millisecond
+	case strings.HasSuffix(action, "/reconfigure"): // 0.5 s to 8 s, with the rules and every table
+		return 500*time.Millisecond + time.Duration(lines)*75*time.Microsecond
+	case strings.HasSuffix(action, "/filter/apply"):
+		return 500 * time.Millisecond
+	case strings.Contains(action, "/set_item/"):
+		return 29*time.Millisecond + writing(lines)
 	default:
 		d = 14 * time.Millisecond
 	}

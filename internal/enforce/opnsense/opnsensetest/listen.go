@@ -1,21 +1,17 @@
 package opnsensetest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest/cert"
 )
 
 type listeners struct {
@@ -57,11 +53,16 @@ func (f *Firewall) ListenRedirect(url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f.serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	f.serve(l, Redirect(url))
+	return "http://" + l.Addr().String(), nil
+}
+
+// Redirect is what port 80 of a firewall answers.
+func Redirect(url string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", url+r.URL.EscapedPath())
 		w.WriteHeader(http.StatusMovedPermanently)
-	}))
-	return "http://" + l.Addr().String(), nil
+	})
 }
 
 func (f *Firewall) serve(l net.Listener, h http.Handler) {
@@ -108,27 +109,14 @@ func (f *Firewall) certificate() (*tls.Certificate, error) {
 	if f.open.cert != nil {
 		return f.open.cert, nil
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	until := now.Add(397 * 24 * time.Hour)
+	until := time.Now().Add(397 * 24 * time.Hour)
 	if f.o.Expired {
-		until = now.Add(-time.Minute)
+		until = time.Now().Add(-time.Minute)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		Subject:      pkix.Name{CommonName: "OPNsense.internal", Organization: []string{"OPNsense self-signed web certificate"}},
-		NotBefore:    now.Add(-time.Hour), NotAfter: until,
-		DNSNames: []string{"OPNsense.internal"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	made, err := cert.New(until)
 	if err != nil {
 		return nil, err
 	}
-	f.open.cert = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-	return f.open.cert, nil
+	f.open.cert = made
+	return made, nil
 }

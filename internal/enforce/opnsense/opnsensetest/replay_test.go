@@ -5,14 +5,22 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest/system"
 )
 
 // A record is one exchange with the real product.
@@ -57,84 +65,80 @@ func records(t *testing.T) []record {
 	return out
 }
 
-const writesConfiguration = "changes the firewall's configuration, which no client of this fake does"
-
-// notReplayed names every record that is not replayed, and why. What a record
-// did to the state is done by hand where later records need it.
-var notReplayed = map[string]string{
-	"readonly_additem": writesConfiguration, "alias_add_external": writesConfiguration, "alias_add_duplicate": writesConfiguration,
-	"alias_add_badname": writesConfiguration, "alias_add_longname": writesConfiguration, "alias_add_reserved": writesConfiguration,
-	"alias_add_badtype": writesConfiguration, "alias_add_expire_low": writesConfiguration, "alias_add_form": writesConfiguration,
-	"alias_add_missing_root": writesConfiguration, "alias_set_upsert": writesConfiguration, "alias_del_in_use": writesConfiguration,
-	"alias_import": writesConfiguration, "alias_import_again": writesConfiguration, "alias_set_host_bulk": writesConfiguration,
-	"alias_set_host_bad": writesConfiguration, "alias_set_external_content": writesConfiguration, "alias_set_external_clear": writesConfiguration,
-	"alias_expire_set": writesConfiguration, "host_set_two": writesConfiguration, "alias_view_cannot_set": writesConfiguration,
-	"url_set_source": writesConfiguration, "url_set_bad_freq": writesConfiguration, "url_set_bearer": writesConfiguration,
-	"rule_add_wan": writesConfiguration, "rule_add_floating": writesConfiguration, "rule_add_multi": writesConfiguration,
-	"rule_add_bad_alias": writesConfiguration, "rule_add_bad_if": writesConfiguration, "rule_add_bad_action": writesConfiguration,
-	"rule_set_upsert": writesConfiguration, "rule_toggle": writesConfiguration, "rule_del": writesConfiguration,
-	"rule_del_unknown": writesConfiguration, "rule_add_floating_in": writesConfiguration, "rule_del2": writesConfiguration,
-
-	"rule_search_before": "rules are not modelled", "rule_search_after": "rules are not modelled", "rule_search_min": "rules are not modelled",
-	"rule_get_iflist": "rules are not modelled", "rule_search_show_all": "rules are not modelled", "rules_debug_floating": "rules are not modelled",
-	"states_query_v4": "states are killed, never listed", "states_query_v6": "states are killed, never listed",
-	"states_query_cidr": "states are killed, never listed", "states_query_get": "states are killed, never listed",
-	"pf_states": "not asked by the client", "pf_states_f2b": "not asked by the client", "system_status": "not asked by the client",
-	"firmware_status_forbidden": "not asked by the client", "firmware_info_root": "not asked by the client",
-	"system_information": "not asked by the client", "alias_search": "not asked by the client", "alias_export": "not asked by the client",
-	"alias_table_size": "not asked by the client", "alias_table_size_view": "not asked by the client",
-	"alias_get_item":         "recorded shortened; TestTypeOfAnAliasIsAsRecorded compares what is there",
-	"http_to_https_redirect": "another server's answer; derived, and tested over a real socket",
+// notCompared names what is not compared of a record, and why. All else of all
+// records is.
+var notCompared = map[string]string{
+	"system_information":       "answer: the recording ran on Linux, from a source tree without a version",
+	"alias_get_item":           "length: of its end, the words of some choices were not recorded",
+	"alias_set_external_clear": "content: the recorder read that of the next alias, there being none",
+	"rule_search_before":       "pfctl: the product migrated its rules, once, in the first call about them",
 }
 
-// byHand is what the records that are not replayed did to the state.
-var byHand = map[string]func(*Firewall){
-	"alias_add_external": func(f *Firewall) { f.AddAlias(Alias{Name: "f2b_new"}) },
-	"alias_import":       func(f *Firewall) { f.AddAlias(Alias{Name: "f2b_imp", Type: "host"}) },
-	"alias_set_host_bulk": func(f *Firewall) {
-		f.SetContent("f2b_host", "10.0.0.0", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
+func unlike(r record, what string) bool { return strings.HasPrefix(notCompared[r.Name], what+": ") }
+
+// controls are replayed by what the console does, not by a request.
+var controls = map[string]func(*Firewall, *system.Commands) string{
+	"cron_update_tables_quick": func(f *Firewall, log *system.Commands) string { f.sys.UpdateTables(log, true); return "" },
+	"full_update_tables":       func(f *Firewall, log *system.Commands) string { f.sys.UpdateTables(log, false); return "" },
+	"reboot_simulation":        func(f *Firewall, log *system.Commands) string { f.sys.Boot(log); return "" },
+	"rules_debug_floating": func(f *Firewall, _ *system.Commands) string {
+		var found string
+		for line := range strings.Lines(f.RulesText()) {
+			if strings.Contains(line, "ban daemon: ") { // the recorder kept those of one rule
+				found += line
+			}
+		}
+		return found
 	},
-	"alias_set_external_content": func(f *Firewall) { f.SetContent(AliasName, "203.0.113.80", "203.0.113.81") },
-	"alias_set_external_clear":   func(f *Firewall) { f.SetContent(AliasName) },
-	"host_set_two":               func(f *Firewall) { f.SetContent("f2b_host", "203.0.113.90", "203.0.113.91") },
-	"cron_update_tables_quick":   (*Firewall).Refresh,
-	"full_update_tables":         (*Firewall).Reconfigure,
-	"reboot_simulation":          (*Firewall).Reboot,
 }
 
-// replayed by a control, not by a request.
-var controls = []string{"cron_update_tables_quick", "full_update_tables", "reboot_simulation"}
+// lists is the server that the recording's url table was fetched from.
+type lists struct{}
+
+func (lists) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := "203.0.113.100\n203.0.113.101 # two\n\n# comment\n 203.0.113.102\n198.51.100.0/25\n2001:DB8::100\n!203.0.113.200\n1.2.3.4/30\n192.0.2.7;x\n"
+	if agent := r.Header.Get("User-Agent"); agent != "OPNsense" {
+		return nil, errors.New("fetched as " + agent)
+	}
+	return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
 
 func recorded() *Firewall {
 	user := func(name string, privileges ...string) User {
 		return User{Name: name, Key: "key of " + name, Secret: "secret of " + name, Privileges: privileges, Disabled: name == "f2b_disabled"}
 	}
+	described := func(name, kind, n string, content ...string) Alias {
+		return Alias{Name: name, Type: kind, UUID: "a0000000-0000-4000-8000-00000000000" + n, Content: content, Description: name + " (" + kind + ")"}
+	}
 	return New(Options{
-		Fresh: true, Latency: true,
+		Fresh: true, Latency: true, Fetch: lists{},
 		Users: []User{
 			user("f2b_min", Tables), user("f2b_nopriv"), user("f2b_disabled", Tables), user("f2b_readonly", Tables, AliasEdit, ReadOnly),
 			user("f2b_states", ShowStates, SystemState), user("f2b_setup", AliasEdit, FilterAPI), user("f2b_aliasview", AliasView), user("root", All),
 		},
 		Aliases: []Alias{
-			{Name: AliasName, UUID: "a0000000-0000-4000-8000-000000000001"},
-			{Name: "f2b_host", Type: "host"},
-			{Name: "f2b_net", Type: "network"},
-			{Name: "f2b_ports", Type: "port"},
-			{Name: "f2b_url", Type: "urltable", Fetched: []string{
-				"203.0.113.100", "203.0.113.101", "198.51.100.0/25", "2001:db8::100", "!203.0.113.200", "1.2.3.4/30", "192.0.2.7",
-			}},
+			described(AliasName, "external", "1"), described("f2b_host", "host", "2"), described("f2b_net", "network", "3"),
+			described("f2b_url", "urltable", "4", "http://127.0.0.1:18099/other.txt"), described("f2b_ports", "port", "5"),
 		},
 	})
 }
 
-// pretendStates is the table of the recording, whose pf forgot nothing that was killed.
+// pretendStates is the table of the recording, whose pf forgot nothing that was
+// killed. Of the last two the addresses were not recorded, but for what matched.
 func pretendStates(f *Firewall) {
+	state := func(n int, src, srcPort, dst, dstPort string, age int) State {
+		return State{
+			ID: fmt.Sprintf("5f3b2b65%08x/5f3b2b65", n), Src: src, SrcPort: srcPort, Dst: dst, DstPort: dstPort,
+			Since: time.Now().Add(-time.Duration(age) * time.Second), InPackets: 30, OutPackets: 20, InBytes: 2000, OutBytes: 3000,
+		}
+	}
+	nat := state(2, "203.0.113.5", "51300", "192.168.1.10", "22", 20)
+	nat.NAT, nat.NATPort, nat.InPackets, nat.OutPackets, nat.InBytes, nat.OutBytes = "198.51.100.2", "22", 3, 2, 200, 300
 	f.SetStates(
-		State{ID: "5f3b2b6500000001/5f3b2b65", Src: "203.0.113.5", Dst: "198.51.100.2"},
-		State{ID: "5f3b2b6500000002/5f3b2b65", Src: "203.0.113.5", Dst: "192.168.1.10", NAT: "198.51.100.2"},
-		State{ID: "5f3b2b6500000003/5f3b2b65", Src: "2001:db8::5", Dst: "2001:db8:1::2"},
-		State{ID: "5f3b2b6500000004/5f3b2b65", Src: "192.168.20.66", Dst: "198.51.100.7"},
-		State{ID: "5f3b2b6500000005/5f3b2b65", Src: "198.51.100.99", Dst: "192.168.1.10"},
+		state(1, "203.0.113.5", "51234", "198.51.100.2", "443", 80), nat,
+		state(3, "2001:db8::5", "51234", "2001:db8::2", "443", 80),
+		state(4, "192.168.20.66", "5000", "203.0.113.77", "443", 80),
+		state(5, "198.51.100.99", "5001", "192.168.1.10", "25", 80),
 	)
 }
 
@@ -142,48 +146,38 @@ func pretendStates(f *Firewall) {
 func TestEveryRecordedExchangeIsReproduced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := recorded()
-		replayed := 0
+		made := map[string]string{} // the recording's UUIDs to ours
 		for _, r := range records(t) {
-			if do := byHand[r.Name]; do != nil {
-				do(f)
-			}
-			if notReplayed[r.Name] != "" {
-				continue
-			}
-			replayed++
-			if strings.HasPrefix(r.Name, "kill_states") || strings.HasPrefix(r.Name, "del_state") {
+			if strings.Contains(r.Path, "/diagnostics/firewall/") {
 				pretendStates(f)
 			}
-			if !slices.Contains(controls, r.Name) {
-				replay(t, f, r)
+			if r.Name == "pf_states" { // its pf counted one more than it listed
+				f.SetStates(append(f.States(), State{})...)
 			}
-			compareEffect(t, f, r)
+			replay(t, f, r, made)
 		}
-		if want := 218 - len(notReplayed); replayed != want {
-			t.Errorf("%d records replayed, want %d: a name in notReplayed is not in the recording", replayed, want)
+		for name := range notCompared {
+			if !slices.ContainsFunc(records(t), func(r record) bool { return r.Name == name }) {
+				t.Errorf("notCompared has %s, which is not in the recording", name)
+			}
 		}
 	})
 }
 
-func replay(t *testing.T, f *Firewall, r record) {
+func replay(t *testing.T, f *Firewall, r record, made map[string]string) {
 	t.Helper()
-	var body io.Reader = http.NoBody
-	if r.Body != nil {
-		body = strings.NewReader(*r.Body)
+	var log system.Commands
+	if do := controls[r.Name]; do != nil {
+		if got, want := strings.TrimSpace(do(f, &log)), translated(r.Response, made); r.Name == "rules_debug_floating" && got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", r.Name, got, want)
+		}
+		compareEffect(t, f, r, Request{Pfctl: log})
+		return
 	}
-	req, err := http.NewRequestWithContext(t.Context(), r.Method, InProcess+r.Path, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.ContentType != nil {
-		req.Header.Set("Content-Type", *r.ContentType)
-	}
-	if r.Auth != nil {
-		req.Header.Set("Authorization", authorization(*r.Auth))
-	}
-	res, err := f.Client().RoundTrip(req)
-	if err != nil {
-		t.Fatalf("%s: %v", r.Name, err)
+	start := time.Now()
+	res := roundTrip(t, f, r, made)
+	if took := time.Since(start); took >= 2*time.Second != slices.Contains([]string{"auth_unknown_key", "auth_bad_secret", "auth_disabled_user"}, r.Name) {
+		t.Errorf("%s: took %v; bad credentials take 2 s, nothing else", r.Name, took)
 	}
 	got, _ := io.ReadAll(res.Body)
 	if res.StatusCode != r.Status {
@@ -194,9 +188,158 @@ func replay(t *testing.T, f *Firewall, r record) {
 			t.Errorf("%s: %s is %q, want %q", r.Name, header, res.Header.Get(header), r.Headers[header])
 		}
 	}
-	if !sameJSON(got, []byte(r.Response)) {
-		t.Errorf("%s: got %s, want %s", r.Name, got, r.Response)
+	var ours, theirs struct{ UUID string }
+	if json.Unmarshal(got, &ours) == nil && json.Unmarshal([]byte(r.Response), &theirs) == nil && strings.Contains(r.Path, "/add_") && theirs.UUID != "" {
+		made[theirs.UUID] = ours.UUID
 	}
+	want := translated(r.Response, made)
+	switch {
+	case unlike(r, "answer"):
+		if a, b := shape(t, got), shape(t, []byte(want)); !reflect.DeepEqual(a, b) {
+			t.Errorf("%s: got the shape %v, want %v", r.Name, a, b)
+		}
+	case cut.MatchString(want):
+		compareCut(t, r.Name, got, want)
+	case !sameJSON(got, []byte(want)):
+		t.Errorf("%s: got %s, want %s", r.Name, got, want)
+	}
+	if r.Name != "http_to_https_redirect" {
+		log := f.Requests()
+		compareEffect(t, f, r, log[len(log)-1])
+	}
+}
+
+// translated puts our UUIDs into a recorded text.
+func translated(text string, made map[string]string) string {
+	for theirs, ours := range made {
+		text = strings.ReplaceAll(text, theirs, ours)
+	}
+	return text
+}
+
+func roundTrip(t *testing.T, f *Firewall, r record, made map[string]string) *http.Response {
+	t.Helper()
+	var body io.Reader = http.NoBody
+	if r.Body != nil {
+		body = strings.NewReader(*r.Body)
+	}
+	url := InProcess + translated(r.Path, made)
+	if strings.HasPrefix(r.Path, "http:") {
+		url = r.Path
+	}
+	req, err := http.NewRequestWithContext(t.Context(), r.Method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.ContentType != nil {
+		req.Header.Set("Content-Type", *r.ContentType)
+	}
+	if r.Auth != nil {
+		req.Header.Set("Authorization", authorization(*r.Auth))
+	}
+	if req.URL.Scheme == "http" {
+		w := httptest.NewRecorder()
+		Redirect("https://FIREWALL").ServeHTTP(w, req)
+		return w.Result()
+	}
+	res, err := f.Client().RoundTrip(req)
+	if err != nil {
+		t.Fatalf("%s: %v", r.Name, err)
+	}
+	return res
+}
+
+// cut is how the recording ends an answer that it kept the beginning of.
+var cut = regexp.MustCompile(`\.\.\.\((\d+) bytes\)$`)
+
+// compareCut compares the leaves that were recorded, and the length of the whole.
+func compareCut(t *testing.T, name string, got []byte, want string) {
+	t.Helper()
+	var ours any
+	if err := json.Unmarshal(got, &ours); err != nil {
+		t.Fatal(err)
+	}
+	there := leaves("", ours)
+	for path, value := range beginning(want) {
+		if there[path] != value {
+			t.Errorf("%s: %s is %v, want %v", name, path, there[path], value)
+		}
+	}
+	if length := fmt.Sprint(len(php(got))); notCompared[name] == "" && length != cut.FindStringSubmatch(want)[1] {
+		t.Errorf("%s: %s bytes, want %s", name, length, cut.FindStringSubmatch(want)[1])
+	}
+}
+
+// php spells JSON as PHP does.
+func php(text []byte) []byte {
+	for spelled, plain := range map[string]string{`\u003c`: "<", `\u003e`: ">", `\u0026`: "&", "/": `\/`} {
+		text = bytes.ReplaceAll(text, []byte(spelled), []byte(plain))
+	}
+	return text
+}
+
+// leaves are the values of a document by their paths.
+func leaves(path string, v any) map[string]any {
+	out := map[string]any{}
+	switch v := v.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			maps.Copy(out, leaves(path+"."+key, inner))
+		}
+	case []any:
+		for i, inner := range v {
+			maps.Copy(out, leaves(fmt.Sprintf("%s[%d]", path, i), inner))
+		}
+	default:
+		out[path] = v
+	}
+	return out
+}
+
+// beginning are the leaves of a document whose end is missing: of all ways to
+// close it, the one that makes JSON of the most.
+func beginning(text string) map[string]any {
+	text = cut.ReplaceAllString(text, "")
+	for end := len(text); end > 0; end-- {
+		if text[end-1] != ',' && text[end-1] != '}' {
+			continue
+		}
+		head := strings.TrimSuffix(text[:end], ",")
+		var doc any
+		if json.Unmarshal([]byte(head+closing(head)), &doc) == nil {
+			return leaves("", doc)
+		}
+	}
+	return nil
+}
+
+// closing closes what is open. No recorded string holds a bracket.
+func closing(text string) (end string) {
+	for _, c := range text {
+		switch c {
+		case '{':
+			end = "}" + end
+		case '[':
+			end = "]" + end
+		case '}', ']':
+			end = end[1:]
+		}
+	}
+	return end
+}
+
+// shape is a document with the kinds of its values in their place.
+func shape(t *testing.T, text []byte) map[string]string {
+	t.Helper()
+	var doc any
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for path, v := range leaves("", doc) {
+		out[path] = fmt.Sprintf("%T", v)
+	}
+	return out
 }
 
 // authorization makes the header of a recorded label.
@@ -225,9 +368,9 @@ func sameJSON(a, b []byte) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-// compareEffect compares what a call did to pf and to the configuration. Which
-// commands a reload runs is not modelled; what the tables hold after it is.
-func compareEffect(t *testing.T, f *Firewall, r record) {
+// compareEffect compares what a call did to pf and to the configuration. The
+// recording kept the first 12 commands.
+func compareEffect(t *testing.T, f *Firewall, r record, did Request) {
 	t.Helper()
 	for name, raw := range r.Effect {
 		if alias, is := strings.CutPrefix(name, "table:"); is {
@@ -239,7 +382,7 @@ func compareEffect(t *testing.T, f *Firewall, r record) {
 				t.Errorf("%s: table %s is %q, want %q", r.Name, alias, got, want)
 			}
 		}
-		if alias, is := strings.CutPrefix(name, "content:"); is {
+		if alias, is := strings.CutPrefix(name, "content:"); is && !unlike(r, "content") {
 			var want string
 			if err := json.Unmarshal(raw, &want); err != nil {
 				t.Fatal(err)
@@ -249,45 +392,16 @@ func compareEffect(t *testing.T, f *Firewall, r record) {
 			}
 		}
 	}
-	if slices.Contains(controls, r.Name) {
-		return
-	}
-	log := f.Requests()
-	last := log[len(log)-1]
 	var want []string
 	_ = json.Unmarshal(r.Effect["pfctl"], &want)
-	reload := strings.HasSuffix(r.Path, "/reconfigure") || strings.HasSuffix(r.Path, "/filter/apply")
-	if !reload && !slices.Equal(last.Pfctl, want) {
-		t.Errorf("%s: ran %q, want %q", r.Name, last.Pfctl, want)
+	got := did.Pfctl
+	if len(want) == 12 && len(got) > 12 {
+		got = got[:12]
 	}
-	if wrote := string(r.Effect["config_xml_written"]) == "true"; last.Wrote != wrote {
-		t.Errorf("%s: config.xml written %v, want %v", r.Name, last.Wrote, wrote)
+	if !slices.Equal(got, want) && !unlike(r, "pfctl") {
+		t.Errorf("%s: ran %q, want %q", r.Name, got, want)
 	}
-}
-
-func TestTypeOfAnAliasIsAsRecorded(t *testing.T) {
-	f := recorded()
-	f.AddAlias(Alias{Name: "f2b_new", UUID: "u1"})
-	for _, r := range records(t) {
-		if r.Name != "alias_get_item" {
-			continue
-		}
-		_, rest, _ := strings.Cut(r.Response, `"type":`)
-		var want any
-		if err := json.NewDecoder(strings.NewReader(rest)).Decode(&want); err != nil {
-			t.Fatal(err)
-		}
-		req, _ := http.NewRequestWithContext(t.Context(), "GET", InProcess+"/api/firewall/alias/get_item/u1", nil)
-		req.Header.Set("Authorization", authorization("f2b_setup"))
-		res, err := f.Client().RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got struct {
-			Alias struct{ Type any }
-		}
-		if err := json.NewDecoder(res.Body).Decode(&got); err != nil || !reflect.DeepEqual(got.Alias.Type, want) {
-			t.Errorf("got %v, want %v (%v)", got.Alias.Type, want, err)
-		}
+	if wrote := string(r.Effect["config_xml_written"]) == "true"; did.Wrote != wrote {
+		t.Errorf("%s: config.xml written %v, want %v", r.Name, did.Wrote, wrote)
 	}
 }

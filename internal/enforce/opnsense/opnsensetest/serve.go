@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -14,11 +13,16 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest/model"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest/system"
 )
 
 // A call is one request on its way through the firewall.
 type call struct {
+	system.Commands
 	method string
+	query  string
 	params []string       // path elements after the action
 	post   map[string]any // nil if there is no usable body
 	empty  bool           // the body says JSON and holds nothing
@@ -34,11 +38,7 @@ func (c *call) text(field string) (text string, ok bool) {
 	if !ok || v == nil {
 		return "", false
 	}
-	return fmt.Sprint(v), true
-}
-
-func (c *call) ran(status int, command string) {
-	c.req.Pfctl = append(c.req.Pfctl, fmt.Sprintf("rc=%d pfctl %s", status, command))
+	return model.Text(v), true
 }
 
 // A reply is what a call is answered with. A nil body is sent as nothing.
@@ -82,83 +82,6 @@ func denied(who string) reply {
 	}}
 }
 
-// An endpoint is one action of the API. Its name is the path without case and
-// underscores: the router takes every spelling, the privileges only one.
-type endpoint struct {
-	params int // how many it needs
-	answer func(*Firewall, *call) reply
-}
-
-func endpoints() map[string]endpoint {
-	return map[string]endpoint{
-		"firewall/aliasutil/add":            {1, (*Firewall).add},
-		"firewall/aliasutil/delete":         {1, (*Firewall).delete},
-		"firewall/aliasutil/flush":          {1, (*Firewall).flush},
-		"firewall/aliasutil/list":           {1, (*Firewall).list},
-		"firewall/aliasutil/aliases":        {0, (*Firewall).tableNames},
-		"firewall/aliasutil/findreferences": {0, (*Firewall).findReferences},
-		"firewall/alias/getaliasuuid":       {1, (*Firewall).aliasUUID},
-		"firewall/alias/getitem":            {0, (*Firewall).aliasItem},
-		"firewall/alias/reconfigure":        {0, (*Firewall).apply},
-		"firewall/alias/searchitem":         {0, unmodelled},
-		"firewall/filter/apply":             {0, (*Firewall).applyFilter},
-		"diagnostics/firewall/killstates":   {0, (*Firewall).killStates},
-		"diagnostics/firewall/delstate":     {2, (*Firewall).delState},
-		"core/system/status":                {0, unmodelled},
-		"core/menu/search":                  {0, func(*Firewall, *call) reply { return ok([]any{}) }},
-	}
-}
-
-func unmodelled(*Firewall, *call) reply {
-	return reply{status: 501, body: map[string]any{"errorMessage": "opnsensetest does not know how this is answered"}, kind: thrown}
-}
-
-// route finds the endpoint of a path and its parameters. Path elements are not
-// decoded.
-func route(path string) (e endpoint, params []string, controller, found bool) {
-	parts := strings.Split(strings.TrimPrefix(path, "/api/"), "/")
-	if !strings.HasPrefix(path, "/api/") || len(parts) < 3 {
-		return endpoint{}, nil, false, false
-	}
-	name := strings.ToLower(strings.ReplaceAll(strings.Join(parts[:3], "/"), "_", ""))
-	all := endpoints()
-	for known := range all {
-		controller = controller || strings.HasPrefix(known, name[:strings.LastIndex(name, "/")+1])
-	}
-	e, found = all[name]
-	return e, parts[3:], controller, found && len(parts)-3 >= e.params
-}
-
-// patterns are the url patterns of a privilege, without their final star.
-func patterns(privilege string) []string {
-	switch privilege {
-	case Tables:
-		return []string{"/api/firewall/alias_util/"}
-	case ShowStates:
-		return []string{"/api/diagnostics/firewall/query_states", "/api/diagnostics/firewall/del_state", "/api/diagnostics/firewall/kill_states"}
-	case AliasEdit:
-		return []string{"/api/firewall/alias/"}
-	case AliasView:
-		return []string{"/api/firewall/alias/export", "/api/firewall/alias/get", "/api/firewall/alias/search", "/api/firewall/alias/list"}
-	case FilterAPI:
-		return []string{"/api/firewall/filter/"}
-	case SystemState:
-		return []string{"/api/core/system/status"}
-	case All:
-		return []string{"/"}
-	}
-	return nil
-}
-
-func (u *User) may(path string) bool {
-	if strings.HasPrefix(path, "/api/core/menu/") {
-		return true
-	}
-	return slices.ContainsFunc(u.Privileges, func(privilege string) bool {
-		return slices.ContainsFunc(patterns(privilege), func(p string) bool { return strings.HasPrefix(path, p) })
-	})
-}
-
 // ServeHTTP answers one call.
 func (f *Firewall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, 8<<20))
@@ -172,8 +95,8 @@ func (f *Firewall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rep, replaced := fault.reply()
 	if !replaced {
 		rep = f.answer(r, body, &req)
-	} else if fault == Unauthorized && f.o.Latency {
-		pause(r, badLogin)
+	} else if fault == Unauthorized {
+		f.refuseSlowly(r)
 	}
 	req.Status = rep.status
 	pause(r, slow)
@@ -181,7 +104,7 @@ func (f *Firewall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rep.location != "" {
 		w.Header().Set("Location", rep.location)
 	}
-	if _, _, controller, _ := route(path); controller {
+	if _, _, controller, _ := f.route(path); controller {
 		w.Header().Set("Cache-Control", "no-store, no-cache, must-revalidate")
 		w.Header().Set("Set-Cookie", "PHPSESSID=0123456789abcdef; path=/; secure; HttpOnly; SameSite=Lax")
 	}
@@ -198,7 +121,7 @@ func (f *Firewall) note(r Request) {
 // answer follows the product's order: the path, the key, the privilege, the
 // body, and only then the action.
 func (f *Firewall) answer(r *http.Request, body []byte, req *Request) reply {
-	e, params, _, found := route(req.Path)
+	e, params, _, found := f.route(req.Path)
 	if !found {
 		return notFound()
 	}
@@ -208,32 +131,53 @@ func (f *Firewall) answer(r *http.Request, body []byte, req *Request) reply {
 	}
 	user, known := f.user(header)
 	if user == nil {
-		if known && f.o.Latency {
-			pause(r, badLogin)
+		if known {
+			f.refuseSlowly(r)
 		}
 		return unauthorized()
 	}
 	req.User = user.Name
-	if !user.may(req.Path) {
+	if !user.may(req.Path) || !f.near(user, r) {
 		return forbidden()
 	}
-	c := &call{method: r.Method, params: params, user: user, req: req}
+	c := &call{method: r.Method, query: r.URL.RawQuery, params: params, user: user, req: req}
 	c.read(r.Header.Get("Content-Type"), body)
 	if c.empty {
 		return refused(400, "Invalid JSON syntax")
 	}
 	f.lock <- struct{}{}
 	defer func() { <-f.lock }()
-	if f.o.Latency {
+	if f.o.Latency || f.o.PerCall > 0 {
 		pause(r, f.cost(c))
 	}
+	if e.fetches {
+		f.fetch(false)
+	}
 	rep := f.act(e, c)
+	req.Pfctl = c.Commands
 	for _, p := range c.added {
 		if f.o.OnAdd != nil {
 			f.o.OnAdd(c.params[0], p)
 		}
 	}
 	return rep
+}
+
+// refuseSlowly is the delay of bad credentials, which there is since 25.1.
+func (f *Firewall) refuseSlowly(r *http.Request) {
+	if (f.o.Latency || f.o.PerCall > 0) && f.sys.Conf.Version.Since(25, 1) {
+		pause(r, badLogin)
+	}
+}
+
+// near reports whether the client is where the user's group may come from. Calls
+// in process come from the loopback.
+func (f *Firewall) near(u *User, r *http.Request) bool {
+	if len(u.From) == 0 || !f.sys.Conf.Version.Since(25, 7) {
+		return true
+	}
+	client, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && slices.ContainsFunc(u.From, func(p netip.Prefix) bool { return p.Contains(client.Addr().Unmap()) })
 }
 
 func (f *Firewall) act(e endpoint, c *call) reply {
@@ -251,10 +195,11 @@ func (f *Firewall) user(header string) (*User, bool) {
 	if err != nil || !isPair {
 		return nil, false
 	}
-	for i := range f.o.Users {
-		u := &f.o.Users[i]
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, u := range f.o.Users {
 		if u.Key == key && u.Secret == secret && !u.Disabled {
-			return u, true
+			return &u, true
 		}
 	}
 	return nil, true
@@ -275,19 +220,32 @@ func (c *call) read(kind string, body []byte) {
 	case c.method != http.MethodPost:
 	case strings.HasPrefix(kind, "application/x-www-form-urlencoded"):
 		values, _ := url.ParseQuery(string(body))
-		c.post = map[string]any{}
-		for field := range values {
-			c.post[field] = values.Get(field)
-		}
+		c.post = nested(values)
 	case strings.HasPrefix(kind, "multipart/form-data"):
 		_, words, _ := mime.ParseMediaType(kind)
 		form, err := multipart.NewReader(bytes.NewReader(body), words["boundary"]).ReadForm(1 << 20)
 		if err != nil {
 			return
 		}
-		c.post = map[string]any{}
-		for field, values := range form.Value {
-			c.post[field] = values[0]
-		}
+		c.post = nested(form.Value)
 	}
+}
+
+// nested makes fields of a form, where alias[name] is the field name of alias.
+func nested(values url.Values) map[string]any {
+	out := map[string]any{}
+	for field := range values {
+		root, name, inside := strings.Cut(strings.TrimSuffix(field, "]"), "[")
+		if !inside {
+			out[field] = values.Get(field)
+			continue
+		}
+		object, _ := out[root].(map[string]any)
+		if object == nil {
+			object = map[string]any{}
+			out[root] = object
+		}
+		object[name] = values.Get(field)
+	}
+	return out
 }
