@@ -36,6 +36,8 @@ type Alias struct {
 	name   string
 	states bool
 	api    *client
+	c      config.OPNsense // as configured
+	looks  *client         // reads the filter rules for Check and Blocking
 
 	mu         sync.Mutex // guards what follows
 	kind       string     // of the alias; empty while unknown
@@ -94,7 +96,7 @@ func NewWithTransport(c config.OPNsense, rt http.RoundTripper) (*Alias, error) {
 		return nil, fmt.Errorf("opnsense: alias %q: write the name of an alias: a letter, then letters, digits and _, 31 at most", c.Alias)
 	}
 	return &Alias{
-		Log: slog.New(slog.DiscardHandler), name: c.Alias, states: c.States, api: api,
+		Log: slog.New(slog.DiscardHandler), name: c.Alias, states: c.States, api: api, c: c, looks: api,
 		changed: map[netip.Prefix]change{}, gone: map[netip.Prefix]time.Time{},
 	}, nil
 }
