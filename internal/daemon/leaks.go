@@ -310,7 +310,7 @@ func (g *generation) findLeak(ctx context.Context, k leak.Leak) (finding, error)
 	rec, lost := g.store.About(ctx, k.Entry, leaksLines)
 	if lost == nil && k.Continues(rec.Matches) {
 		return finding{leak.Session, "A connection from before the ban goes on: a firewall lets its packets pass until it ends. " +
-			"Let edgeban end them (kill_states, and the privilege Diagnostics: Show States), or end it at the service."}, nil
+			"states: kill ends those of an IPv4 address at each ban; end this one at the service."}, nil
 	}
 	const ways = "Look for a port forward that passes without a rule, another uplink, a VPN, or a proxy that brings others in."
 	if err != nil {
