@@ -27,7 +27,7 @@ type Notice struct {
 	Jail     string
 	Subject  netip.Prefix
 	Until    time.Time // of a ban; zero means for ever
-	Failures int // of a ban; the lines of a leak
+	Failures int       // of a ban; the lines of a leak
 	Nth      int
 	User     string // as the client gave it: hostile
 	Text     string // the last line of a ban, the sentence of a trouble, the likely reason of a leak: hostile

@@ -24,6 +24,7 @@ const (
 	leaksFold  = "(leaks)"       // the name of its snapshot; no jail can be called so
 	leaksEvery = 5 * time.Second // between two looks for causes
 	leaksSaved = time.Minute     // between two snapshots when nothing is told
+	leaksAsked = 10              // for whom targets are asked at one look
 	puzzles    = 3               // how often a cause is looked for in vain before people are told without one
 	leaksLines = 200             // of an address that are looked at for its connections
 )
@@ -189,29 +190,48 @@ func (l *leaks) explain(ctx context.Context) (told bool, err error) {
 	l.mu.Lock()
 	due := l.detector.Due(now)
 	l.mu.Unlock()
+	known, asked := map[string]finding{}, 0 // what is wrong at targets, whoever leaks
 	for _, k := range due {
 		if !g.proved(k) {
 			continue
 		}
-		f, err := g.findLeak(ctx, k)
-		if err != nil && ctx.Err() != nil {
-			return told, nil
+		who := fmt.Sprint(k.At, k.Entry.Addr().Is4())
+		f, ok := known[who]
+		var failed error
+		if !ok {
+			if asked++; asked > leaksAsked {
+				break
+			}
+			f, failed = g.findLeak(ctx, k)
 		}
-		tell := l.settle(k, f, err, now)
-		if !tell {
+		if ctx.Err() != nil {
+			break
+		}
+		if f.cause.Everybodys() {
+			known[who] = f
+		}
+		if !l.settle(k, f, failed, now) {
 			continue
 		}
 		told = true
-		l.d.Log.Error("ban does not work", "subject", k.Entry, "lines", k.Count(), "targets", list(g.named(k.At)), "why", f.why)
-		n := edgeban.Notice{
-			Kind: edgeban.NoticeLeak, Time: now, Jail: k.Jail, Subject: k.Entry, Failures: k.Count(),
-			Target: list(g.named(k.At)), Text: f.why,
-		}
-		if err := l.d.store.Post(ctx, []edgeban.Notice{n}); err != nil {
-			return told, fmt.Errorf("post: %w", err)
+		if err := l.tell(ctx, g, k, f, now); err != nil {
+			return told, err
 		}
 	}
 	return told, nil
+}
+
+// tell tells people of a leak.
+func (l *leaks) tell(ctx context.Context, g *generation, k leak.Leak, f finding, now time.Time) error {
+	targets := list(g.named(k.At))
+	l.d.Log.Error("ban does not work", "subject", k.Entry, "lines", k.Count(), "targets", targets, "why", f.why)
+	n := edgeban.Notice{
+		Kind: edgeban.NoticeLeak, Time: now, Jail: k.Jail, Subject: k.Entry, Failures: k.Count(), Target: targets, Text: f.why,
+	}
+	if err := l.d.store.Post(ctx, []edgeban.Notice{n}); err != nil {
+		return fmt.Errorf("post: %w", err)
+	}
+	return nil
 }
 
 // settle writes down what was found, and reports whether people are to be told.
@@ -290,8 +310,11 @@ var causes = []struct {
 	gap   enforce.GapKind
 	cause leak.Cause
 }{
-	{enforce.Behind, leak.Inside}, {enforce.NoRule, leak.Rule}, {enforce.NoIPv6, leak.IPv6},
-	{enforce.Unfetched, leak.Unfetched}, {enforce.OpenState, leak.Session},
+	{enforce.Behind, leak.Inside},
+	{enforce.NoRule, leak.Rule},
+	{enforce.NoIPv6, leak.IPv6},
+	{enforce.Unfetched, leak.Unfetched},
+	{enforce.OpenState, leak.Session},
 }
 
 // findLeak works out why an entry leaks: it asks what this host knows, then the

@@ -200,6 +200,8 @@ func (s *drill) holds(addr string) bool {
 	return slices.ContainsFunc(s.firewall.Entries(opnsensetest.AliasName), func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
+func (s *drill) looked() time.Time { return s.d.current.Load().keepers[0].Status().Looked }
+
 // run runs a drill in a bubble.
 func (s *drill) run(f func()) {
 	s.start()
@@ -374,14 +376,20 @@ func TestOneLineAndLinesUnderWayAreNoAlarm(t *testing.T) {
 		s := newDrill(t, blockRule())
 		s.run(func() {
 			s.attack(50*time.Second, "203.0.113.9")
-			for range 5 {
-				s.fail("203.0.113.9", "")
+			if !s.holds("203.0.113.9") {
+				t.Fatal("not banned")
+			}
+			for i := range 5 {
+				s.fail("203.0.113.9", fmt.Sprintf("BBBBBBBBBBB%05d", i))
 				s.pass(10 * time.Second)
 			}
 			s.pass(time.Minute)
-			s.fail("203.0.113.9", "")
+			s.fail("203.0.113.9", "CCCCCCCCCCC00001")
 			s.pass(5 * time.Minute)
 			s.wantNoLeak()
+			s.fail("203.0.113.9", "CCCCCCCCCCC00002")
+			s.pass(5 * time.Minute)
+			s.wantAlarm("Leak", "2 lines came since")
 		})
 	})
 }
@@ -395,6 +403,9 @@ func TestRebootOfTheFirewallIsNoAlarm(t *testing.T) {
 			s.attack(3*time.Minute, "203.0.113.9")
 			if !s.holds("203.0.113.9") {
 				t.Fatal("not banned")
+			}
+			for looked := s.looked(); s.looked().Equal(looked); { // the next look is far away
+				s.pass(time.Second)
 			}
 			s.firewall.Reboot()
 			if n := s.attack(10*time.Minute, "203.0.113.9"); n < 2 {

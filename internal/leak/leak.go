@@ -42,6 +42,10 @@ const (
 	Elsewhere Cause = "elsewhere" // nothing is wrong at the target: they come another way
 )
 
+// Everybodys reports whether the cause is the same for all that a target holds of a
+// family.
+func (c Cause) Everybodys() bool { return c == Rule || c == IPv6 || c == Unfetched }
+
 // A Leak is an entry whose lines keep coming although it is held.
 type Leak struct {
 	Entry netip.Prefix   // what is held
