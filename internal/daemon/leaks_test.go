@@ -93,6 +93,7 @@ notify:
   - ntfy: {url: http://192.168.1.9, topic: alerts, token: %s}
 jails:
   dovecot: {logpath: stdin, logtimezone: UTC, bantime: 1d}
+  postfix: {logpath: stdin, logtimezone: UTC, bantime: 1d}
 `, opnsensetest.Key, opnsensetest.Secret, opnsensetest.AliasName, drillToken)
 	path := filepath.Join(s.dir, "edgeban.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {

@@ -28,9 +28,9 @@ func (t *Trial) Proxy() string {
 // and the lines to change.
 func (h Hidden) Diagnosis(jails ...config.Jail) string {
 	who := whom(jails)
-	log, expect, get, everybody := "log", "expect", "get", "for everybody"
+	log, expect, get, do, everybody := "log", "expect", "get", "do", "for everybody"
 	if len(jails) == 1 {
-		log, expect, get = "logs", "expects", "gets"
+		log, expect, get, do = "logs", "expects", "gets", "does"
 	}
 	if !h.Everybody {
 		everybody = "for some of the clients"
@@ -49,7 +49,7 @@ func (h Hidden) Diagnosis(jails ...config.Jail) string {
 			"Let names lead to the inside address in the LAN (in OPNsense: Services, Unbound DNS, Overrides), " +
 			"or turn off Automatic outbound NAT for Reflection (Firewall, Settings, Advanced)."
 	case Unasked:
-		return fmt.Sprintf("%s %s the PROXY protocol from %s and does not expect it, so that every connection fails. ", who, get, h.Addr) +
+		return fmt.Sprintf("%s %s the PROXY protocol from %s and %s not expect it, so that every connection fails. ", who, get, h.Addr, do) +
 			strings.TrimSpace(receives(jails, h)) + " Or take proxyProtocol out of Traefik's service."
 	case Unsent:
 		return fmt.Sprintf("%s %s the PROXY protocol and %s does not send it, so that every connection fails. ", who, expect, h.Addr) +

@@ -39,7 +39,16 @@ func (s *story) leak() string {
 	if s.failures > 0 {
 		words += ", and " + plural(s.failures, "line") + " came since"
 	}
-	return words + ". " + cmp.Or(sentence(s.text, maxText), "See edgeban why "+subject(s.subject)+".")
+	return words + ". " + cmp.Or(s.said("why "+subject(s.subject)), "See edgeban why "+subject(s.subject)+".")
+}
+
+// said returns the text of s, and where all of it is if it had to be cut.
+func (s *story) said(command string) string {
+	words := sentence(s.text, maxText)
+	if strings.HasSuffix(words, "…") {
+		words += " All of it: edgeban " + command + "."
+	}
+	return words
 }
 
 func troubleSection(of []*story) section {
@@ -63,7 +72,7 @@ func (s *story) with() string {
 
 // trouble returns the sentence of a trouble, with its place if it is one of many.
 func (s *story) trouble(named bool) string {
-	words := cmp.Or(sentence(s.text, maxText), "See the log of edgeban.")
+	words := cmp.Or(s.said("status"), "See the log of edgeban.")
 	if named {
 		words = "Trouble" + s.with() + ": " + words
 	}

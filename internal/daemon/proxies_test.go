@@ -1,0 +1,61 @@
+package daemon
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// replay writes a captured log, line by line, as if it were written now.
+func (s *drill) replay(name string) {
+	s.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "filter", "testdata", "captured", name))
+	if err != nil {
+		s.Fatal(err)
+	}
+	const stamp = len("Nov 22 11:43:52 ")
+	for line := range strings.Lines(string(text)) {
+		s.write(strings.TrimSpace(line[stamp:]))
+		s.pass(time.Second)
+	}
+}
+
+// Two services whose log shows the proxy have one fault, and nobody is banned for it.
+func TestWhatHidesTheClientsIsToldOnceAndBansNobody(t *testing.T) {
+	for name, c := range map[string]struct{ told, says string }{
+		"nopp":    {"172.30.0.2 for everybody", "dovecot and postfix log 172.30.0.2 for everybody: the PROXY protocol is off"},
+		"dproxy6": {"172.30.0.1 for everybody", "dovecot and postfix log 172.30.0.1 for everybody: that is Docker's bridge"},
+		"ppx":     {"PROXY protocol from 172.30.0.2", "dovecot and postfix get the PROXY protocol from 172.30.0.2 and do not expect it"},
+		"ppy":     {"172.30.0.2 does not send it", "dovecot and postfix expect the PROXY protocol and 172.30.0.2 does not send it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newDrill(t, blockRule())
+				s.run(func() {
+					for range 3 {
+						s.replay("dovecot." + name + ".log")
+						s.replay("postfix." + name + ".log")
+					}
+					s.pass(2 * time.Minute)
+					var got []string
+					for _, m := range s.ntfy.Messages("alerts") {
+						got = append(got, m.Title+": "+m.Message)
+					}
+					if len(got) != 1 || !strings.Contains(got[0], c.told) {
+						t.Errorf("messages %q, want one that says %q", got, c.told)
+					}
+					bans, err := api{s.d}.Bans(t.Context())
+					if err != nil || len(bans) > 0 {
+						t.Errorf("bans %+v (%v), want none", bans, err)
+					}
+					st, err := api{s.d}.Status(t.Context())
+					if err != nil || len(st.Troubles) != 1 || !strings.Contains(st.Troubles[0], c.says) {
+						t.Errorf("troubles %q (%v), want one that says %q", st.Troubles, err, c.says)
+					}
+				})
+			})
+		})
+	}
+}
