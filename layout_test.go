@@ -75,6 +75,7 @@ var may = map[string][]string{
 	"internal/enforce/enforcetest":                  {"", "internal/enforce"},
 	"internal/enforce/opnsense/opnsensetest":        {"internal/config"},
 	"internal/enforce/opnsense/opnsensetest/cert":   {},
+	"internal/enforce/opnsense/opnsensetest/cmd":    {},
 	"internal/enforce/opnsense/opnsensetest/model":  {},
 	"internal/enforce/opnsense/opnsensetest/pf":     {},
 	"internal/enforce/opnsense/opnsensetest/system": {},
@@ -86,7 +87,7 @@ var may = map[string][]string{
 // the same: the demo, whose fakes no configuration can reach, and each other.
 var testOnly = map[string][]string{
 	"internal/enforce/enforcetest":                  {},
-	"internal/enforce/opnsense/opnsensetest":        {"internal/demo"},
+	"internal/enforce/opnsense/opnsensetest":        {"internal/demo", "internal/enforce/opnsense/opnsensetest/cmd"},
 	"internal/enforce/opnsense/opnsensetest/cert":   {"internal/enforce/opnsense/opnsensetest"},
 	"internal/enforce/opnsense/opnsensetest/model":  {"internal/enforce/opnsense/opnsensetest", "internal/enforce/opnsense/opnsensetest/system"},
 	"internal/enforce/opnsense/opnsensetest/pf":     {"internal/enforce/opnsense/opnsensetest", "internal/enforce/opnsense/opnsensetest/model", "internal/enforce/opnsense/opnsensetest/system"},

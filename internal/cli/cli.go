@@ -33,7 +33,7 @@ func commands() []command {
 	return []command{
 		{"run", "", "watch the logs, ban, keep the targets, tell people", run},
 		{"check", "[FILE|DIR]", "say what would run, and every problem", checkConfig},
-		{"setup", "opnsense [URL]", "prepare a firewall: the alias and the rules that block it", firewall},
+		{"setup", "opnsense [URL]", "prepare a firewall: an alias, and rules that block it", firewall},
 		{"doctor", "", "look at every link from log line to firewall and phone", examine},
 		{"demo", "", "show the whole chain with nothing installed", show},
 		{"status", "", "the daemon at a glance; exit 1 if it is not healthy", status},

@@ -106,11 +106,12 @@ func (f *Firewall) target() (o config.OPNsense, err error) {
 		if o.Pin, err = config.Pin(f.Pin); err != nil {
 			return o, err
 		}
-		o.CA, o.Insecure = "", false
+		o.CA = ""
 	}
 	if f.CA != "" {
-		o.CA, o.Pin, o.Insecure = f.CA, "", false
+		o.CA, o.Pin = f.CA, ""
 	}
+	o.Insecure = false // this key is too good for whoever answers
 	if f.Alias != "" {
 		o.Alias = f.Alias
 	}
@@ -163,12 +164,11 @@ func (f *Firewall) meet(ctx context.Context, o *config.OPNsense, w provision.Wis
 			return api, plan, err
 		}
 		if !f.talks() {
-			return nil, nil, fmt.Errorf("nobody vouches for the certificate of %s; if it is your firewall's (System > Trust > Certificates shows its fingerprint), write --pin %s", o.URL, pin)
+			return nil, nil, fmt.Errorf("nobody vouches for the certificate of %s; if it is your firewall's (System > Trust > Certificates, or your browser at its GUI, shows its SHA-256 fingerprint), write --pin %s", o.URL, pin)
 		}
-		f.say("nobody vouches for the certificate of %s. Its fingerprint is\n", o.URL)
+		f.say("nobody vouches for the certificate of %s. Its SHA-256 fingerprint is", o.URL)
 		f.say("  %s", pin)
-		f.say("")
-		if yes, err := f.ask(ctx, "Is it the one that the firewall shows in System > Trust > Certificates?"); err != nil || !yes {
+		if yes, err := f.ask(ctx, "Is it the one that the firewall shows (System > Trust > Certificates, or your browser at its GUI)?"); err != nil || !yes {
 			return nil, nil, errors.Join(err, errors.New("then somebody stands in between; nothing was sent"))
 		}
 		o.Pin = pin

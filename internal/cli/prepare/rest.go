@@ -41,8 +41,6 @@ func (f *Firewall) yamlSteps(o config.OPNsense, w provision.Wish) []string {
 		trust = fmt.Sprintf("\n         pin: %q", o.Pin)
 	case o.CA != "":
 		trust = fmt.Sprintf("\n         ca: %q", o.CA)
-	case o.Insecure:
-		trust = "\n         allow_insecure: yes"
 	}
 	yaml := "   targets:\n     - opnsense:\n         url: " + o.URL + trust + "\n         apikey: file:/run/secrets/apikey.txt\n         alias: " + o.Alias
 	if w.Feed != nil {

@@ -104,7 +104,7 @@ func (a *Alias) evaluated(ctx context.Context) (Blocking, error) {
 	case !ok || d.Match == nil || d.NoMatch == nil:
 		return Blocking{Link: linkRule, Evidence: "the key may not look at rules (403), and this version does not count which tables they use", Fix: lookKey}, nil
 	case *d.Match+*d.NoMatch > 0:
-		return Blocking{Known: true, Blocks: true, Evidence: fmt.Sprintf("some rule that is loaded has compared %d packets with the alias; which one it is, this key may not read", *d.Match+*d.NoMatch)}, nil
+		return Blocking{Known: true, Blocks: true, Evidence: fmt.Sprintf("some rule that is loaded has compared packets with the alias (%d); which one it is, this key may not read", *d.Match+*d.NoMatch)}, nil
 	}
 	return Blocking{Link: linkRule, Evidence: "the key may not look at rules (403), and no rule has compared a packet with the alias yet", Fix: lookKey}, nil
 }
@@ -150,7 +150,7 @@ func (c *checkup) rules(ctx context.Context) {
 	}
 	also := ""
 	if i := slices.IndexFunc(all, rules.Rule.Lockout); i >= 0 {
-		also = "; at " + string(all[i].Interface) + " the anti-lockout rule lets everybody reach the firewall itself"
+		also = "; by " + string(all[i].Interface) + " everybody may reach the firewall itself (anti-lockout rule)"
 	}
 	c.good(rules.Before, "none comes before the block rule on %s%s", outside, also)
 }

@@ -25,7 +25,8 @@ func (c *checkup) canary(ctx context.Context) {
 	start := time.Now()
 	err = a.sendAdd(ctx, p)
 	if refusedWith(err) == http.StatusInternalServerError && strings.Contains(err.Error(), "user-config-readonly") {
-		c.add(edgeban.Broken, linkCanary, "the key may read and not write (500): its user has the privilege \"System: Deny config write\"", "System > Access > Users: take \"System: Deny config write\" from the key's user and its groups")
+		c.add(edgeban.Broken, linkWrite, "the key may read and not write (500): its user has the privilege \"System: Deny config write\"", "System > Access > Users: take \"System: Deny config write\" from the key's user and its groups")
+		c.untried("the key may not write", linkCanary)
 		return
 	}
 	if err != nil {
@@ -55,17 +56,13 @@ func unused(listed []netip.Prefix) netip.Prefix {
 	}
 }
 
-// lists reports whether the alias comes to have p, or not to have it, in a second.
+// lists reports whether the alias has p, or has it not. It looks twice: a keeper may be
+// at work there.
 func (c *checkup) lists(ctx context.Context, p netip.Prefix, want bool) bool {
-	for range 3 {
+	for range 2 {
 		listed, err := c.a.list(ctx)
 		if err == nil && slices.Contains(listed, p) == want {
 			return true
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(time.Second / 2):
 		}
 	}
 	return false

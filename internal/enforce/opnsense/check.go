@@ -29,6 +29,7 @@ const (
 	linkType        = "alias type"
 	linkTable       = "table"
 	linkRoom        = "room"
+	linkWrite       = "privilege to write"
 	linkCanary      = "canary"
 )
 
@@ -59,12 +60,12 @@ func (a *Alias) Check(ctx context.Context) []edgeban.Finding {
 	case !there:
 		c.untried("there is no such alias to use", linkTable, linkCanary)
 	default:
-		c.table(ctx)
+		there = c.table(ctx)
 	}
 	if there {
 		c.rules(ctx)
 	} else {
-		c.untried("there is no alias that a rule could use", linkRule)
+		c.untried("there is no alias in force that a rule could use", linkRule)
 	}
 	return c.found
 }
@@ -153,6 +154,8 @@ func (c *checkup) unreached(err error, status int, header http.Header) string {
 		return bad(linkAddress, fmt.Sprintf("it sends us to a login page (%d): the key did not arrive", status), "let the proxy in front of the firewall pass the Authorization header on, or write the firewall's own address as url:", "the key does not arrive")
 	case status == http.StatusNotFound:
 		return bad(linkAddress, "it has no such API (404)", "write the address of an OPNsense (24.1 or later) as url:", "there is no OPNsense API")
+	case status == http.StatusBadRequest && c.a.api.base != https:
+		return bad(linkAddress, "it does not take plain http there (400)", "write url: "+https, "the url is for plain http")
 	case silent && errors.Is(err, context.DeadlineExceeded):
 		return bad(linkAddress, "nothing answers at "+c.a.api.base+" within "+c.a.c.Timeout.String(), "let this host reach the firewall's GUI (System > Settings > Administration: listen interfaces; and a rule that allows it), or correct url:", "nothing answers")
 	case silent:
@@ -347,13 +350,13 @@ func (c *checkup) alias(ctx context.Context) bool {
 	return true
 }
 
-// table looks at pf's table, at its limit, and tries it.
-func (c *checkup) table(ctx context.Context) {
+// table looks at pf's table, at its limit, and tries it. It reports whether there is one.
+func (c *checkup) table(ctx context.Context) bool {
 	a := c.a
 	if !slices.Contains(c.tables, a.name) {
 		c.add(edgeban.Broken, linkTable, "pf has no table of that name: the alias was not applied", "Firewall > Aliases: Apply; or edgeban setup opnsense --apply")
 		c.untried("there is no table", linkCanary)
-		return
+		return false
 	}
 	c.good(linkTable, "pf has it")
 	switch s := c.sizes; {
@@ -369,5 +372,10 @@ func (c *checkup) table(ctx context.Context) {
 	default:
 		c.good(linkRoom, "pf's tables hold %d of %d entries", s.Used, s.Size)
 	}
+	if c.sizes.Size > 0 && c.sizes.Used >= c.sizes.Size {
+		c.untried("there is no room for it", linkCanary)
+		return true
+	}
 	c.canary(ctx)
+	return true
 }

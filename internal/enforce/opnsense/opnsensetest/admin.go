@@ -269,3 +269,11 @@ func (f *Firewall) States() []State {
 	defer f.mu.Unlock()
 	return slices.Clone(f.sys.PF.States)
 }
+
+// Interfaces lists the keys of the firewall's interfaces.
+func (f *Firewall) Interfaces() (keys []string) {
+	for _, i := range f.o.Interfaces {
+		keys = append(keys, i.Key)
+	}
+	return keys
+}

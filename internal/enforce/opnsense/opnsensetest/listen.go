@@ -32,12 +32,15 @@ func (f *Firewall) Listen() (string, error) {
 }
 
 // ListenTLS is Listen with the self-signed certificate that a new firewall has.
-func (f *Firewall) ListenTLS() (string, error) {
+func (f *Firewall) ListenTLS() (string, error) { return f.ListenTLSAt("127.0.0.1:0") }
+
+// ListenTLSAt is ListenTLS at an address.
+func (f *Firewall) ListenTLSAt(addr string) (string, error) {
 	cert, err := f.certificate()
 	if err != nil {
 		return "", err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return "", err
 	}

@@ -48,7 +48,7 @@ func (p *Plan) alias(ctx context.Context) error {
 		p.change(item, "let alias "+name+" count packets", set)
 	}
 	if len(p.Steps) == 0 && !slices.Contains(p.tables, name) {
-		p.step("alias "+name+" was saved and never applied", func(context.Context) error { return nil })
+		p.step("alias "+name+" was saved and never applied", nothing)
 	}
 	return nil
 }

@@ -38,6 +38,9 @@ func (p *Plan) rule(alias, direction string) {
 	}
 	is := ours
 	ours.Take(want, order(want["interface"]))
+	if rules.Told(p.rules) {
+		ours.Loaded = "1" // as it will be
+	}
 	after = append(after, ours)
 	now, then := p.judge(p.rules, alias, direction), p.judge(after, alias, direction)
 	same := i >= 0 && ours.Same(is)
@@ -47,12 +50,17 @@ func (p *Plan) rule(alias, direction string) {
 		})
 		now = then
 	}
+	if same && !all(now, blocks) {
+		p.step("the rule that blocks "+direction+" was saved and never applied", nothing)
+	}
 	for _, v := range now {
 		for _, r := range people(v.Wins) {
 			p.once("pass rule %s comes before the block rule, and lets through what it allows: --interfaces all makes a floating rule, which comes first; or move the block rule up", r.Name())
 		}
 	}
 }
+
+func nothing(context.Context) error { return nil }
 
 func blocks(v rules.Verdict) bool { return v.Blocks() }
 func first(v rules.Verdict) bool  { return v.Blocks() && len(people(v.Wins)) == 0 }

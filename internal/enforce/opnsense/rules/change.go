@@ -14,7 +14,7 @@ func (r *Rule) Take(fields map[string]string, order string) {
 			*to = Text(value)
 		}
 	}
-	r.Order, r.Loaded = Text(order), "1" // as it will be once it is applied
+	r.Order = Text(order)
 }
 
 // Same reports whether two rules do the same, wherever they stand and whatever they

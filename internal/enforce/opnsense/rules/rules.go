@@ -177,7 +177,7 @@ func (v Verdict) Blocks() bool { return v.Rule != nil && len(v.Flaws) == 0 }
 func Judge(all []Rule, alias, iface string, f Family) (v Verdict) {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b Rule) int { return cmpOrder(a.Order, b.Order) })
-	told := slices.ContainsFunc(all, func(r Rule) bool { return r.Loaded != "" })
+	told := Told(all)
 	at := -1
 	for i, r := range all {
 		if !r.blocks(alias) {
@@ -209,6 +209,11 @@ func Judge(all []Rule, alias, iface string, f Family) (v Verdict) {
 // automatic: neighbour discovery, DHCP and the like, and the anti-lockout rule.
 const people = 200_000
 
+// Told reports whether the firewall says which of the rules are in force.
+func Told(all []Rule) bool {
+	return slices.ContainsFunc(all, func(r Rule) bool { return r.Loaded != "" })
+}
+
 // lets reports whether a rule lets packets from the addresses of the alias pass, as
 // far as that shows: a rule for certain sources is taken not to mean them.
 func (r Rule) lets(alias, iface string, f Family) bool {
@@ -223,7 +228,7 @@ func (r Rule) lets(alias, iface string, f Family) bool {
 // Lockout reports whether the rule is the automatic one that keeps the firewall's own
 // ports open, whoever asks.
 func (r Rule) Lockout() bool {
-	return strings.Contains(strings.ToLower(string(r.Description)), "lockout")
+	return r.Action == "pass" && strings.Contains(strings.ToLower(string(r.Description)), "lockout")
 }
 
 // cmpOrder compares two places such as 200000.0000001.
