@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeban/edgeban/internal/cli/story"
 	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/web"
 )
@@ -75,7 +76,7 @@ func holders(b web.Ban) (text string, all bool) {
 		switch {
 		case !h.Released.IsZero():
 		case !h.Held.IsZero():
-			yes = append(yes, holder(h))
+			yes = append(yes, story.Holder(h))
 		case !h.Sent.IsZero():
 			sent = append(sent, term.Clean(h.Target, 20))
 		}
@@ -91,12 +92,4 @@ func holders(b web.Ban) (text string, all bool) {
 		return "none: " + term.Clean(b.Refused, 200), false
 	}
 	return "not yet", false
-}
-
-// holder names who holds an entry. A list holds only where somebody pulls it.
-func holder(h web.Hold) string {
-	if h.Served {
-		return term.Clean(h.Target, 20) + " (list)"
-	}
-	return term.Clean(h.Target, 20)
 }

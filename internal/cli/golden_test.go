@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/edgeban/edgeban/internal/cli/story"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/web"
 )
@@ -175,16 +176,16 @@ func TestRenderingIsWhatWasReviewed(t *testing.T) {
 		"bans":           func(e *env) { e.bans(fixedBans(), now) },
 		"bans-long":      func(e *env) { e.bans(longBans(), now) },
 		"bans-none":      func(e *env) { e.bans(nil, now) },
-		"why":            func(e *env) { e.tell(fixedWhy(), now) },
-		"why-leaking":    func(e *env) { e.tell(leakingWhy(), now) },
+		"why":            func(e *env) { story.Tell(e.stdout, fixedWhy(), now) },
+		"why-leaking":    func(e *env) { story.Tell(e.stdout, leakingWhy(), now) },
 		"status-leaking": func(e *env) { e.status(leakingStatus()) },
 		"bans-leaking":   func(e *env) { e.bans(leakingBans(), now) },
-		"why-prolonged":  func(e *env) { e.tell(fixedProlonged(), now) },
-		"why-network":    func(e *env) { e.tell(fixedNetwork(), now) },
-		"why-inside":     func(e *env) { e.tell(inside, now) },
-		"why-protected":  func(e *env) { e.tell(web.Why{Prefix: prefix("192.0.2.1"), Protected: "never: home.example.org"}, now) },
-		"why-nothing":    func(e *env) { e.tell(web.Why{Prefix: prefix("192.0.2.1")}, now) },
-		"why-in-zone":    func(e *env) { e.tell(fixedWhy(), now.In(time.FixedZone("", 14*60*60))) },
+		"why-prolonged":  func(e *env) { story.Tell(e.stdout, fixedProlonged(), now) },
+		"why-network":    func(e *env) { story.Tell(e.stdout, fixedNetwork(), now) },
+		"why-inside":     func(e *env) { story.Tell(e.stdout, inside, now) },
+		"why-protected":  func(e *env) { story.Tell(e.stdout, web.Why{Prefix: prefix("192.0.2.1"), Protected: "never: home.example.org"}, now) },
+		"why-nothing":    func(e *env) { story.Tell(e.stdout, web.Why{Prefix: prefix("192.0.2.1")}, now) },
+		"why-in-zone":    func(e *env) { story.Tell(e.stdout, fixedWhy(), now.In(time.FixedZone("", 14*60*60))) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer

@@ -36,7 +36,7 @@ func (a api) Bans(ctx context.Context) ([]web.Ban, error) {
 		n++
 	}
 	out := make([]web.Ban, 0, n)
-	leaks := g.leaks.leaking(g.Now())
+	leaks := g.leaks.Leaking(g.Now())
 	for b := range bans {
 		w := g.describe(b, holds)
 		for _, k := range leaks {
@@ -233,7 +233,7 @@ func (a api) Why(ctx context.Context, p netip.Prefix) (web.Why, error) {
 	for _, h := range rec.Held {
 		w.Holds = append(w.Holds, g.hold(h))
 	}
-	for _, k := range g.leaks.leaking(g.Now()) {
+	for _, k := range g.leaks.Leaking(g.Now()) {
 		if k.Entry.Overlaps(p) {
 			w.Leaks = append(w.Leaks, g.describeLeak(k))
 		}

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/leak/lookout"
 	"github.com/edgeban/edgeban/internal/source"
 	"github.com/edgeban/edgeban/internal/store/lease"
 	"github.com/edgeban/edgeban/internal/store/sqlite"
@@ -61,7 +62,7 @@ type daemon struct {
 	started time.Time
 	feeds   listeners
 	stdin   *source.Stdin // one for all generations: its lines cannot be asked for again
-	leaks   *leaks
+	leaks   *lookout.Lookout
 	current atomic.Pointer[generation]
 
 	mu   sync.Mutex
@@ -95,7 +96,7 @@ func start(ctx context.Context, o Options) (*daemon, error) {
 		return nil, err
 	}
 	d := &daemon{Options: o, store: store, started: o.Now(), stdin: source.NewStdin(o.Stdin), told: map[string]time.Time{}}
-	d.leaks = newLeaks(d)
+	d.leaks = newLookout(d)
 	_, newest, err := store.Head(context.WithoutCancel(ctx)) // to be stopped while starting is no error
 	if err != nil {
 		d.close()
@@ -126,7 +127,7 @@ func (d *daemon) run(ctx context.Context) error {
 		return err
 	}
 	g.Go(func() error { return d.housekeep(ctx) })
-	g.Go(func() error { return d.leaks.run(ctx) })
+	g.Go(func() error { return d.lookOut(ctx) })
 	g.Go(func() error { return d.generations(ctx, gen) })
 	d.Log.Info("edgeban runs", "version", d.Version, "config", d.Config.Path, "state", d.Config.State, "jails", len(gen.c.Jails), "targets", len(gen.c.Targets))
 	defer d.Log.Info("edgeban ends; bans stay")

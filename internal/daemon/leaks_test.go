@@ -191,7 +191,7 @@ func (s *drill) wantNoLeak() {
 	if got := s.alarms("Leak"); len(got) > 0 {
 		s.Errorf("alarms %q, want none", got)
 	}
-	if all := s.d.leaks.leaking(time.Now()); len(all) > 0 {
+	if all := s.d.leaks.Leaking(time.Now()); len(all) > 0 {
 		s.Errorf("leaks %+v, want none", all)
 	}
 }
@@ -446,7 +446,7 @@ func TestRestartTellsNoLeakAgain(t *testing.T) {
 			s.firewall.Apply()
 			s.firewall.SetStates()
 			s.attack(70*time.Minute, "203.0.113.9", "203.0.113.10")
-			if all := s.d.leaks.leaking(time.Now()); len(all) > 0 {
+			if all := s.d.leaks.Leaking(time.Now()); len(all) > 0 {
 				t.Errorf("an hour after the rule is there: leaks %+v, want none", all)
 			}
 			s.wantAlarm("Leak", "No rule blocks")

@@ -55,7 +55,7 @@ func (a api) Status(ctx context.Context) (web.Status, error) {
 		st.Notifiers = append(st.Notifiers, web.Notifier{Name: s.Name, Last: s.Told, Error: s.Err})
 	}
 	st.Streams = g.streams()
-	for _, k := range g.leaks.leaking(st.Now) {
+	for _, k := range g.leaks.Leaking(st.Now) {
 		st.Leaks = append(st.Leaks, g.describeLeak(k))
 	}
 	st.Troubles = g.listTroubles(st)

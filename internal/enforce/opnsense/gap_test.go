@@ -65,15 +65,3 @@ func TestWhatAGapIs(t *testing.T) {
 		}
 	})
 }
-
-func TestAgesAreRead(t *testing.T) {
-	for text, want := range map[string]time.Duration{"00:01:20": 80 * time.Second, "123:00:00": 123 * time.Hour, "": -1, "1:2": -1, "a:b:c": -1, "00:-1:00": -1} {
-		d, ok := parseAge(text)
-		if !ok {
-			d = -1
-		}
-		if d != want {
-			t.Errorf("%q: %v, want %v", text, d, want)
-		}
-	}
-}

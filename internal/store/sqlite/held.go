@@ -59,7 +59,7 @@ func (s *Store) hold(seq edgeban.Seq, h edgeban.Held) {
 		s.held[h.Target] = map[netip.Prefix]holding{}
 	}
 	s.held[h.Target][h.Subject] = holding{row.CompactHeldOf(h), seq}
-	s.widths.note(h.Subject)
+	s.widths.Note(h.Subject)
 }
 
 // Holdings implements edgeban.Ledger. They come in no order.
@@ -76,6 +76,21 @@ func (s *Store) Holdings(ctx context.Context, target string) ([]edgeban.Held, er
 		}
 	}
 	return out, nil
+}
+
+// Around returns what is known of the entries of all targets that contain an
+// address, released ones left out.
+func (s *Store) Around(ctx context.Context, a netip.Addr) (held []edgeban.Held, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.widths.Around(a) {
+		for target, all := range s.held {
+			if h, ok := all[p]; ok && !h.Released() {
+				held = append(held, h.Held(target, p))
+			}
+		}
+	}
+	return held, ctx.Err()
 }
 
 // forgetHeld drops a released entry that was pruned, unless it was noted since.
