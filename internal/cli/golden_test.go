@@ -183,9 +183,11 @@ func TestRenderingIsWhatWasReviewed(t *testing.T) {
 		"why-prolonged":  func(e *env) { story.Tell(e.stdout, fixedProlonged(), now) },
 		"why-network":    func(e *env) { story.Tell(e.stdout, fixedNetwork(), now) },
 		"why-inside":     func(e *env) { story.Tell(e.stdout, inside, now) },
-		"why-protected":  func(e *env) { story.Tell(e.stdout, web.Why{Prefix: prefix("192.0.2.1"), Protected: "never: home.example.org"}, now) },
-		"why-nothing":    func(e *env) { story.Tell(e.stdout, web.Why{Prefix: prefix("192.0.2.1")}, now) },
-		"why-in-zone":    func(e *env) { story.Tell(e.stdout, fixedWhy(), now.In(time.FixedZone("", 14*60*60))) },
+		"why-protected": func(e *env) {
+			story.Tell(e.stdout, web.Why{Prefix: prefix("192.0.2.1"), Protected: "never: home.example.org"}, now)
+		},
+		"why-nothing": func(e *env) { story.Tell(e.stdout, web.Why{Prefix: prefix("192.0.2.1")}, now) },
+		"why-in-zone": func(e *env) { story.Tell(e.stdout, fixedWhy(), now.In(time.FixedZone("", 14*60*60))) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer

@@ -22,6 +22,13 @@ func (g *generation) inspectProxies(ctx context.Context) {
 		how  intake.Hiding
 		addr netip.Addr
 	}
+	for _, w := range g.watchers {
+		for _, a := range w.Proxies() {
+			for _, other := range g.watchers {
+				other.KnowProxy(a)
+			}
+		}
+	}
 	shown, jails := map[place]intake.Hidden{}, map[place][]config.Jail{}
 	for _, w := range g.watchers {
 		for _, h := range w.Hidden() {

@@ -59,3 +59,28 @@ func TestWhatHidesTheClientsIsToldOnceAndBansNobody(t *testing.T) {
 		})
 	}
 }
+
+// Dovecot says where its clients are received, and Postfix does not: what stands for
+// clients at one of Postfix's ports is known by Dovecot's lines.
+func TestProxyIsKnownFromAnotherService(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newDrill(t, blockRule())
+		s.run(func() {
+			s.write("imap-login: Info: Login: user=<alice@example.com>, method=PLAIN, rip=203.0.113.16, lip=172.30.0.2, mpid=42, TLS, session=<W5n+zNtgD8TLAHEQ>")
+			s.write("mail postfix/smtps/smtpd[440]: C5162A5002D: client=unknown[203.0.113.49], sasl_method=PLAIN, sasl_username=alice@example.com")
+			s.pass(20 * time.Second)
+			for range 3 {
+				s.replay("postfix.nopp.log")
+			}
+			bans, err := api{s.d}.Bans(t.Context())
+			if err != nil || len(bans) > 0 {
+				t.Errorf("bans %+v (%v), want none", bans, err)
+			}
+			const says = "postfix logs 172.30.0.2 for some of the clients: the PROXY protocol is off"
+			st, err := api{s.d}.Status(t.Context())
+			if err != nil || !strings.Contains(strings.Join(st.Troubles, "\n"), says) {
+				t.Errorf("troubles %q (%v), want %q", st.Troubles, err, says)
+			}
+		})
+	})
+}

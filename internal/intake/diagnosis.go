@@ -2,6 +2,8 @@ package intake
 
 import (
 	"fmt"
+	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -13,6 +15,21 @@ const enough = 3
 
 // Hidden returns the addresses that the jail's logs show in place of clients.
 func (w *Watcher) Hidden() []Hidden { return w.vantage.hidden(enough, enough) }
+
+// Proxies returns where the jail's clients are received that come from elsewhere.
+func (w *Watcher) Proxies() []netip.Addr {
+	w.vantage.mu.Lock()
+	defer w.vantage.mu.Unlock()
+	return slices.Collect(maps.Keys(w.vantage.proxies))
+}
+
+// KnowProxy takes over where the clients of another jail are received: not every
+// service says it.
+func (w *Watcher) KnowProxy(a netip.Addr) {
+	w.vantage.mu.Lock()
+	defer w.vantage.mu.Unlock()
+	w.vantage.knowProxy(a)
+}
 
 // Proxy says what to change where a log that was read whole shows another address
 // in place of its clients, or returns "".

@@ -152,10 +152,16 @@ func (v *vantage) learn(text string) {
 	if end < 0 {
 		return
 	}
-	if a, err := netip.ParseAddr(rest[:end]); err == nil && len(v.proxies) < maxPlaces && hidingOf(a, never.Stranger) == ProxyOff {
-		if v.proxies == nil {
-			v.proxies = map[netip.Addr]bool{}
-		}
+	if a, err := netip.ParseAddr(rest[:end]); err == nil && hidingOf(a, never.Stranger) == ProxyOff {
+		v.knowProxy(a)
+	}
+}
+
+func (v *vantage) knowProxy(a netip.Addr) {
+	if v.proxies == nil {
+		v.proxies = map[netip.Addr]bool{}
+	}
+	if len(v.proxies) < maxPlaces {
 		v.proxies[a] = true
 	}
 }
@@ -175,10 +181,7 @@ func (v *vantage) add(o *vantage) {
 		v.place(q.How, a).Count += q.Count
 	}
 	for a := range o.proxies {
-		if v.proxies == nil {
-			v.proxies = map[netip.Addr]bool{}
-		}
-		v.proxies[a] = true
+		v.knowProxy(a)
 	}
 	v.signs.add(o.signs)
 }

@@ -26,7 +26,7 @@ type sign struct {
 const maxSigns = 1 << 20
 
 var (
-	noHeader = []byte("aproxy")               // haproxy: and HAproxy data in Dovecot's, haproxy read: in Postfix's
+	noHeader = []byte("proxy")                // haproxy: and HAproxy data in Dovecot's, haproxy read: in Postfix's
 	noTLS    = []byte("wrong version number") // OpenSSL's words for what is no TLS
 )
 

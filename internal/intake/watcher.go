@@ -35,6 +35,7 @@ type Watcher struct {
 	skew     atomic.Pointer[string] // how the stamps lie off the clock; nil if they do not
 	spentAt  atomic.Int64           // when a search last gave up, in Unix nanoseconds; 0 for never
 	vantage  vantage
+	mail     bool // its services may take the PROXY protocol
 }
 
 // Settings is what a Watcher needs from outside.
@@ -60,6 +61,8 @@ func NewWatcher(c config.Jail, s Settings) (*Watcher, error) {
 	}
 	w := &Watcher{Jail: c, set: s, filter: f, finder: never.NewIgnore(c.IgnoreIP, s.Log), scanners: map[string]*scanning{}, counters: &counters{}}
 	w.finder.Memory = s.Memory
+	dovecot, postfix := programs([]config.Jail{c})
+	w.mail = dovecot || postfix
 	return w, nil
 }
 
@@ -128,7 +131,9 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeba
 	if h != nil && w.filter.needs != nil {
 		matches = func(c edgeban.Chunk) iter.Seq[edgeban.Match] { return s.ScanHits(c, *h) }
 	}
-	w.vantage.read(c)
+	if w.mail {
+		w.vantage.read(c)
+	}
 	w.flood.begin(w.Jail.MaxRetry)
 	for m := range matches(c) {
 		w.judgeable(&m, list)
