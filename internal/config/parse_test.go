@@ -104,6 +104,7 @@ func TestEverySettingArrives(t *testing.T) {
 		Never:  []string{"home.example.dyndns.org", "192.168.123.0/24", "2001:db8::1", "192.0.2.9"},
 		Budget: Budget{PerMinute: 60, Entries: 1000, IPv4: 24, IPv6: 48},
 		Forget: 30 * day,
+		Grace:  5 * time.Minute,
 		Jails: []Jail{
 			dovecot,
 			{

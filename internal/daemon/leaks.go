@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/edgeban/edgeban/internal/enforce"
 	"github.com/edgeban/edgeban/internal/leak"
@@ -19,6 +20,7 @@ func newLookout(d *daemon) *lookout.Lookout {
 	return lookout.New(lookout.Settings{
 		Ledger: d.store, Now: d.Now, Log: d.Log, Networks: d.Networks,
 		Doubt:   func() string { return d.clock.Doubt() },
+		Grace:   func() time.Duration { return d.current.Load().c.Grace },
 		Keepers: func() []*enforce.Keeper { return d.current.Load().enforcing() },
 	})
 }

@@ -32,6 +32,7 @@ type drill struct {
 	firewall *opnsensetest.Firewall
 	ntfy     *ntfytest.Server
 	networks []netip.Prefix
+	settings string // more of edgeban.yaml
 
 	d    *daemon
 	log  *bytes.Buffer
@@ -94,7 +95,7 @@ notify:
 jails:
   dovecot: {logpath: stdin, logtimezone: UTC, bantime: 1d}
   postfix: {logpath: stdin, logtimezone: UTC, bantime: 1d}
-`, opnsensetest.Key, opnsensetest.Secret, opnsensetest.AliasName, drillToken)
+%s`, opnsensetest.Key, opnsensetest.Secret, opnsensetest.AliasName, drillToken, s.settings)
 	path := filepath.Join(s.dir, "edgeban.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		s.Fatal(err)
@@ -391,6 +392,20 @@ func TestOneLineAndLinesUnderWayAreNoAlarm(t *testing.T) {
 			s.fail("203.0.113.9", "CCCCCCCCCCC00002")
 			s.pass(5 * time.Minute)
 			s.wantAlarm("Leak", "2 lines came since")
+		})
+	})
+}
+
+// Where logs arrive late, their owner says so.
+func TestGraceIsTheOwners(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newDrill(t)
+		s.settings = "leak_grace: 10m\n"
+		s.run(func() {
+			s.attack(10*time.Minute, "203.0.113.9")
+			s.wantNoLeak()
+			s.attack(5*time.Minute, "203.0.113.9")
+			s.wantAlarm("Leak", "No rule blocks")
 		})
 	})
 }

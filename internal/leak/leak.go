@@ -20,7 +20,6 @@ import (
 )
 
 const (
-	grace    = time.Minute      // after a target holds an entry, in which lines may still be under way
 	evidence = 2                // lines of one jail, later than that: one alone may be anything
 	again    = 10 * time.Minute // after a cause was worked out, lines that go on ask for it anew
 	retry    = time.Minute      // after it could not be worked out
@@ -76,20 +75,23 @@ func (l *Leak) key() string { return string(l.Cause) + " " + strings.Join(l.At, 
 
 // A Detector notices leaks. It is not safe for concurrent use.
 type Detector struct {
+	// Grace is how long after a target holds an entry lines may still be under way.
+	Grace time.Duration
+
 	leaks map[netip.Prefix]*Leak
 	told  map[string]time.Time // the causes that people know of, and when the last line came for one
 }
 
 // New returns a Detector that has seen nothing.
 func New() *Detector {
-	return &Detector{leaks: map[netip.Prefix]*Leak{}, told: map[string]time.Time{}}
+	return &Detector{Grace: time.Minute, leaks: map[netip.Prefix]*Leak{}, told: map[string]time.Time{}}
 }
 
 // Observe takes in a match, and what is known of the entries that contain its
 // address at all targets: those that were not released.
 func (d *Detector) Observe(m edgeban.Match, holds []edgeban.Held) {
 	s, ok := stayOf(holds)
-	if !ok || !m.Time.Add(-Late(m.Text)).After(s.Since.Add(grace)) {
+	if !ok || !m.Time.Add(-Late(m.Text)).After(s.Since.Add(d.Grace)) {
 		return
 	}
 	l := d.leaks[s.Entry]

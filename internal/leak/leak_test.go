@@ -232,7 +232,7 @@ func TestOnlyOldConnectionsContinue(t *testing.T) {
 		{"nothing is known from before", []edgeban.Match{in(70, "1"), in(80, "1")}, false},
 		{"nothing came since", []edgeban.Match{in(-9, "1")}, false},
 	} {
-		if got := l.Continues(c.ms); got != c.want {
+		if got := l.Continues(c.ms, time.Minute); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}

@@ -61,8 +61,8 @@ func Connection(text string) string {
 }
 
 // Continues reports whether all lines of a leak are of connections that were there
-// before it was held. The matches are those of its entry.
-func (l *Leak) Continues(ms []edgeban.Match) bool {
+// before it was held. The matches are those of its entry; grace is the Detector's.
+func (l *Leak) Continues(ms []edgeban.Match, grace time.Duration) bool {
 	before, since := map[string]bool{}, 0
 	for _, m := range ms {
 		if !m.Time.After(l.Since) {

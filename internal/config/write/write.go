@@ -76,6 +76,7 @@ func writeConfig(root block, c config.Config) {
 		b.number("ipv6", c.Budget.IPv6, usual.Budget.IPv6)
 	}
 	root.duration("forget", c.Forget, usual.Forget)
+	root.duration("leak_grace", c.Grace, usual.Grace)
 	root.text("fail2ban", c.Fail2ban)
 	switch {
 	case len(c.Jails) > 0:

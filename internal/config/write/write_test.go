@@ -99,6 +99,7 @@ func (d dice) config() config.Config {
 	if d.coin() {
 		c.Budget = config.Budget{PerMinute: 1 + d.IntN(1000), Entries: 1 + d.IntN(1000), IPv4: 8 + d.IntN(25), IPv6: 16 + d.IntN(113)}
 		c.Forget = d.span(24 * time.Hour)
+		c.Grace = time.Duration(10+d.IntN(1000)) * time.Second
 	}
 	if d.coin() {
 		c.Targets = []config.Target{}

@@ -72,7 +72,7 @@ func (c cause) find(ctx context.Context) (finding, error) {
 	}
 	rec, lost := c.Ledger.About(ctx, c.leak.Entry, lines)
 	switch {
-	case lost == nil && c.leak.Continues(rec.Matches):
+	case lost == nil && c.leak.Continues(rec.Matches, c.Grace()):
 		return finding{leak.Session, "A connection from before the ban goes on: a firewall lets its packets pass until it ends. " +
 			"states: kill ends those of an IPv4 address at each ban; end this one at the service."}, nil
 	case err != nil:

@@ -53,6 +53,7 @@ type Settings struct {
 	Ledger  Ledger
 	Keepers func() []*enforce.Keeper // of the present targets that are to stop somebody
 	Doubt   func() string            // why the clock is not believed, or ""
+	Grace   func() time.Duration     // after a target holds an entry, in which lines say nothing
 	Now     func() time.Time         // the wall clock
 	Log     *slog.Logger
 
@@ -154,6 +155,7 @@ func (l *Lookout) follow(ctx context.Context) error {
 func (l *Lookout) take(ctx context.Context, events []edgeban.Event) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.detector.Grace = l.Grace()
 	for _, ev := range events {
 		if m, ok := ev.Fact.(edgeban.Match); ok && !never.Private(m.Addr) { // no target gets private ones
 			holds, err := l.holds(ctx, m.Addr)
