@@ -4,9 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/edgeban/edgeban/internal/cli/term"
@@ -16,6 +14,7 @@ import (
 )
 
 func replay(ctx context.Context, e *env, args []string) error {
+	collect(200) // what is kept is little, and what is thrown away is much
 	var zone string
 	var all bool
 	rest, err := e.parse("replay", args, func(fs *flag.FlagSet) {
@@ -115,12 +114,12 @@ func (e *env) verdict(v intake.Verdict, several bool) error {
 	if never.PrivatePrefix(b.Subject) {
 		text += " (private: told, not sent)"
 	}
-	var out strings.Builder // one write, for there may be many of these
-	fmt.Fprintf(&out, "%s  %s %s\n", since.Format(time.DateTime), term.Subject(b.Subject), text)
+	out := since.AppendFormat(nil, time.DateTime) // one write, for there may be many of these
+	out = append(out, "  "+term.Subject(b.Subject)+" "+text+"\n"...)
 	for _, line := range v.Lines {
-		fmt.Fprintf(&out, "    %s\n", term.Clean(line, 160))
+		out = append(append(append(out, "    "...), term.Clean(line, 160)...), '\n')
 	}
-	_, err := io.WriteString(e.stdout, out.String())
+	_, err := e.stdout.Write(out)
 	return err
 }
 

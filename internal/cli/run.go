@@ -44,9 +44,7 @@ func run(ctx context.Context, e *env, args []string) error {
 		return e.nothing(said)
 	}
 	e.introduce(said, c)
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // with much to remember, memory before cycles
-	}
+	collect(50) // with much to remember, memory before cycles
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -134,4 +132,12 @@ func versionText() string {
 		}
 	}
 	return "devel"
+}
+
+// collect sets by how many percent memory may grow before it is collected, unless the
+// user has.
+func collect(percent int) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
 }

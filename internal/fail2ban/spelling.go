@@ -32,8 +32,13 @@ func (r *reader) misspelt(on map[string]bool) {
 			wanted[strings.ToLower(m[1])] = true
 		}
 	}
+	nearest := map[string]string{} // most options are in many sections
 	for _, o := range all {
-		near := value.Near(o.Name, known)
+		near, ok := nearest[o.Name]
+		if !ok {
+			near = value.Near(o.Name, known)
+			nearest[o.Name] = near
+		}
 		if near == "" || near == o.Name || wanted[o.Name] || !r.own(o.Text.At(0)) {
 			continue
 		}

@@ -55,23 +55,38 @@ func dotted(text []byte) (netip.Addr, bool) {
 	return netip.AddrFrom4(four), true
 }
 
-// IDs names lines by where they lie, so that each has the same name on every
-// reading. It remembers the last stream, and must not be used by two goroutines at
-// once.
-type IDs struct {
+// An Evidence writes into matches what proves them. It remembers the last stream, and
+// must not be used by two goroutines at once.
+type Evidence struct {
 	jail, stream string
-	prefix       []byte
+	prefix       []byte // of the IDs of the stream's lines
+	buf          []byte
 }
 
-// At returns the name of the line at an offset of a stream, for a jail.
-func (n *IDs) At(jail, stream string, offset int64) string {
-	if len(n.prefix) == 0 || n.jail != jail || n.stream != stream {
-		h := sha256.Sum256([]byte(jail + "\x00" + stream))
-		n.jail, n.stream = jail, stream
-		n.prefix = append(hex.AppendEncode(n.prefix[:0], h[:12]), '-')
+// Write gives m the ID of the line at an offset of a stream, which names it by where it
+// lies, so that it is the same on every reading; and the user and the text. All three
+// are parts of one string.
+func (e *Evidence) Write(m *edgeban.Match, stream string, offset int64, user, text []byte) {
+	if len(e.prefix) == 0 || e.jail != m.Jail || e.stream != stream {
+		h := sha256.Sum256([]byte(m.Jail + "\x00" + stream))
+		e.jail, e.stream = m.Jail, stream
+		e.prefix = append(hex.AppendEncode(e.prefix[:0], h[:12]), '-')
 	}
-	var b [64]byte
-	return string(strconv.AppendInt(append(b[:0], n.prefix...), offset, 36))
+	b := strconv.AppendInt(append(e.buf[:0], e.prefix...), offset, 36)
+	id := len(b)
+	b = clean(b, user)
+	name := len(b)
+	e.buf = clean(b, text)
+	all := string(e.buf)
+	m.ID, m.User, m.Text = all[:id], all[id:name], all[name:]
+}
+
+// clean appends text as Clean makes it.
+func clean(b, text []byte) []byte {
+	if len(text) <= edgeban.MaxText && utf8.Valid(text) {
+		return append(b, text...)
+	}
+	return append(b, Clean(text)...)
 }
 
 // Clean makes text that is kept: valid UTF-8, cut at a rune's border.

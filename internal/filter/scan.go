@@ -32,7 +32,7 @@ type Scanner struct {
 	began    bool      // some chunk was read
 	stats    Stats
 	skew     clock.Gauge
-	ids      IDs
+	evidence Evidence
 }
 
 // Stats is what a Scanner has seen.
@@ -194,10 +194,7 @@ func (s *Scanner) line(c *edgeban.Chunk, at place, mask uint64) (m edgeban.Match
 		s.stats.Undated++
 		return m, false
 	}
-	m = edgeban.Match{
-		Jail: s.jail, Kind: r.kind, Addr: addr, Time: t, Count: 1,
-		User: Clean(s.groups[pattern.User]),
-	}
+	m = edgeban.Match{Jail: s.jail, Kind: r.kind, Addr: addr, Time: t, Count: 1}
 	if r.kind != edgeban.Success {
 		if m.Count = s.count(r, m, stamp, d.pid); m.Count == 0 {
 			return m, false
@@ -209,8 +206,7 @@ func (s *Scanner) line(c *edgeban.Chunk, at place, mask uint64) (m edgeban.Match
 	if stamp.Equal(d.stamp) || at.n < len(c.Times) {
 		s.stats.Dated++
 	}
-	m.ID = s.ids.At(s.jail, c.Stream, c.Base+int64(at.start))
-	m.Text = Clean(d.text)
+	s.evidence.Write(&m, c.Stream, c.Base+int64(at.start), s.groups[pattern.User], d.text)
 	return m, true
 }
 

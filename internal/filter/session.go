@@ -125,7 +125,7 @@ func (s *Scanner) repeated(r *rule, m edgeban.Match, stamp time.Time) bool {
 	}
 	last := &s.sessions.spoke
 	now := speech{
-		what: s.sessions.key(m, s.groups[pattern.Session], []byte(m.User)),
+		what: s.sessions.key(m, s.groups[pattern.Session], s.groups[pattern.User]),
 		who:  maphash.Bytes(s.sessions.seed, who),
 		at:   stamp,
 	}

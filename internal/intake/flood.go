@@ -10,7 +10,8 @@ import (
 // what is decided become one with a Count, so that no flood fills the ledger. It is
 // used again for the next chunk.
 type flood struct {
-	enough  int // as many failures as a ban takes
+	enough  int  // as many failures as a ban takes
+	own     bool // what it gathered is taken before the next chunk
 	matches []edgeban.Match
 	seen    map[floodKey]int32 // places in states
 	states  []floodState
@@ -29,13 +30,17 @@ type floodState struct {
 	spill int       // the match that stands for the rest; -1 for none
 }
 
-// begin forgets the last chunk. What it gathered is its taker's.
+// begin forgets the last chunk. What it gathered is its taker's, unless it is own.
 func (f *flood) begin(enough int) {
 	f.enough, f.states = enough, f.states[:0]
 	if f.seen == nil {
 		f.seen = map[floodKey]int32{}
 	}
 	clear(f.seen)
+	if f.own {
+		f.matches = f.matches[:0]
+		return
+	}
 	f.matches = make([]edgeban.Match, 0, len(f.matches)) // as many as last time are likely
 }
 
@@ -64,20 +69,20 @@ func (f *flood) state(m *edgeban.Match, enough int) *floodState {
 // is kept once. Of the failures of one address at one time as many are kept as a
 // ban takes: whatever the jail knew before, after these the address is banned,
 // or nothing of that time counts for it, so the rest changes no verdict.
-func (f *flood) add(m edgeban.Match) {
+func (f *flood) add(m *edgeban.Match) {
 	m.Count = max(1, m.Count)
 	enough := f.enough
 	if m.Ignored != "" || m.Kind == edgeban.Success {
 		enough = 0
 	}
-	st := f.state(&m, enough)
+	st := f.state(m, enough)
 	switch {
 	case st.n < enough:
 		st.n++
-		f.matches = append(f.matches, m)
+		f.matches = append(f.matches, *m)
 	case st.spill < 0:
 		st.spill = len(f.matches)
-		f.matches = append(f.matches, m)
+		f.matches = append(f.matches, *m)
 	default:
 		rest := &f.matches[st.spill]
 		rest.Count, rest.Time, rest.User, rest.Text = rest.Count+m.Count, m.Time, m.User, m.Text

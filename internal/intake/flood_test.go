@@ -61,7 +61,7 @@ func TestFloodOfOneAddressIsFewMatches(t *testing.T) {
 	f.begin(enough)
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for i := range 100_000 {
-		f.add(edgeban.Match{Kind: edgeban.Failure, Addr: netip.MustParseAddr("203.0.113.9"), Time: at.Add(time.Duration(i/50_000) * time.Second)})
+		f.add(&edgeban.Match{Kind: edgeban.Failure, Addr: netip.MustParseAddr("203.0.113.9"), Time: at.Add(time.Duration(i/50_000) * time.Second)})
 	}
 	if n := len(f.matches); n > 2*(enough+1) { // of two seconds
 		t.Errorf("%d matches of 100,000 lines, want a few", n)
@@ -90,10 +90,10 @@ func TestFloodChangesNoVerdict(t *testing.T) {
 			var single []Verdict
 			c.LogPath, c.LogTimezone = []string{"/log"}, time.UTC
 			r := opened(t, c)
-			p := r.pass(Log{})
+			p := r.pass(Log{}, false)
 			for i, line := range strings.SplitAfter(sshdLog("203.0.113.9", after...), "\n") {
 				c := edgeban.Chunk{Stream: "s", Text: []byte(line), Base: int64(i * 1000), Read: r.Now}
-				for _, m := range p.gates.scan(&p.panel, c, p.never) {
+				for _, m := range p.gates.scan(&p.panel, c, p.never).one() {
 					if v, ok := r.observe(r.Trials[0], &m); ok {
 						single = append(single, v)
 					}

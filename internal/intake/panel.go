@@ -29,7 +29,6 @@ type sampled struct {
 type gates struct {
 	search scan.Search
 	known  map[string]sampled
-	parts  [][]edgeban.Match // of the jails, while they are gathered
 }
 
 // A gate is made anew where the one in use looks in vain too often at each line, but
@@ -93,28 +92,51 @@ func (p *panel) build(sample []byte) *scan.Gate {
 	return scan.New(needs, sample)
 }
 
-// scan returns what all jails of the panel find in a chunk, one after the other.
-func (g *gates) scan(p *panel, c edgeban.Chunk, list *never.List) []edgeban.Match {
+// scan returns what each jail of the panel finds in a chunk.
+func (g *gates) scan(p *panel, c edgeban.Chunk, list *never.List) findings {
 	g.prepare(p, c.Text)
 	g.search.Find(p.gate.Gate, c.Text)
-	n := 0
-	g.parts = g.parts[:0]
+	var all findings
 	for i, w := range p.watchers {
 		h := g.search.Hits(i)
 		if i == 0 {
 			p.look(h.Lines, g.search.Vain())
 		}
-		if ms := w.scan(c, &h, list); len(ms) > 0 {
-			g.parts, n = append(g.parts, ms), n+len(ms)
+		ms := w.scan(c, &h, list)
+		if len(ms) > 0 && all == nil {
+			all = make(findings, len(p.watchers))
+		}
+		if all != nil {
+			all[i] = ms
 		}
 	}
-	if len(g.parts) == 1 {
-		return g.parts[0]
-	}
-	all := make([]edgeban.Match, 0, n)
-	for _, ms := range g.parts {
-		all = append(all, ms...)
-	}
-	clear(g.parts)
 	return all
+}
+
+// Findings are what the jails of a panel have found in a chunk, in their order; nil if
+// none has found anything.
+type findings [][]edgeban.Match
+
+func (f findings) len() (n int) {
+	for _, ms := range f {
+		n += len(ms)
+	}
+	return n
+}
+
+// one returns them as one list.
+func (f findings) one() []edgeban.Match {
+	switch n := f.len(); n {
+	case 0:
+		return nil
+	default:
+		all := make([]edgeban.Match, 0, n)
+		for _, ms := range f {
+			if len(ms) == n {
+				return ms
+			}
+			all = append(all, ms...)
+		}
+		return all
+	}
 }

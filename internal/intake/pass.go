@@ -7,7 +7,6 @@ import (
 	"iter"
 	"time"
 
-	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/source"
 )
@@ -31,15 +30,19 @@ type pass struct {
 
 // found is what the jails have found in some chunks, and why no more follows.
 type found struct {
-	matches [][]edgeban.Match // by chunk
-	n       int               // of them
-	err     error
+	chunks []findings
+	n      int // of the matches
+	err    error
 }
 
-func (r *Replay) pass(l Log) *pass {
+// pass prepares to read a log. What is found in a chunk is not needed any more at the
+// next one if it is taken at once.
+func (r *Replay) pass(l Log, once bool) *pass {
 	p := &pass{log: l, never: r.Never, now: r.Now}
 	for _, t := range r.Trials {
-		p.panel.watchers = append(p.panel.watchers, t.watcher.twin())
+		w := t.watcher.twin()
+		w.flood.own = once
+		p.panel.watchers = append(p.panel.watchers, w)
 	}
 	return p
 }
@@ -70,8 +73,8 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 			}
 			c.Live, c.Read, c.Times = false, p.now, nil
 			p.forms.look(c.Text)
-			ms := p.gates.scan(&p.panel, c, p.never)
-			if !yield(found{matches: [][]edgeban.Match{ms}, n: len(ms)}) {
+			all := p.gates.scan(&p.panel, c, p.never)
+			if !yield(found{chunks: []findings{all}, n: all.len()}) {
 				return
 			}
 		}
@@ -92,7 +95,7 @@ func ahead(ctx context.Context, seq iter.Seq[found], room int) iter.Seq[found] {
 			select {
 			case late := <-box:
 				if late.n < room {
-					f = found{append(late.matches, f.matches...), late.n + f.n, f.err}
+					f = found{append(late.chunks, f.chunks...), late.n + f.n, f.err}
 				} else {
 					box <- late // there is room: nobody else puts anything in
 				}

@@ -118,7 +118,7 @@ func TestNobodyReadsAheadWithoutEnd(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		read := 0
 		endless := func(yield func(found) bool) {
-			for yield(found{matches: [][]edgeban.Match{make([]edgeban.Match, 10)}, n: 10}) {
+			for yield(found{chunks: []findings{{make([]edgeban.Match, 10)}}, n: 10}) {
 				read++
 			}
 		}
@@ -130,10 +130,10 @@ func TestNobodyReadsAheadWithoutEnd(t *testing.T) {
 		}
 		for taken := 0; taken < 50; {
 			f, _ := next()
-			if f.n != 10*len(f.matches) {
-				t.Fatalf("%d matches in %d chunks", f.n, len(f.matches))
+			if f.n != 10*len(f.chunks) {
+				t.Fatalf("%d matches in %d chunks", f.n, len(f.chunks))
 			}
-			taken += len(f.matches)
+			taken += len(f.chunks)
 		}
 		cancel() // and the goroutine ends, or the bubble never does
 	})

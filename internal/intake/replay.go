@@ -21,7 +21,6 @@ type Replay struct {
 	Forget time.Duration
 	Now    time.Time // what counts as now: no stamp may be later
 
-	trials map[string]*Trial // by name
 	recent recent
 	forms  forms
 }
@@ -50,8 +49,7 @@ type Verdict struct {
 
 // Open prepares a replay. Errors are the filters'.
 func (r *Replay) Open() error {
-	r.trials = map[string]*Trial{}
-	for _, t := range r.Trials {
+	for n, t := range r.Trials {
 		w, err := NewWatcher(t.Jail, Settings{})
 		if err != nil {
 			return err
@@ -61,8 +59,7 @@ func (r *Replay) Open() error {
 		t.fold = jail.New(t.Jail, r.Forget)
 		t.ignored = map[Ignored]int64{}
 		t.forms = &r.forms
-		t.n = int32(len(r.trials))
-		r.trials[t.Jail.Name] = t
+		t.n = int32(n)
 	}
 	return nil
 }
@@ -81,7 +78,7 @@ func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[Verdict, error
 		var queue []*pass
 		for len(queue) > 0 || len(logs) > 0 {
 			for len(queue) < cores && len(logs) > 0 {
-				p := r.pass(logs[0])
+				p := r.pass(logs[0], cores == 1)
 				p.found = p.read(within)
 				if cores > 1 {
 					p.found = ahead(within, p.found, maxAhead/cores)
@@ -102,8 +99,8 @@ func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[Verdict, error
 // fold yields the bans that one log leads to, and reports whether to go on.
 func (r *Replay) fold(p *pass, yield func(Verdict, error) bool) bool {
 	for f := range p.found {
-		for _, ms := range f.matches {
-			for _, v := range r.judge(ms) {
+		for _, all := range f.chunks {
+			for _, v := range r.judge(all) {
 				if !yield(v, nil) {
 					return false
 				}
@@ -121,17 +118,16 @@ func (r *Replay) fold(p *pass, yield func(Verdict, error) bool) bool {
 	return true
 }
 
-// judge returns the bans that the matches of one chunk lead to.
-func (r *Replay) judge(ms []edgeban.Match) (all []Verdict) {
-	each := map[*Trial][]Verdict{}
-	for i := range ms {
-		t := r.trials[ms[i].Jail]
-		if v, ok := r.observe(t, &ms[i]); ok {
-			each[t] = append(each[t], v)
+// judge returns the bans that what was found in one chunk leads to.
+func (r *Replay) judge(f findings) (all []Verdict) {
+	for i, ms := range f {
+		var each []Verdict
+		for k := range ms {
+			if v, ok := r.observe(r.Trials[i], &ms[k]); ok {
+				each = append(each, v)
+			}
 		}
-	}
-	for _, t := range r.Trials {
-		all = merge(all, each[t])
+		all = merge(all, each)
 	}
 	return all
 }

@@ -68,7 +68,8 @@ func (w *Watcher) scanned(before, after filter.Stats, read time.Time) {
 
 // matched takes in matches.
 func (c *counters) matched(ms []edgeban.Match) {
-	for _, m := range ms {
+	for i := range ms {
+		m := &ms[i]
 		n := int64(m.Count)
 		switch {
 		case m.Ignored != "":

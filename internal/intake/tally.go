@@ -48,13 +48,15 @@ const maxRecent = 50_000
 // Evidence is the lines of a subject in a trial.
 type evidence struct {
 	addr [16]byte
-	bits uint8
-	four bool
-	n    int32
+	of   uint64 // the place of the trial, and the length of the prefix
 }
 
 func (t *Trial) lines(p netip.Prefix) evidence {
-	return evidence{p.Addr().As16(), uint8(p.Bits()), p.Addr().Is4(), t.n}
+	bits := p.Bits()
+	if p.Addr().Is4() {
+		bits += 96 // as of the address in IPv6, which nothing else is in
+	}
+	return evidence{p.Addr().As16(), uint64(t.n)<<8 | uint64(bits)}
 }
 
 // recent is the last lines of each subject: the evidence of a ban that may come.

@@ -137,7 +137,7 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeba
 	w.flood.begin(w.Jail.MaxRetry)
 	for m := range matches(c) {
 		w.judgeable(&m, list)
-		w.flood.add(m)
+		w.flood.add(&m)
 	}
 	w.scanned(before, s.Stats(), c.Read)
 	w.counters.matched(w.flood.matches)

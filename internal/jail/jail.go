@@ -8,6 +8,7 @@ package jail
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -134,8 +135,10 @@ func (j *Jail) takeMatch(seq edgeban.Seq, m *edgeban.Match) (failure, bool) {
 // they do not count: it was let go after them, or is banned already.
 func (j *Jail) count(f failure, n int32) *count {
 	rate := j.c.Count == config.Rate
-	if r := j.record(j.c.Name, f.key); r != nil && f.time < r.until && !rate {
-		return nil
+	if !rate {
+		if r := j.record(j.c.Name, f.key); r != nil && f.time < r.until {
+			return nil
+		}
 	}
 	if at, ok := j.lifted[f.key]; ok && f.time <= at {
 		return nil
@@ -182,7 +185,7 @@ func reason(c *count, bans bool) string {
 	if n != 1 {
 		what += "s"
 	}
-	text := fmt.Sprintf("%d %s in %s", n, what, config.FormatDuration(time.Duration(c.last-c.first).Round(time.Second)))
+	text := strconv.Itoa(n) + " " + what + " in " + config.FormatDuration(time.Duration(c.last-c.first).Round(time.Second))
 	if int(c.total) > n {
 		text += fmt.Sprintf(", counted as %d after earlier bans", c.total)
 	}

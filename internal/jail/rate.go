@@ -82,8 +82,11 @@ func (j *Jail) prolongOrJudge(f failure) (edgeban.Ban, bool) {
 // of who was banned n times in this jail count 2^(n-1)+1 each, those after the
 // last ban began.
 func (j *Jail) extra(f failure) int32 {
+	if !j.c.Increment.Enabled {
+		return 0
+	}
 	r := j.record(j.c.Name, f.key)
-	if !j.c.Increment.Enabled || r == nil || f.time <= r.last() {
+	if r == nil || f.time <= r.last() {
 		return 0
 	}
 	n := j.remembered(r, f.time)

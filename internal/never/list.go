@@ -12,6 +12,7 @@ import (
 type List struct {
 	entries []entry // by address, wider ones first: of two that overlap the later one lies in the earlier one
 	outside bool
+	octets  [256]bool // first bytes of IPv4 addresses that some entry holds: most have none
 }
 
 // An entry is one protected network.
@@ -35,7 +36,21 @@ func newList(entries []entry, outside bool) *List {
 	for i := range l.entries {
 		l.entries[i].parent = l.narrowest(i-1, l.entries[i].prefix)
 	}
+	for _, e := range l.entries {
+		l.mark(e.prefix)
+	}
 	return l
+}
+
+// mark takes in which octets a network begins with.
+func (l *List) mark(p netip.Prefix) {
+	if !p.Addr().Is4() {
+		return
+	}
+	from := int(p.Masked().Addr().As4()[0])
+	for b := range 1 << max(0, 8-p.Bits()) {
+		l.octets[from+b] = true
+	}
 }
 
 // Protects reports whether p overlaps a protected network, and words for people
@@ -86,6 +101,9 @@ func (l *List) Role(a netip.Addr) Role {
 
 // Contains is Protects for a single address.
 func (l *List) Contains(a netip.Addr) (why string, ok bool) {
+	if a.Is4() && (l == nil || !l.octets[a.As4()[0]]) {
+		return "", false
+	}
 	return l.Protects(single(a))
 }
 

@@ -6,8 +6,21 @@ import "net/netip"
 // unique local (fc00::/7), carrier-grade NAT (100.64.0.0/10), link-local and
 // loopback addresses. The ranges for documentation are not private.
 func Private(a netip.Addr) bool {
+	if a.Is4() && !privateOctets[a.As4()[0]] {
+		return false
+	}
 	return a.IsValid() && PrivatePrefix(single(a))
 }
+
+// privateOctets are what private IPv4 addresses begin with. Most begin otherwise.
+var privateOctets = func() (o [256]bool) {
+	for _, p := range private {
+		if a := p.Addr(); a.Is4() {
+			o[a.As4()[0]] = true
+		}
+	}
+	return o
+}()
 
 // PrivatePrefix reports whether all of p is private.
 func PrivatePrefix(p netip.Prefix) bool {
@@ -15,7 +28,7 @@ func PrivatePrefix(p netip.Prefix) bool {
 		return false
 	}
 	p = canonical(p)
-	for _, q := range private() {
+	for _, q := range private {
 		if covers(q, p) {
 			return true
 		}
@@ -23,18 +36,17 @@ func PrivatePrefix(p netip.Prefix) bool {
 	return false
 }
 
-func private() [9]netip.Prefix {
-	return [...]netip.Prefix{
-		v4(10, 0, 8),
-		v4(172, 16, 12),
-		v4(192, 168, 16),
-		v4(100, 64, 10),
-		v4(169, 254, 16),
-		v4(127, 0, 8),
-		v6(0xfc, 0, 7),
-		v6(0xfe, 0x80, 10),
-		netip.PrefixFrom(netip.IPv6Loopback(), 128),
-	}
+// private are networks of which none of IPv4 begins with more than one octet.
+var private = []netip.Prefix{
+	v4(10, 0, 8),
+	v4(172, 16, 12),
+	v4(192, 168, 16),
+	v4(100, 64, 10),
+	v4(169, 254, 16),
+	v4(127, 0, 8),
+	v6(0xfc, 0, 7),
+	v6(0xfe, 0x80, 10),
+	netip.PrefixFrom(netip.IPv6Loopback(), 128),
 }
 
 // always are the networks that no remote host can come from.

@@ -64,7 +64,7 @@ func (s *Scanner) learn(c *edgeban.Chunk, from, end int) bool {
 	if len(raw) > filter.MaxLine {
 		return false
 	}
-	st, ok := s.find(c, bytes.TrimRight(raw, "\r\n"))
+	st, ok := s.find(c, chomp(raw))
 	return ok && !st.Time.IsZero()
 }
 
@@ -85,7 +85,7 @@ func (s *Scanner) dateRest(c *edgeban.Chunk) {
 	text := bytes.TrimSuffix(c.Text, newline)
 	if s.dated < len(text) { // also where none was found so far: they may begin at any time
 		from := bytes.LastIndexByte(text, '\n') + 1
-		s.line = bytes.TrimRight(text[from:], "\r\n")
+		s.line = chomp(text[from:])
 		if len(s.line) <= filter.MaxLine {
 			s.date(c, from, len(text))
 		} else {

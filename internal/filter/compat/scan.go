@@ -43,7 +43,7 @@ type Scanner struct {
 	newest         time.Time // the same, of this chunk
 	dated          int       // before this place of the chunk all dates are known
 	lines, shown   int       // of this chunk: all, and those whose date was looked for
-	ids            filter.IDs
+	evidence       filter.Evidence
 	sessions       sessions
 	window         window
 	stats          filter.Stats
@@ -138,7 +138,7 @@ func (s *Scanner) one(c *edgeban.Chunk, at place, try []int32) (m edgeban.Match,
 		if m, ok = s.failure(t, lines); !ok {
 			return m, false
 		}
-		m.ID = s.ids.At(s.o.Jail, c.Stream, c.Base+int64(at.from))
+		s.evidence.Write(&m, c.Stream, c.Base+int64(at.from), s.groups[slotUser], s.line)
 		return s.count(c, m)
 	}
 	return m, false
@@ -151,7 +151,7 @@ func (s *Scanner) begin(c *edgeban.Chunk, at place) bool {
 		s.stats.Long++
 		return false
 	}
-	s.line = bytes.TrimRight(s.code.line(raw), "\r\n")
+	s.line = chomp(s.code.line(raw))
 	s.stamp, s.free = time.Time{}, false
 	start, end := 0, 0
 	if at.n < len(c.Times) && !c.Times[at.n].IsZero() {
@@ -169,6 +169,14 @@ func (s *Scanner) begin(c *edgeban.Chunk, at place) bool {
 		s.whole.set(s.text)
 	}
 	return true
+}
+
+// chomp returns a line without its end.
+func chomp(line []byte) []byte {
+	for n := len(line) - 1; n >= 0 && (line[n] == '\n' || line[n] == '\r'); n-- {
+		line = line[:n]
+	}
+	return line
 }
 
 // cut makes s.text of the line: without its date, and with a newline unless it goes
@@ -297,10 +305,7 @@ func (s *Scanner) failure(t time.Time, lines int) (m edgeban.Match, ok bool) {
 		s.stats.Invalid++
 		return m, false
 	}
-	return edgeban.Match{
-		Jail: s.o.Jail, Kind: edgeban.Failure, Addr: addr, Count: 1, Time: t,
-		User: filter.Clean(s.groups[slotUser]), Text: filter.Clean(s.line),
-	}, true
+	return edgeban.Match{Jail: s.o.Jail, Kind: edgeban.Failure, Addr: addr, Count: 1, Time: t}, true
 }
 
 // count counts a failure, and hands one that names a host to who looks it up.

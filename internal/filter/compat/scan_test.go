@@ -278,8 +278,10 @@ func TestSameIDAsTheOtherScanner(t *testing.T) {
 	s := scanner(t, config.Rules{FailRegex: []string{"x <HOST>$"}})
 	c := edgeban.Chunk{Stream: "log", Base: 100, Text: []byte("y\nx 192.0.2.1\n"), Read: now, Live: true}
 	ms := slices.Collect(s.Scan(c))
-	if want := new(filter.IDs).At("j", "log", 102); len(ms) != 1 || ms[0].ID != want {
-		t.Errorf("got %+v, want one with the ID %s", ms, want)
+	want := edgeban.Match{Jail: "j"}
+	new(filter.Evidence).Write(&want, "log", 102, nil, nil)
+	if len(ms) != 1 || ms[0].ID != want.ID {
+		t.Errorf("got %+v, want one with the ID %s", ms, want.ID)
 	}
 	if ms[0].Jail != "j" || ms[0].Kind != edgeban.Failure || ms[0].Count != 1 || ms[0].Text != "x 192.0.2.1" {
 		t.Errorf("got %+v", ms[0])

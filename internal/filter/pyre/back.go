@@ -9,7 +9,7 @@ import (
 // again returns the end of what a group took, at t[i]; -1 if it took no part or
 // that does not stand there.
 func (m *Matcher) again(n *node, i int) int {
-	if !m.took(n.slot) {
+	if !m.took(int(n.slot)) {
 		return -1
 	}
 	t, is := m.text, m.text[m.slots[n.slot]:m.slots[n.slot+1]]

@@ -24,6 +24,7 @@ const (
 	opAlt              // one of alts: the first that leads to a match
 	opLoop             // sub, which leads back here or to the next of its copies; or next
 	opSave             // note the place in slot
+	opShut             // opSave of the end of a group, after which lit is owed
 	opReset            // forget the place in slot
 	opAssert           // assert holds here
 	opLook             // sub leads to opHeld, from here or from width characters before
@@ -32,6 +33,12 @@ const (
 	opBack             // what the group of slot took
 	opCond             // alts[0] if the group of slot took part, else alts[1]
 	opMatch            // the end
+	opFail             // nothing leads on
+
+	// What some of these are to the machine, see node.code.
+	opByte   // an opLit of one byte
+	opWhole  // an opRun of which only the longest run can lead on
+	opGreedy // an opRun that is not lazy
 )
 
 // A node is a step of the machine. The nodes of an expression are a graph: a node
@@ -40,6 +47,7 @@ const (
 //
 // A search is as fast as its nodes are near: what most steps ask for comes first.
 type node struct {
+	code  op // what the machine does: op, or a quicker way to do it
 	op    op
 	greed syntax.Greed
 	not   bool
@@ -48,24 +56,26 @@ type node struct {
 	// Of opRun: the follow set is disjoint from the class, so that only the
 	// longest run can lead on, whatever the greed.
 	whole    bool
-	quick    bool // of opRun: straight may run it
 	behind   bool
 	verdict  bool // of opLook: only whether it holds matters, not what it captures
+	asks     bool // some of alts has a when
 	assert   syntax.Assertion
-	slot     int // -1: none
+	slot     int32 // -1: none
+	min, max int32
 	next     *node
-	when     *choice // nil: first is all that can be said
-	first    syntax.First
-	sub      *node
+	jump     *jump // nil if the next byte decides nothing
 	class    *syntax.Class
 	lit      string
-	min, max int
-	one      int // opRun: the only byte that next begins with, -1 if there are others
-	width    int
-	rows     int // the first row of the table of failures, -1 if the node has none
-	alts     []*node
-	asks     bool // some of alts has a when
-	keep     *state
+	sub      *node
+
+	first syntax.First
+	when  *choice // nil: first is all that can be said
+	after string  // opRun: what stands behind it, "" if that is not one literal
+	alts  []*node
+	keep  *state
+	one   int32 // opRun: the only byte that next begins with, -1 if there are others
+	width int32
+	rows  int // the first row of the table of failures, -1 if the node has none
 }
 
 // A choice is what a node can begin with, once it is known whether the group of slot
@@ -106,6 +116,8 @@ func compile(expr string, f Flags) (*Regexp, error) {
 	}
 	re.slots, re.linear = c.slots, c.linear
 	re.start(t)
+	re.owe()
+	re.jumps()
 	re.required = syntax.Required(t)
 	re.need = needed(re.required)
 	return re, nil
@@ -195,11 +207,11 @@ func (c *compiler) tree(t *syntax.Node, next *node) *node {
 		return c.choice(c.branch(node{op: opAlt}, t, next))
 	case syntax.Group:
 		c.opened = append(c.opened, t.Group)
-		end := c.node(node{op: opSave, slot: 2*t.Group + 1}, next, itself)
+		end := c.node(node{op: opSave, slot: int32(2*t.Group + 1)}, next, itself)
 		end.blur(t)
 		sub := c.tree(t.Subs[0], end)
 		c.opened = c.opened[:len(c.opened)-1]
-		begin := c.node(node{op: opSave, slot: 2 * t.Group}, sub, itself)
+		begin := c.node(node{op: opSave, slot: int32(2 * t.Group)}, sub, itself)
 		begin.blur(t)
 		return begin
 	case syntax.Repeat:
@@ -214,11 +226,11 @@ func (c *compiler) tree(t *syntax.Node, next *node) *node {
 		n.sub = c.sub(t.Subs[0], n, false)
 		return n
 	case syntax.Back:
-		n := c.node(node{op: opBack, slot: 2 * t.Group, fold: t.Fold != syntax.Exact, ascii: t.Fold == syntax.ASCII}, next, anything)
+		n := c.node(node{op: opBack, slot: int32(2 * t.Group), fold: t.Fold != syntax.Exact, ascii: t.Fold == syntax.ASCII}, next, anything)
 		n.keep = c.merge(t, next.keep)
 		return n
 	case syntax.Cond:
-		return c.branch(node{op: opCond, slot: 2 * t.Group}, t, next)
+		return c.branch(node{op: opCond, slot: int32(2 * t.Group)}, t, next)
 	}
 	return next
 }
@@ -244,7 +256,7 @@ func (n *node) choose(bit int) {
 	n.when = nil
 	if n.op == opCond {
 		if bit != 0 {
-			n.when = n.known(choice{n.slot, [2]syntax.First{n.alts[1].first, n.alts[0].first}})
+			n.when = n.known(choice{int(n.slot), [2]syntax.First{n.alts[1].first, n.alts[0].first}})
 		}
 		return
 	}
@@ -333,7 +345,7 @@ func (c *compiler) repeat(t *syntax.Node, next *node) *node {
 		next = after
 	}
 	if slot >= 0 && t.Max != t.Min {
-		next = c.node(node{op: opReset, slot: slot}, next, itself)
+		next = c.node(node{op: opReset, slot: int32(slot)}, next, itself)
 	}
 	for i := 0; i < t.Min && c.nodes <= maxNodes; i++ {
 		next = c.tree(body, next)
@@ -346,7 +358,7 @@ func (c *compiler) repeat(t *syntax.Node, next *node) *node {
 func (c *compiler) loop(t *syntax.Node, slot int, next, after *node) *node {
 	body := t.Subs[0]
 	around := func(f syntax.First) syntax.First { return body.First(f).Or(f) }
-	n := c.node(node{op: opLoop, greed: t.Greed, slot: slot}, next, around)
+	n := c.node(node{op: opLoop, greed: t.Greed, slot: int32(slot)}, next, around)
 	if after == nil {
 		after = n
 	} else if n.first = body.First(after.first).Or(next.first); n.when != nil {
@@ -370,6 +382,9 @@ func (c *compiler) loop(t *syntax.Node, slot int, next, after *node) *node {
 	return n
 }
 
+// bounded returns a number of characters as it is, or one that no text has.
+func bounded(n int) int32 { return int32(min(n, maxText+1)) }
+
 // run returns the node of a repetition of single characters, nil if t is none.
 func (c *compiler) run(t *syntax.Node, next *node) *node {
 	body, stop := t.Subs[0], ""
@@ -384,8 +399,8 @@ func (c *compiler) run(t *syntax.Node, next *node) *node {
 		return nil
 	}
 	n := c.node(node{
-		op: opRun, class: class, lit: stop, min: t.Min, max: t.Max, greed: t.Greed,
-		one: next.first.Only(),
+		op: opRun, class: class, lit: stop, min: bounded(t.Min), max: bounded(t.Max), greed: t.Greed,
+		one: int32(next.first.Only()),
 	}, next, func(f syntax.First) syntax.First {
 		if t.Min == 0 {
 			return class.First().Or(f)
@@ -395,13 +410,25 @@ func (c *compiler) run(t *syntax.Node, next *node) *node {
 	shared := class.First().And(next.first)
 	shared.End = false
 	n.whole = t.Greed == syntax.Possessive || stop == "" && shared == syntax.First{}
-	n.quick = n.plain()
+	n.after = next.literal()
 	return c.choice(n)
+}
+
+// literal returns the literal that the node begins with, "" if it is not one of several
+// bytes.
+func (n *node) literal() string {
+	for n.op == opSave {
+		n = n.next
+	}
+	if n.op != opLit || len(n.lit) == 1 {
+		return ""
+	}
+	return n.lit
 }
 
 // look returns the node of a look-around.
 func (c *compiler) look(t *syntax.Node, next *node) *node {
-	n := c.node(node{op: opLook, not: t.Not, behind: t.Behind, width: t.Width}, next, itself)
+	n := c.node(node{op: opLook, not: t.Not, behind: t.Behind, width: int32(t.Width)}, next, itself)
 	n.blur(t)
 	captures := t.Any(func(s *syntax.Node) bool { return s.Kind == syntax.Group })
 	n.verdict = t.Not || !captures

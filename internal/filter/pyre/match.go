@@ -32,7 +32,8 @@ const (
 type Matcher struct {
 	re    *Regexp
 	text  []byte
-	slots []int32 // of groups, then of loops; -1 for none
+	slots []int32      // of groups, then of loops; -1 for none
+	last  [maxOwed]int // where what is owed stands last; see owed.go
 	trail []change
 	stack []frame
 	base  int // the frame of the innermost look-around or atomic group, -1 for none
@@ -61,179 +62,59 @@ type frame struct {
 	row  int32 // of the table, -1 for none
 }
 
-// Search looks for the first match of re in text, as Python's re.search does.
-// An invalid byte of text counts as one U+FFFD.
-func (m *Matcher) Search(re *Regexp, text []byte) bool {
-	m.begin(re, text)
-	if len(text) > maxText {
-		m.spent = true
-		return false
-	}
-	at, ok := m.from(0)
-	if ok || at < 0 {
-		m.quiet++
-		m.release()
-		return ok
-	}
-	if re.missing(text) {
-		return false
-	}
-	m.remember()
-	at, ok = m.from(at)
-	m.spent = !ok && at >= 0
-	return ok
-}
-
-// Span returns where a group of the last match lies in its text, -1 and -1 if it
-// took no part. It is valid until the next Search.
-func (m *Matcher) Span(group int) (start, end int) {
-	start, end = int(m.slots[2*group]), int(m.slots[2*group+1])
-	if start < 0 || end < start {
-		return -1, -1
-	}
-	return start, end
-}
-
-// Spent reports whether the last Search gave up: its text is hostile, and
-// whether it matches is not known.
-func (m *Matcher) Spent() bool { return m.spent }
-
-func (m *Matcher) begin(re *Regexp, text []byte) {
-	m.re, m.text, m.spent, m.table, m.base = re, text, false, false, -1
-	m.trail, m.stack = m.trail[:0], m.stack[:0]
-	if cap(m.slots) < re.slots {
-		m.slots = make([]int32, re.slots)
-	}
-	m.slots = m.slots[:re.slots]
-	for i := range m.slots {
-		m.slots[i] = -1
-	}
-	if m.steps = m.quick; m.steps == 0 {
-		m.steps = quickSteps + quickPerByte*len(text)
-	}
-}
-
-// remember begins the phase with the table.
-func (m *Matcher) remember() {
-	m.table, m.quiet = true, 0
-	m.steps = hardSteps + hardPerByte*len(m.text)
-	m.stride = len(m.text)/64 + 1
-	m.rows = min(m.re.rows, maxTable/2/8/m.stride)
-	for _, bits := range []*[]uint64{&m.failed, &m.held} {
-		n := m.rows * m.stride
-		if bits == &m.held && !m.re.looks {
-			n = 0
-		}
-		if cap(*bits) < n {
-			*bits = make([]uint64, n)
-			continue
-		}
-		*bits = (*bits)[:n]
-		clear(*bits)
-	}
-}
-
-// release gives back the memory that only hostile texts need.
-func (m *Matcher) release() {
-	if m.quiet < calm {
-		return
-	}
-	m.quiet = 0
-	if cap(m.failed) > calmSize {
-		m.failed, m.held = nil, nil
-	}
-	if cap(m.stack) > calmSize {
-		m.stack = nil
-	}
-	if cap(m.trail) > calmSize {
-		m.trail = nil
-	}
-}
-
-// from searches from place i on. It returns where it ran out of steps, -1 if it
-// did not.
-func (m *Matcher) from(i int) (int, bool) {
-	for i = m.re.next(m.text, i); i >= 0; i = m.re.next(m.text, i) {
-		end := m.run(m.re.prog, i)
-		if end >= 0 {
-			m.slots[0], m.slots[1] = int32(i), int32(end)
-			return -1, true
-		}
-		m.undo(0)
-		m.stack, m.base = m.stack[:0], -1
-		if m.steps < 0 {
-			return i, false
-		}
-		i = m.re.after(m.text, i)
-	}
-	return -1, false
-}
-
 // run returns the end of the match that begins with n at i, -1 if there is none
 // or no step is left. Steps are counted where a way ends: each is as long as the
 // expression and the text allow, at most.
 func (m *Matcher) run(n *node, i int) int {
 	t := m.text
 	for steps := 1; ; steps++ {
-		switch n.op {
+		if n.jump != nil {
+			if to := m.leap(n, i); to != nil {
+				n = to
+				continue
+			}
+		}
+		to, next := i, (*node)(nil)
+		switch n.code {
 		case opLit:
 			if end := i + len(n.lit); end <= len(t) && string(t[i:end]) == n.lit {
-				i, n = end, n.next
-				continue
+				to, next = end, n.next
+			}
+		case opByte:
+			if i < len(t) && t[i] == n.lit[0] {
+				to, next = i+1, n.next
 			}
 		case opClass:
-			if i < len(t) && t[i] < utf8.RuneSelf {
-				if n.class.Tab[t[i]] {
-					i, n = i+1, n.next
-					continue
-				}
-			} else if w := n.class.Width(t, i); w > 0 {
-				i, n = i+w, n.next
-				continue
-			}
-		case opRun:
-			if n.quick && !m.table {
-				if to, next, ok := m.straight(n, i); next != nil {
-					i, n = to, next
-					continue
-				} else if ok {
-					break
-				}
-			}
-			if to, next := m.repeat(n, i); next != nil {
-				i, n = to, next
-				continue
+			if w := n.class.Width(t, i); w > 0 {
+				to, next = i+w, n.next
 			}
 		case opSave:
-			m.set(n.slot, i)
-			n = n.next
-			continue
+			m.set(int(n.slot), i)
+			next = n.next
+		case opWhole:
+			to, next = m.wholly(n, i)
+		case opGreedy:
+			to, next = m.greedily(n, i)
+		case opRun:
+			to, next = m.repeat(n, i)
 		case opAlt:
-			if to, next := m.alt(n, i); next != nil {
-				i, n = to, next
-				continue
-			}
+			to, next = m.alt(n, i)
 		case opLoop:
-			if next := m.fork(n, i); next != nil && !m.table {
-				n = next
-				continue
-			}
-			if to, next := m.loop(n, i); next != nil {
-				i, n = to, next
-				continue
-			}
+			to, next = m.loop(n, i)
 		case opMatch:
 			return i
+		case opFail:
 		default:
 			// A look-around that holds ends a way, too.
 			if m.steps -= steps; m.steps < 0 {
 				return -1
 			}
 			steps = 0
-			if to, next := m.rare(n, i); next != nil {
-				i, n = to, next
-				continue
-			}
+			to, next = m.rare(n, i)
+		}
+		if next != nil {
+			i, n = to, next
+			continue
 		}
 		if m.steps -= steps; m.steps < 0 {
 			return -1
@@ -254,8 +135,11 @@ func (m *Matcher) rare(n *node, i int) (int, *node) {
 		return end, pick(end >= 0, n.next, nil)
 	case opAssert:
 		return i, pick(n.assert.Holds(m.text, i, n.ascii), n.next, nil)
+	case opShut:
+		m.set(int(n.slot), i)
+		return i, pick(m.owing(n, i), n.next, nil)
 	case opReset:
-		m.set(n.slot, -1)
+		m.set(int(n.slot), -1)
 		return i, n.next
 	case opLook:
 		return m.look(n, i)
@@ -269,7 +153,7 @@ func (m *Matcher) rare(n *node, i int) (int, *node) {
 		end := m.again(n, i)
 		return end, pick(end >= 0, n.next, nil)
 	case opCond:
-		return i, n.alts[pick(m.took(n.slot), 0, 1)]
+		return i, n.alts[pick(m.took(int(n.slot)), 0, 1)]
 	}
 	return i, nil
 }
@@ -435,14 +319,14 @@ func (m *Matcher) loop(n *node, i int) (int, *node) {
 // enter notes where a repetition of what may match nothing begins.
 func (m *Matcher) enter(n *node, i int) {
 	if n.slot >= 0 {
-		m.set(n.slot, i)
+		m.set(int(n.slot), i)
 	}
 }
 
 // look tries a look-around.
 func (m *Matcher) look(n *node, i int) (int, *node) {
 	from := i
-	for k := 0; n.behind && k < n.width; k++ {
+	for k := 0; n.behind && k < int(n.width); k++ {
 		if from == 0 {
 			return i, pick(n.not, n.next, nil)
 		}

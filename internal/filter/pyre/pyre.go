@@ -2,9 +2,12 @@ package pyre
 
 import (
 	"bytes"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
+	"weak"
 
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
 )
@@ -28,6 +31,7 @@ type Regexp struct {
 	looks    bool  // some look-around has a verdict
 	linear   bool
 	required [][]Literal
+	owed     []string // see owed.go
 	need     []string // one of these is in every text that matches
 
 	// Where a match can begin.
@@ -45,7 +49,32 @@ type Error = syntax.Error
 type Literal = syntax.Literal
 
 // Compile reads an expression in the syntax of Python's re. The error is an *Error.
-func Compile(expr string, f Flags) (*Regexp, error) { return compile(expr, f) }
+// Of an expression that is in use already, it returns that.
+func Compile(expr string, f Flags) (*Regexp, error) {
+	key := source{expr, f}
+	if p, ok := inUse.Load(key); ok {
+		if re := p.(weak.Pointer[Regexp]).Value(); re != nil {
+			return re, nil
+		}
+	}
+	re, err := compile(expr, f)
+	if err != nil {
+		return nil, err
+	}
+	p := weak.Make(re)
+	inUse.Store(key, p)
+	runtime.AddCleanup(re, func(s source) { inUse.CompareAndDelete(s, p) }, key)
+	return re, nil
+}
+
+// A source is what an expression is compiled from.
+type source struct {
+	expr  string
+	flags Flags
+}
+
+// inUse has, by its source, a weak.Pointer to each Regexp.
+var inUse sync.Map
 
 // String returns the expression as it was given to Compile.
 func (re *Regexp) String() string { return re.expr }

@@ -3,6 +3,7 @@ package pyre
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -263,5 +264,23 @@ func TestHostileMemoryIsGivenBack(t *testing.T) {
 	}
 	if cap(m.stack) > calmSize || cap(m.trail) > calmSize || cap(m.failed) > calmSize {
 		t.Errorf("still %d frames, %d changes, %d words", cap(m.stack), cap(m.trail), cap(m.failed))
+	}
+}
+
+// Many jails have the same patterns, and a reload has them all again.
+func TestAnExpressionInUseIsNotCompiledAgain(t *testing.T) {
+	first, err := Compile(`in use \d+`, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := Compile(`in use \d+`, 0)
+	other, _ := Compile(`in use \d+`, IgnoreCase)
+	if again != first || other == first {
+		t.Errorf("the same again: %v, want true; with another flag: %v, want false", again == first, other == first)
+	}
+	runtime.KeepAlive(first)
+	var m Matcher
+	if !m.Search(other, []byte("IN USE 7")) || m.Search(first, []byte("IN USE 7")) {
+		t.Error("the two flags are mixed up")
 	}
 }

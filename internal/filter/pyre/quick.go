@@ -10,72 +10,74 @@ import (
 // This file has what the plain phase of a search does most, in a few branches: all
 // that is rare, or not ASCII, is left to the general way.
 
-// fork decides at an opLoop by the next byte. It returns nil if the general way has to.
-func (m *Matcher) fork(n *node, i int) *node {
-	if n.slot >= 0 || i >= len(m.text) {
-		return nil
-	}
-	b := m.text[i]
-	in, out := m.begins(n.sub).Has(b), m.begins(n.next).Has(b)
+// quickest returns what the machine does at a node.
+func (n *node) quickest() op {
 	switch {
-	case in == out:
-		return nil
-	case in:
-		return n.sub
+	case n.op == opLit && len(n.lit) == 1:
+		return opByte
+	case n.op != opRun || n.lit != "":
+	case n.whole:
+		return opWhole
+	case n.greed != syntax.Lazy:
+		return opGreedy
 	}
-	return n.next
+	return n.op
 }
 
-// straight runs an opRun that is not lazy, over ASCII. It reports false, having done
-// nothing, if that is not what there is; without a next node the run failed.
-func (m *Matcher) straight(n *node, i int) (end int, next *node, ok bool) {
-	t, j := m.text, i
-	if c := n.class; c.Stop >= 0 && n.max == syntax.Unbounded {
+// span returns the end of the longest run at i, over ASCII. It reports false if that
+// is not what there is.
+func (n *node) span(t []byte, i int) (end int, ok bool) {
+	limit := len(t)
+	if n.max != syntax.Unbounded {
+		limit = min(limit, i+int(n.max))
+	} else if c := n.class; c.Stop >= 0 {
 		if k := bytes.IndexByte(t[i:], byte(c.Stop)); k >= 0 {
-			j = i + k
-		} else {
-			j = len(t)
+			limit = i + k
 		}
-		if n.min > 1 {
-			return 0, nil, false // bytes are not characters
-		}
-	} else {
-		limit := len(t)
-		if n.max != syntax.Unbounded {
-			limit = min(limit, i+n.max)
-		}
-		for j < limit && t[j] < utf8.RuneSelf && c.Tab[t[j]] {
-			j++
-		}
-		if j < limit && t[j] >= utf8.RuneSelf {
-			return 0, nil, false
+		return limit, n.min <= 1 // bytes are not characters
+	}
+	tab := &n.class.Tab
+	for ; i < limit; i++ {
+		if b := t[i]; !tab[b] || b >= utf8.RuneSelf {
+			return i, b < utf8.RuneSelf
 		}
 	}
-	lo := i + n.min
-	if n.min == 1 && j > i {
-		lo = i + n.class.Width(t, i)
+	return i, true
+}
+
+// wholly runs an opWhole.
+func (m *Matcher) wholly(n *node, i int) (int, *node) {
+	end, ok := n.span(m.text, i)
+	if !ok || m.table {
+		return m.repeat(n, i)
 	}
-	if j < lo {
-		return i, nil, true
+	if end < i+int(n.min) {
+		return i, nil
 	}
-	m.steps -= (j - i) / stepBytes
-	if n.whole {
-		if !m.begins(n.next).At(t, j) {
-			return i, nil, true
-		}
-		return j, n.next, true
+	m.steps -= (end - i) / stepBytes
+	return end, n.next
+}
+
+// greedily runs an opGreedy.
+func (m *Matcher) greedily(n *node, i int) (int, *node) {
+	end, ok := n.span(m.text, i)
+	if !ok || m.table {
+		return m.repeat(n, i)
 	}
-	p := m.down(n, lo, j, -1)
+	lo := i + int(n.min)
+	if n.min == 1 && end > i {
+		lo = i + n.class.Width(m.text, i)
+	}
+	if end < lo {
+		return i, nil
+	}
+	m.steps -= (end - i) / stepBytes
+	p := m.down(n, lo, end, -1)
 	if p < 0 {
-		return i, nil, true
+		return i, nil
 	}
 	if p > lo {
 		m.push(frame{n, int32(lo), int32(p), 0, -1})
 	}
-	return p, n.next, true
-}
-
-// plain reports whether straight may run the node.
-func (n *node) plain() bool {
-	return n.op == opRun && n.lit == "" && (n.whole || n.greed != syntax.Lazy)
+	return p, n.next
 }

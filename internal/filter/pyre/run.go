@@ -92,8 +92,8 @@ func (n *node) least(t []byte, i int) (int, bool) {
 		w := n.class.Width(t, i)
 		return i + w, w > 0
 	}
-	end, took := n.class.Take(t, i, n.min)
-	return end, took == n.min
+	end, took := n.class.Take(t, i, int(n.min))
+	return end, took == int(n.min)
 }
 
 // reach returns the end of the longest run at i, not looking further than limit.
@@ -104,7 +104,7 @@ func (n *node) reach(t []byte, i, limit int) int {
 		}
 	}
 	if n.max != syntax.Unbounded {
-		end, _ := n.class.Take(t[:max(limit, i)], i, n.max)
+		end, _ := n.class.Take(t[:max(limit, i)], i, int(n.max))
 		return end
 	}
 	return n.class.Span(t, i, limit)
@@ -149,6 +149,7 @@ func (m *Matcher) down(n *node, lo, from int, row int32) int {
 	for p := from; p >= lo; p-- {
 		switch {
 		case !f.At(t, p):
+		case n.after != "" && !bytes.HasPrefix(t[p:], []byte(n.after)):
 		case p < len(t) && t[p]&0xC0 == 0x80 && p > lo && inside(t, p):
 		case behind != nil && p < len(t) && t[p] < utf8.RuneSelf && !behind.At(t, p+1):
 		case n.max != syntax.Unbounded && row >= 0 && (p > lo || row&1 == 0) && m.noted(m.failed, row>>1, p):
@@ -205,17 +206,17 @@ func (m *Matcher) up(n *node, p, hi int, row int32, own bool) (at, stop int) {
 			if n.max == syntax.Unbounded {
 				return -1, p
 			}
-		} else if f.At(t, p) {
+		} else if f.At(t, p) && (n.after == "" || bytes.HasPrefix(t[p:], []byte(n.after))) {
 			return p, p
 		}
 		own = false
 		if n.one >= 0 && n.class.Stop >= 0 && n.lit == "" && row < 0 {
-			// Nothing but this byte can follow: go there at once.
-			k := bytes.IndexByte(t[p:min(hi+1, len(t))], byte(n.one))
+			// Nothing but this can follow: go there at once.
+			k := n.ahead(t, p, hi)
 			if k < 0 {
 				return -1, hi
 			}
-			if n.class.Stop != n.one && bytes.IndexByte(t[p:p+k], byte(n.class.Stop)) >= 0 {
+			if n.class.Stop != int(n.one) && bytes.IndexByte(t[p:p+k], byte(n.class.Stop)) >= 0 {
 				return -1, p + k
 			}
 			return p + k, p + k
@@ -229,6 +230,14 @@ func (m *Matcher) up(n *node, p, hi int, row int32, own bool) (at, stop int) {
 		}
 		p += w
 	}
+}
+
+// ahead returns how far from p, up to hi, what follows the run stands, -1 if it does not.
+func (n *node) ahead(t []byte, p, hi int) int {
+	if n.after != "" {
+		return bytes.Index(t[p:min(hi+len(n.after), len(t))], []byte(n.after))
+	}
+	return bytes.IndexByte(t[p:min(hi+1, len(t))], byte(n.one))
 }
 
 // step returns the length of the next character of a run, 0 if it ends at p.

@@ -2,7 +2,9 @@ package syntax
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -72,8 +74,31 @@ type asked struct {
 	not bool
 }
 
-// finish makes the tables.
+// known are classes that were made: most expressions use the same few, which is
+// quick to compile, and to search with while they are in the processor's cache.
+var known = struct {
+	sync.Mutex
+	classes map[string]*Class
+}{classes: map[string]*Class{}}
+
+const mostKnown = 4096
+
+// finish returns a class that says the same, with its tables.
 func (c *Class) finish() *Class {
+	key := fmt.Sprint(c.ranges, c.props, c.neg, c.fold, c.ascii)
+	known.Lock()
+	defer known.Unlock()
+	if k := known.classes[key]; k != nil {
+		return k
+	}
+	c.tables()
+	if len(known.classes) < mostKnown {
+		known.classes[key] = c
+	}
+	return c
+}
+
+func (c *Class) tables() {
 	none := !slices.ContainsFunc(c.ranges, func(r rune) bool { return r >= utf8.RuneSelf }) &&
 		!slices.ContainsFunc(c.props, func(a asked) bool { return a.not || !c.ascii })
 	if c.fold == Unicode && none {
@@ -89,7 +114,7 @@ func (c *Class) finish() *Class {
 	c.Stop = -1
 	for b := range len(c.Tab) {
 		if b < utf8.RuneSelf {
-			c.Tab[b] = c.has(rune(b))
+			c.Tab[b] = c.latin[b]
 		} else {
 			c.Tab[b] = !c.some && every != c.neg
 		}
@@ -100,7 +125,6 @@ func (c *Class) finish() *Class {
 	if n != 1 || c.some {
 		c.Stop = -1
 	}
-	return c
 }
 
 // every reports whether a property and its opposite are in the class.

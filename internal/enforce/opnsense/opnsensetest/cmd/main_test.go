@@ -76,7 +76,7 @@ func TestWhatIsPrintedWorks(t *testing.T) {
 	if body, _ := io.ReadAll(res.Body); string(body) != `{"status":"done"}` {
 		t.Errorf("add: %s", body)
 	}
-	controlled, err := http.Post(regexp.MustCompile(`control:\s+(\S+)`).FindStringSubmatch(out.text.String())[1], "text/plain", strings.NewReader("packet 203.0.113.5 wan")) //nolint:noctx // over when it is answered
+	controlled, err := http.Post(regexp.MustCompile(`control:\s+(\S+)`).FindStringSubmatch(out.text.String())[1], "text/plain", strings.NewReader("packet 203.0.113.5 wan"))
 	if err != nil {
 		t.Fatal(err)
 	}

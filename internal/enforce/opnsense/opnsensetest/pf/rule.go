@@ -100,7 +100,7 @@ func (f *Filter) matches(r *Rule, p Packet) bool {
 }
 
 func (f *Filter) is(e Endpoint, a netip.Addr) bool {
-	found := false
+	var found bool
 	switch {
 	case e.Table != "":
 		t := f.Tables[e.Table]

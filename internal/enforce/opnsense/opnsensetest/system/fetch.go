@@ -59,7 +59,7 @@ func (s *System) Download(a model.Alias) (lines []string, err error) {
 
 // download is one GET, as the product makes it.
 func (s *System) download(a *model.Alias, url string) ([]string, error) {
-	req, err := http.NewRequest(http.MethodGet, url, nil) //nolint:noctx // nobody waits for the cron job
+	req, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
