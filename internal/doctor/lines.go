@@ -170,7 +170,10 @@ func (e *exam) replay(ctx context.Context, j config.Jail, tails []tail) (proxy, 
 	for _, t := range tails {
 		logs = append(logs, intake.Log{Name: t.path, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(t.text)), nil }})
 	}
-	for range r.Files(ctx, logs) {
+	for _, err := range r.Files(ctx, logs) {
+		if err != nil { // it was asked to end
+			return "", ""
+		}
 	}
 	return trial.Proxy(), trial.Misfit()
 }

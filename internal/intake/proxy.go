@@ -52,9 +52,12 @@ const (
 )
 
 // look takes a match in, and says why it does not count, or returns "". Role is
-// what its address is to this host.
-func (v *vantage) look(m *edgeban.Match, role never.Role) string {
-	how := hidingOf(m.Addr, role)
+// what its address is to this host, and inside whether it is a private one.
+func (v *vantage) look(m *edgeban.Match, role never.Role, inside bool) string {
+	how := clients
+	if inside || role != never.Stranger {
+		how = hidingOf(m.Addr, role)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if how == clients {

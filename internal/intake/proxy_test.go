@@ -126,7 +126,7 @@ func TestAttackerInTheLANIsNoProxy(t *testing.T) {
 	var v vantage
 	m := edgeban.Match{Addr: netip.MustParseAddr("192.168.77.50"), Count: 1}
 	for range 10 {
-		if why := v.look(&m, never.Stranger); why != "" {
+		if why := v.look(&m, never.Stranger, true); why != "" {
 			t.Fatalf("not counted: %s", why)
 		}
 	}

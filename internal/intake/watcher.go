@@ -163,7 +163,7 @@ func (w *Watcher) judgeable(m *edgeban.Match, list *never.List) {
 	} else if why, ok := w.ignore.Load().Contains(m.Addr); ok {
 		m.Ignored = why
 	}
-	if why := w.vantage.look(m, role); why != "" {
+	if why := w.vantage.look(m, role, alone); why != "" {
 		m.Ignored = why // rather than that it is protected
 	}
 	if !m.Subject.IsSingleIP() {

@@ -2,6 +2,9 @@ package prepare
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/edgeban/edgeban/internal/config"
@@ -44,13 +47,13 @@ func (f *Firewall) yamlSteps(o config.OPNsense, w provision.Wish) []string {
 	}
 	yaml := "   targets:\n     - opnsense:\n         url: " + o.URL + trust + "\n         apikey: file:/run/secrets/apikey.txt\n         alias: " + o.Alias
 	if w.Feed != nil {
-		token := ""
+		may := "allow: [" + address(o.URL) + "]" // the firewall alone
 		if !w.Feed.Token.Empty() {
-			token = "\n         token: file:/run/secrets/feed_token"
+			may = "token: file:/run/secrets/feed_token"
 		}
-		yaml += "\n     - feed:\n         listen: 0.0.0.0:" + port(w.Feed.URL) + token
+		yaml += "\n     - feed:\n         listen: 0.0.0.0:" + port(w.Feed.URL) + "\n         " + may
 	}
-	return append([]string{"2. Write this into /etc/edgeban/edgeban.yaml, with the path of that file:", ""}, strings.Split(yaml, "\n")...)
+	return append([]string{"2. Write this into /etc/edgeban/edgeban.yaml, with the paths of your files:", ""}, strings.Split(yaml, "\n")...)
 }
 
 func (f *Firewall) lastSteps() []string {
@@ -66,6 +69,21 @@ func (f *Firewall) lastSteps() []string {
 		"   which looks at every link, and at the rules with the key that you used here. When it says that all is",
 		"   good, delete that key in System > Access > Users: edgeban doctor without it does for every day.",
 	}
+}
+
+// address is that of the firewall, as far as it is known.
+func address(firewall string) string {
+	u, err := url.Parse(firewall)
+	if err != nil {
+		return "ADDRESS-OF-THE-FIREWALL"
+	}
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return fmt.Sprintf("%q", a)
+	}
+	if all, err := net.LookupHost(u.Hostname()); err == nil && len(all) > 0 {
+		return fmt.Sprintf("%q", all[0])
+	}
+	return "ADDRESS-OF-THE-FIREWALL"
 }
 
 // port is where a list's URL leads.

@@ -3,6 +3,7 @@ package opnsense
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -114,6 +115,11 @@ func (c *checkup) rules(ctx context.Context) {
 	all, err := c.a.looks.rules(ctx)
 	if Denied(err) {
 		c.withoutRules(ctx)
+		return
+	}
+	if refusedWith(err) == http.StatusUnauthorized { // ours is accepted, or nobody would ask for rules
+		c.add(edgeban.Warning, linkRule, "the key that was given to look at rules is not accepted (401)", "give the file of one that is as --apikey, or leave it out")
+		c.untried("nobody could look at rules", rules.CoverIPv4, rules.CoverIPv6, rules.Before)
 		return
 	}
 	if err != nil {

@@ -53,7 +53,7 @@ func (a *Alias) Check(ctx context.Context) []edgeban.Finding {
 		return c.found
 	}
 	bans := c.privileges(ctx)
-	there := c.alias(ctx)
+	there := c.alias()
 	switch {
 	case !bans:
 		c.untried("the key may not", linkTable, linkCanary)
@@ -314,7 +314,7 @@ func (c *client) tableSize(ctx context.Context) (t tableSize, err error) {
 }
 
 // alias looks at what the alias is, and reports whether it can be used.
-func (c *checkup) alias(ctx context.Context) bool {
+func (c *checkup) alias() bool {
 	a := c.a
 	setup := "edgeban setup opnsense makes it; or Firewall > Aliases by hand: name " + a.name + ", type External (advanced), then Apply"
 	switch {

@@ -188,8 +188,18 @@ func TestSomeInterfacesAreOneFloatingRule(t *testing.T) {
 // What people broke in our rule and in our alias is mended, whatever it is.
 func TestSetupMendsWhatItMade(t *testing.T) {
 	for _, change := range []map[string]string{
-		{"enabled": "0"}, {"interface": "lan"}, {"direction": "out"}, {"ipprotocol": "inet"}, {"ipprotocol": "inet6"}, {"protocol": "TCP"},
-		{"source_not": "1"}, {"destination_port": "22", "protocol": "TCP"}, {"action": "pass"}, {"source_net": "somebody_elses"}, {"destination_net": "lan"}, {"interfacenot": "1"},
+		{"enabled": "0"},
+		{"interface": "lan"},
+		{"direction": "out"},
+		{"ipprotocol": "inet"},
+		{"ipprotocol": "inet6"},
+		{"protocol": "TCP"},
+		{"source_not": "1"},
+		{"destination_port": "22", "protocol": "TCP"},
+		{"action": "pass"},
+		{"source_net": "somebody_elses"},
+		{"destination_net": "lan"},
+		{"interfacenot": "1"},
 	} {
 		s := newSite(t, opnsensetest.Options{})
 		s.run(wish())
