@@ -1,6 +1,7 @@
 package opnsense
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -41,10 +42,12 @@ func (a *Alias) Gap(ctx context.Context, addr netip.Addr, since time.Time) (g en
 	case open > 0:
 		text := "The firewall has %d of its connections from before the ban, and lets them pass without asking a rule. Firewall > Diagnostics > States ends them; states: kill does at each ban."
 		return enforce.Gap{Kind: enforce.OpenState, Text: fmt.Sprintf(text, open)}, nil
-	case b.Known:
+	case b.Counted && !b.Known: // packets came, and no rule has looked at one
+		return enforce.Gap{Kind: enforce.NoRule, Text: "No rule that is loaded looks at alias " + a.name + ". " + sentence(makeRule)}, nil
+	case b.Known && !(b.Counted && addr.Is6()): // who looks at the alias may not do so for IPv6
 		return g, nil
 	}
-	return g, fmt.Errorf("%s; %s", b.Evidence, b.Fix)
+	return g, fmt.Errorf("%s; %s", b.Evidence, cmp.Or(b.Fix, lookKey))
 }
 
 // sentence makes one of words.
