@@ -39,11 +39,7 @@ func (a api) Bans(ctx context.Context) ([]web.Ban, error) {
 	leaks := g.leaks.Leaking(g.Now())
 	for b := range bans {
 		w := g.describe(b, holds)
-		for _, k := range leaks {
-			if k.Entry.Overlaps(b.Subject) {
-				w.Leaking = max(w.Leaking, k.Count())
-			}
-		}
+		w.Leaking = leakingLines(leaks, b.Subject)
 		out = append(out, w)
 	}
 	slices.SortFunc(out, func(x, y web.Ban) int {
