@@ -54,7 +54,7 @@ type Alias struct {
 	killed   time.Time                  // when states were, or will be, killed last
 }
 
-var _ enforce.Target = (*Alias)(nil)
+var _ enforce.Prober = (*Alias)(nil)
 
 // The product's rule for names; it also keeps a name from being another path.
 var aliasName = regexp.MustCompile(`^(_?[A-Za-z][A-Za-z0-9_]*)$`)

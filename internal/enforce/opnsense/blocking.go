@@ -23,6 +23,7 @@ const outside = "wan"
 type Blocking struct {
 	Known    bool   // false if the key may not look
 	Blocks   bool   // some rule refuses them
+	Counted  bool   // only the counters of pf's table say so, or that no rule has looked at it
 	Link     string // which link of the doctor's is broken; empty if none is
 	Evidence string
 	Fix      string
@@ -106,9 +107,9 @@ func (a *Alias) evaluated(ctx context.Context) (Blocking, error) {
 	case !ok || d.Match == nil || d.NoMatch == nil:
 		return Blocking{Link: linkRule, Evidence: "the key may not look at rules (403), and this version does not count which tables they use", Fix: lookKey}, nil
 	case *d.Match+*d.NoMatch > 0:
-		return Blocking{Known: true, Blocks: true, Evidence: fmt.Sprintf("some rule that is loaded has compared packets with the alias (%d); which one it is, this key may not read", *d.Match+*d.NoMatch)}, nil
+		return Blocking{Known: true, Blocks: true, Counted: true, Evidence: fmt.Sprintf("some rule that is loaded has compared packets with the alias (%d); which one it is, this key may not read", *d.Match+*d.NoMatch)}, nil
 	}
-	return Blocking{Link: linkRule, Evidence: "the key may not look at rules (403), and no rule has compared a packet with the alias yet", Fix: lookKey}, nil
+	return Blocking{Counted: true, Link: linkRule, Evidence: "the key may not look at rules (403), and no rule has compared a packet with the alias yet", Fix: lookKey}, nil
 }
 
 // rules looks at the rule that blocks, for both families.

@@ -61,6 +61,7 @@ func (s *Store) hold(seq edgeban.Seq, h edgeban.Held) {
 	all := s.entries(h.Target)
 	all.Note(seq, h)
 	s.held[h.Target] = all
+	s.widths.Note(h.Subject)
 }
 
 // Holdings implements edgeban.Ledger.
@@ -71,6 +72,21 @@ func (s *Store) Holdings(ctx context.Context, target string) (edgeban.Holdings, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.entries(target).Holdings(target), nil
+}
+
+// Around returns what is known of the entries of all targets that contain an
+// address, released ones left out.
+func (s *Store) Around(ctx context.Context, a netip.Addr) (held []edgeban.Held, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.widths.Around(a) {
+		for target, all := range s.held {
+			if h := all.Last(p); h != nil && !h.Released() {
+				held = append(held, h.Held(target))
+			}
+		}
+	}
+	return held, ctx.Err()
 }
 
 func (s *Store) loadHeld(ctx context.Context) error {

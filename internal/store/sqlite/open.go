@@ -22,6 +22,7 @@ import (
 	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/known"
 	"github.com/edgeban/edgeban/internal/store/sqlite/page"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 // Options are what a Store needs to know beyond its path.
@@ -68,6 +69,7 @@ type Store struct {
 	pinned    edgeban.Seq              // the bans up to here have their evidence in its table
 	bare      []known.Place            // those after that, in order
 	held      map[string]known.Entries // by target
+	widths    row.Widths               // of all in held
 	notices   []edgeban.Notice
 	told      map[string]edgeban.Seq
 	cursors   map[stream]cursor             // on disk
