@@ -140,7 +140,7 @@ func sources(t *testing.T) []source {
 		}
 		base := d.Name()
 		if d.IsDir() {
-			if name != "." && (base[0] == '.' || base[0] == '_' || base == "testdata" || name == "tools" || name == "dist") {
+			if name != "." && (base[0] == '.' || base[0] == '_' || base == "testdata" || name == "tools" || name == "e2e" || name == "dist") {
 				return fs.SkipDir
 			}
 			return nil
