@@ -67,16 +67,16 @@ func (c *Container) Start() error {
 	return nil
 }
 
-// Stop sends a signal and waits, 10 s at most before it kills.
+// Stop sends a signal and waits, 20 s at most before it kills.
 func (c *Container) Stop(sig os.Signal) error {
 	_ = c.cmd.Process.Signal(sig) // it may have ended
 	select {
 	case <-c.ended:
 		return nil
-	case <-time.After(10 * time.Second):
+	case <-time.After(20 * time.Second):
 		_ = c.cmd.Process.Kill()
 		<-c.ended
-		return fmt.Errorf("%s did not stop in 10 s", c.Name)
+		return fmt.Errorf("%s did not stop in 20 s", c.Name)
 	}
 }
 

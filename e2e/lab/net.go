@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -43,6 +44,13 @@ func newNet(name string) (*Net, error) {
 	}
 	n := &Net{name, fd}
 	return n, n.Do(func() error {
+		// A bridge is a switch, also where Docker has loaded what filters at bridges.
+		for _, family := range []string{"iptables", "ip6tables"} {
+			err := os.WriteFile("/proc/sys/net/bridge/bridge-nf-call-"+family, []byte("0"), 0o644)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
 		return errors.Join(
 			command("ip", "link", "set", "lo", "up"),
 			os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644),
@@ -83,6 +91,7 @@ const (
 	mailHost = "192.168.77.10"
 	mailIPv6 = "2001:db8:77::10"
 	lanPC    = "192.168.77.50"
+	lanPhone = "192.168.77.51"
 )
 
 // bridge is the mail host's own address on the network of the containers.
@@ -125,6 +134,7 @@ link set mail master lan up
 `),
 		all["lan"].ip(`link set eth0 up
 addr add 192.168.77.50/24 dev eth0
+addr add 192.168.77.51/24 dev eth0
 route add default via 192.168.77.1
 `),
 		all["host"].ip(`link set eth0 up
@@ -175,7 +185,7 @@ table inet edge {
 	}
 	chain reflect {
 		type nat hook postrouting priority srcnat;
-		ip saddr 192.168.77.0/24 ip daddr 192.168.77.10 masquerade
+		ip saddr 192.168.77.0/24 ip daddr 192.168.77.10 ct status dnat masquerade
 		oifname "wan" ip saddr 192.168.77.0/24 masquerade
 	}
 }

@@ -98,7 +98,7 @@ func (l *Lab) client(p Place) *Client {
 	case LAN:
 		return &Client{l.nets["lan"], netip.MustParseAddr(lanPC), mailHost}
 	case Reflected:
-		return &Client{l.nets["lan"], netip.MustParseAddr(lanPC), edgeWAN}
+		return &Client{l.nets["lan"], netip.MustParseAddr(lanPhone), edgeWAN}
 	}
 	n := l.attackers.Add(1)
 	if p == IPv6 {
@@ -190,7 +190,8 @@ func (p *Play) deciding(bans []web.Ban) (first Line, of web.Ban, err error) {
 func (p *Play) failures(jail string) []Line {
 	is := regexp.MustCompile(`auth: Info: [\w-]+\(.*,` + regexp.QuoteMeta(p.Client.From.String()) + `[,)]`)
 	if jail == "postfix" {
-		is = regexp.MustCompile(`\[` + regexp.QuoteMeta(p.Client.From.String()) + `\]: SASL \w+ authentication failed`)
+		addr := `\[` + regexp.QuoteMeta(p.Client.From.String()) + `\]: `
+		is = regexp.MustCompile(addr + `SASL \w+ authentication failed|improper command pipelining after CONNECT from \w+` + addr)
 	}
 	return p.logs.Of(jail+".log", is.MatchString)
 }
