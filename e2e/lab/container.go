@@ -15,6 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// A Service is a program that can be stopped and started.
+type Service interface {
+	Start() error
+	Stop(sig os.Signal) error // and waits
+	Signal(sig os.Signal) error
+	Running() bool
+	Exec(args ...string) (string, error) // runs a command inside
+	Log() string                         // where to look for what it says
+}
+
 // A Container runs a program as Docker would: with a root file system of its own,
 // which is this machine's with what it writes laid over it, with mounts, and with
 // processes of its own.
@@ -80,10 +90,11 @@ func (c *Container) Stop(sig os.Signal) error {
 	}
 }
 
-// Restart stops it by a signal and starts it again.
-func (c *Container) Restart(sig os.Signal) error {
-	return errors.Join(c.Stop(sig), c.Start())
-}
+// Signal sends a signal.
+func (c *Container) Signal(sig os.Signal) error { return c.cmd.Process.Signal(sig) }
+
+// Log is the file of what it prints.
+func (c *Container) Log() string { return c.Out }
 
 // Running reports whether its first process lives.
 func (c *Container) Running() bool {

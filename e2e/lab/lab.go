@@ -42,7 +42,9 @@ type Lab struct {
 	sink *Sink
 	api  *web.Client // of edgeban
 
-	traefik, postfix, dovecot, edgeban *Container
+	services map[string]Service
+	engine   *Engine // with Docker only
+	env      []string
 
 	attackers atomic.Int32
 }
@@ -57,7 +59,7 @@ const (
 func build(ctx context.Context, s settings) (*Lab, error) {
 	l := &Lab{settings: s}
 	l.attackers.Store(firstAttacker - 1)
-	for _, step := range []func(context.Context) error{l.mounts, l.network, l.servers, l.containers, l.ready} {
+	for _, step := range []func(context.Context) error{l.mounts, l.network, l.servers, l.prepare, l.ready} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -76,20 +78,17 @@ func (l *Lab) mounts(context.Context) error {
 		unix.Mount("proc", "/proc", "proc", 0, ""),
 		unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"),
 	)
-	for _, dir := range []string{"logs", "certs/mail", "secrets", "state", "traefik", "config"} {
+	for _, dir := range []string{"logs", "certs/mail", "state", "traefik", "config"} {
 		err = errors.Join(err, os.MkdirAll(l.path(dir), 0o755))
 	}
 	return errors.Join(err, os.Mkdir("/run/lab", 0o755), os.Chown(l.path("state"), 65532, 65532))
 }
 
 func (l *Lab) network(ctx context.Context) (err error) {
-	if l.nets, err = wire(); err != nil {
+	if l.nets, err = wire(l.docker == ""); err != nil {
 		return err
 	}
 	if l.edge, err = newEdge(ctx, l.nets["edge"], l.latency); err != nil {
-		return err
-	}
-	if l.logs, err = followLogs(ctx, l.path("logs")); err != nil {
 		return err
 	}
 	l.sink, err = newSink(ctx, l.nets["host"])
@@ -100,8 +99,8 @@ func (l *Lab) network(ctx context.Context) (err error) {
 func (l *Lab) servers(ctx context.Context) error {
 	l.ntfy = ntfytest.New(ntfytest.Options{Users: []ntfytest.User{{Name: "edgeban", Tokens: map[string]time.Time{token: {}}, Write: []string{topic}}}})
 	var listener net.Listener
-	err := l.nets["ntfy"].Do(func() (err error) {
-		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", "172.30.0.6:80")
+	err := l.nets["edge"].Do(func() (err error) {
+		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", ntfyServer+":80")
 		return err
 	})
 	if err != nil {
@@ -113,44 +112,101 @@ func (l *Lab) servers(ctx context.Context) error {
 	return nil
 }
 
-// containers starts what deploy/mail starts, with the same files in the same places.
-func (l *Lab) containers(context.Context) error {
-	if err := errors.Join(l.certificate(), l.users(), l.secrets()); err != nil {
+// prepare copies the project, and writes what a person would.
+func (l *Lab) prepare(ctx context.Context) (err error) {
+	if err := command("cp", "-r", l.deploy+"/.", l.path("config")); err != nil {
 		return err
 	}
 	pin, err := l.edge.api.Pin()
 	if err != nil {
 		return err
 	}
-	if err := command("cp", "-r", l.deploy+"/.", l.path("config")); err != nil {
+	l.env = []string{
+		"MAIL_HOST=mail.example.org", "MAIL_DOMAINS=example.org", "NTFY_HOST=ntfy.example.org", "OPNSENSE_URL=" + l.edge.url,
+		"OPNSENSE_PIN=" + pin, "OPNSENSE_ALIAS=" + alias, "NEVER=home.example.org 198.51.100.1", "NTFY_TOPIC=" + topic, "NTFY_TOKEN=" + token,
+		"NTFY_PHONE_HASH=", "NTFY_EDGEBAN_HASH=",
+	}
+	if err := errors.Join(l.users(), l.secrets()); err != nil {
+		return err
+	}
+	if l.docker == "" {
+		return l.containers(ctx)
+	}
+	return l.compose(ctx)
+}
+
+// containers starts what deploy/mail starts, with the same files in the same places.
+func (l *Lab) containers(ctx context.Context) error {
+	if err := l.certificate(l.path("certs/mail")); err != nil {
 		return err
 	}
 	logs, certs := Bind{l.path("logs"), "/var/log/mail", false}, Bind{l.path("certs"), "/certs", true}
-	l.traefik = l.container("traefik", []string{"/traefik"}, []string{"MAIL_HOST=mail.example.org", "NTFY_HOST=ntfy.example.org"},
-		Bind{l.settings.traefik, "/traefik", true}, Bind{l.path("config/traefik"), "/etc/traefik", true}, Bind{l.path("traefik"), "/acme", false})
-	l.postfix = l.container("postfix", []string{"/entrypoint"}, []string{"MAIL_HOST=mail.example.org", "MAIL_DOMAINS=example.org"},
-		Bind{l.path("config/postfix"), "/config", true}, Bind{l.path("config/postfix/entrypoint"), "/entrypoint", true}, logs, certs)
-	l.dovecot = l.container("dovecot", []string{"/entrypoint"}, nil,
-		Bind{l.path("config/dovecot"), "/config", true}, Bind{l.path("config/dovecot/entrypoint"), "/entrypoint", true}, logs, certs)
-	l.edgeban = l.container("edgeban", []string{
-		"setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "/edgeban", "run",
-	}, []string{
-		"OPNSENSE_URL=" + l.edge.url, "OPNSENSE_PIN=" + pin, "OPNSENSE_ALIAS=" + alias, "NEVER=home.example.org 198.51.100.1", "NTFY_TOPIC=" + topic, "NTFY_TOKEN=" + token,
-	}, Bind{l.settings.edgeban, "/edgeban", true}, Bind{l.path("config/edgeban.yaml"), "/etc/edgeban/edgeban.yaml", true},
-		Bind{l.path("secrets"), "/run/secrets", true}, Bind{l.path("logs"), "/logs", true}, Bind{l.path("state"), "/var/lib/edgeban", false})
-	l.api = web.NewClient(l.path("state", "edgeban.sock"))
-	return errors.Join(l.dovecot.Start(), l.postfix.Start(), l.traefik.Start(), l.edgeban.Start())
+	l.services = map[string]Service{
+		"traefik": l.container("traefik", []string{"/traefik"},
+			Bind{l.traefik, "/traefik", true}, Bind{l.path("config/traefik"), "/etc/traefik", true}, Bind{l.path("traefik"), "/acme", false}),
+		"postfix": l.container("postfix", []string{"/entrypoint"},
+			Bind{l.path("config/postfix"), "/config", true}, Bind{l.path("config/postfix/entrypoint"), "/entrypoint", true}, logs, certs),
+		"dovecot": l.container("dovecot", []string{"/entrypoint"},
+			Bind{l.path("config/dovecot"), "/config", true}, Bind{l.path("config/dovecot/entrypoint"), "/entrypoint", true}, logs, certs),
+		"edgeban": l.container("edgeban", []string{
+			"setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "/edgeban", "run",
+		}, Bind{l.edgeban, "/edgeban", true}, Bind{l.path("config/edgeban.yaml"), "/etc/edgeban/edgeban.yaml", true},
+			Bind{l.path("config/secrets"), "/run/secrets", true}, Bind{l.path("logs"), "/logs", true}, Bind{l.path("state"), "/var/lib/edgeban", false}),
+	}
+	var errs []error
+	for _, s := range l.services {
+		errs = append(errs, s.Start())
+	}
+	return errors.Join(append(errs, l.look(ctx, l.path("logs"), l.path("state")))...)
 }
 
-func (l *Lab) container(name string, args, env []string, binds ...Bind) *Container {
+// compose starts the project as it is, but for ntfy, which is the fake, and certs:
+// the certificate is there already.
+func (l *Lab) compose(ctx context.Context) (err error) {
+	if l.engine, err = newEngine(ctx, l.nets["host"], l.docker, l.path("config"), l.path("dockerd.out")); err != nil {
+		return err
+	}
+	lab := "services:\n  edgeban: {extra_hosts: [\"ntfy:" + ntfyServer + "\"]}\n"
+	if err := errors.Join(
+		os.WriteFile(l.path("config/.env"), []byte(strings.Join(l.env, "\n")+"\n"), 0o600),
+		os.WriteFile(l.path("config/lab.yaml"), []byte(lab), 0o644)); err != nil {
+		return err
+	}
+	names := []string{"traefik", "postfix", "dovecot", "edgeban"}
+	// A lab before this one may have left something: its networks went with it.
+	if err := l.engine.compose("down", "--volumes", "--remove-orphans"); err != nil {
+		return err
+	}
+	if err := l.engine.compose(append([]string{"up", "--no-start", "--no-build"}, names...)...); err != nil {
+		return err
+	}
+	certs := filepath.Join(l.engine.volume("certs"), "mail")
+	if err := errors.Join(os.MkdirAll(certs, 0o755), l.certificate(certs), l.look(ctx, l.engine.volume("logs"), l.engine.volume("bans"))); err != nil {
+		return err
+	}
+	l.services = map[string]Service{}
+	for _, name := range names {
+		l.services[name] = &dockerService{l.engine, name}
+	}
+	return l.engine.compose(append([]string{"up", "--detach", "--no-build"}, names...)...)
+}
+
+// look follows the logs, and asks the edgeban whose state is in a folder.
+func (l *Lab) look(ctx context.Context, logs, state string) (err error) {
+	l.api = web.NewClient(filepath.Join(state, "edgeban.sock"))
+	l.logs, err = followLogs(ctx, logs)
+	return err
+}
+
+func (l *Lab) container(name string, args []string, binds ...Bind) *Container {
 	return &Container{
-		Name: name, Net: l.nets[name], Args: args, Env: env, Binds: binds, Dir: "/run/lab/" + name, Out: l.path(name + ".out"),
-		Hosts: "127.0.0.1 localhost\n172.30.0.2 traefik\n172.30.0.3 postfix\n172.30.0.4 dovecot\n172.30.0.6 ntfy\n198.51.100.1 home.example.org\n",
+		Name: name, Net: l.nets[name], Args: args, Env: l.env, Binds: binds, Dir: "/run/lab/" + name, Out: l.path(name + ".out"),
+		Hosts: "127.0.0.1 localhost\n172.30.0.2 traefik\n172.30.0.3 postfix\n172.30.0.4 dovecot\n"+ntfyServer+" ntfy\n198.51.100.1 home.example.org\n",
 	}
 }
 
 // certificate writes a self-signed one, as edgeban certs writes Traefik's.
-func (l *Lab) certificate() error {
+func (l *Lab) certificate(dir string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -168,7 +224,7 @@ func (l *Lab) certificate() error {
 		return err
 	}
 	text := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})...)
-	return os.WriteFile(l.path("certs/mail/combined.pem"), text, 0o600)
+	return os.WriteFile(filepath.Join(dir, "combined.pem"), text, 0o600)
 }
 
 func (l *Lab) users() error {
@@ -185,7 +241,7 @@ func (l *Lab) users() error {
 }
 
 func (l *Lab) secrets() error {
-	file := l.path("secrets/opnsense_apikey.txt")
+	file := l.path("config/secrets/opnsense_apikey.txt")
 	return errors.Join(
 		os.WriteFile(file, []byte("key="+opnsensetest.Key+"\nsecret="+opnsensetest.Secret+"\n"), 0o600),
 		os.Chown(file, 65532, 65532))
@@ -220,9 +276,9 @@ func (l *Lab) ready(ctx context.Context) error {
 // alive says which container has ended.
 func (l *Lab) alive() error {
 	var errs []error
-	for _, c := range []*Container{l.traefik, l.postfix, l.dovecot, l.edgeban} {
-		if !c.Running() {
-			errs = append(errs, fmt.Errorf("%s has ended; see %s", c.Name, c.Out))
+	for name, s := range l.services {
+		if !s.Running() {
+			errs = append(errs, fmt.Errorf("%s has ended; see %s", name, s.Log()))
 		}
 	}
 	return errors.Join(errs...)
@@ -262,4 +318,4 @@ func within(ctx context.Context, d time.Duration, so func() bool) error {
 }
 
 // reload has edgeban read its configuration again.
-func (l *Lab) reload() error { return l.edgeban.cmd.Process.Signal(syscall.SIGHUP) }
+func (l *Lab) reload() error { return l.services["edgeban"].Signal(syscall.SIGHUP) }

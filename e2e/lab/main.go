@@ -30,6 +30,7 @@ import (
 type settings struct {
 	edgeban, traefik, deploy string // what is run, and the folder deploy/mail
 	out                      string // where logs are left
+	docker                   string // the data of a Docker engine that has the images; none without
 	only                     *regexp.Regexp
 	latency                  bool
 	limit                    time.Duration
@@ -72,6 +73,7 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.out, "out", filepath.Join(os.TempDir(), "edgeban-lab"), "the folder for logs")
 	flags.BoolVar(&s.latency, "latency", false, "the firewall answers as slowly as real ones were recorded to")
 	flags.DurationVar(&s.limit, "limit", 20*time.Minute, "how long it may take")
+	flags.StringVar(&s.docker, "docker", "", "run the project with Docker, whose engine's data, images included, is in this `folder`")
 	only := flags.String("run", "", "the scenarios whose name matches this regular expression")
 	if err := flags.Parse(args); err != nil {
 		return s, err
@@ -85,7 +87,7 @@ func parse(args []string) (settings, error) {
 			return s, err
 		}
 	}
-	return s, errors.Join(executable(s.edgeban), executable(s.traefik), tools())
+	return s, errors.Join(executable(s.edgeban), executable(s.traefik), tools(s.docker != ""))
 }
 
 func executable(path string) error {
@@ -94,9 +96,13 @@ func executable(path string) error {
 }
 
 // tools names what is missing: nothing is skipped.
-func tools() error {
+func tools(docker bool) error {
+	names := []string{"ip", "nft", "openssl", "postfix", "dovecot", "setpriv", "nsenter"}
+	if docker {
+		names = []string{"ip", "nft", "openssl", "dockerd", "docker", "docker-compose"}
+	}
 	var errs []error
-	for _, name := range []string{"ip", "nft", "postfix", "dovecot", "openssl", "setpriv", "nsenter"} {
+	for _, name := range names {
 		if _, err := exec.LookPath(name); err != nil {
 			errs = append(errs, err)
 		}

@@ -92,6 +92,8 @@ const (
 	mailIPv6 = "2001:db8:77::10"
 	lanPC    = "192.168.77.50"
 	lanPhone = "192.168.77.51"
+
+	ntfyServer = "192.168.77.20"
 )
 
 // bridge is the mail host's own address on the network of the containers.
@@ -100,11 +102,11 @@ var bridge = netip.MustParseAddr("172.30.0.1")
 // nets are the namespaces, by name.
 type nets map[string]*Net
 
-// wire makes the namespaces and their links. Each IPv6 attacker has a /64 of its own,
-// as in the internet.
-func wire() (nets, error) {
+// wire makes the namespaces and their links, those of containers where Docker does
+// not. Each IPv6 attacker has a /64 of its own, as in the internet.
+func wire(containers bool) (nets, error) {
 	all := nets{}
-	for _, name := range []string{"inet", "edge", "lan", "host", "traefik", "postfix", "dovecot", "edgeban", "ntfy"} {
+	for _, name := range []string{"inet", "edge", "lan", "host", "traefik", "postfix", "dovecot", "edgeban"} {
 		n, err := newNet(name)
 		if err != nil {
 			return nil, err
@@ -126,6 +128,7 @@ link set wan up
 addr add 203.0.113.1/24 dev wan
 addr add 2001:db8:113::1/48 dev wan nodad
 addr add 192.168.77.1/24 dev lan
+addr add 192.168.77.20/24 dev lan
 addr add 2001:db8:77::1/64 dev lan nodad
 link add pc type veth peer name eth0 netns lan
 link add mail type veth peer name eth0 netns host
@@ -142,16 +145,20 @@ addr add 192.168.77.10/24 dev eth0
 addr add 2001:db8:77::10/64 dev eth0 nodad
 route add default via 192.168.77.1
 route add default via 2001:db8:77::1
-link add docker0 type bridge
+`),
+		all["edge"].nft(edgeRules),
+	)
+	if err != nil || !containers {
+		return all, err
+	}
+	return all, errors.Join(
+		all["host"].nft(hostRules),
+		all["host"].ip(`link add docker0 type bridge
 link set docker0 up
 addr add 172.30.0.1/24 dev docker0
 addr add fd00:30::1/64 dev docker0 nodad
 `),
-		all.container("traefik", 2), all.container("postfix", 3), all.container("dovecot", 4),
-		all.container("edgeban", 5), all.container("ntfy", 6),
-		all["edge"].nft(edgeRules), all["host"].nft(hostRules),
-	)
-	return all, err
+		all.container("traefik", 2), all.container("postfix", 3), all.container("dovecot", 4), all.container("edgeban", 5))
 }
 
 // container links a namespace to the bridge of the mail host, as Docker does.
@@ -171,8 +178,8 @@ route add default via fd00:30::1
 // 9 is where probes go.
 const edgeRules = `
 table inet edge {
-	set banned4 { type ipv4_addr; flags interval; auto-merge; }
-	set banned6 { type ipv6_addr; flags interval; auto-merge; }
+	set banned4 { type ipv4_addr; flags interval; }
+	set banned6 { type ipv6_addr; flags interval; }
 	chain bans {
 		type filter hook prerouting priority raw;
 		iifname "wan" ip saddr @banned4 counter drop

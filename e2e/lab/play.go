@@ -42,6 +42,7 @@ type Verdict string
 const (
 	Banned Verdict = "banned" // its packets are dropped, and a phone was told
 	Spared Verdict = "spared" // not banned, nor anybody else
+	Freed  Verdict = "freed"  // banned, and let in again
 	Told   Verdict = "told"   // not banned at the edge, for it is inside; a phone was told
 )
 
@@ -89,7 +90,11 @@ func (l *Lab) playAll(ctx context.Context, only *regexp.Regexp) []Result {
 			results[i] = l.play(ctx, s)
 		}
 	}
-	return append(results, l.nobodyElse(ctx, results), l.allTold(ctx, results))
+	results = append(results, l.nobodyElse(ctx, results), l.allTold(ctx, results))
+	if l.engine != nil {
+		results = append(results, Result{Scenario: Scenario{Name: "edgeban has no privilege", Want: Spared}, Err: l.engine.unprivileged("edgeban")})
+	}
+	return results
 }
 
 // client returns one at a place. Each in the internet has an address of its own.
@@ -138,7 +143,7 @@ func (p *Play) judge(ctx context.Context, r *Result) error {
 			return fmt.Errorf("no message about %s", p.Client.From)
 		}
 	}
-	return p.spared(ctx, r)
+	return p.admitted(ctx, r)
 }
 
 // banned waits for the ban, for its packets to be dropped, and proves that no new
@@ -196,9 +201,9 @@ func (p *Play) failures(jail string) []Line {
 	return p.logs.Of(jail+".log", is.MatchString)
 }
 
-// spared looks whether the client can still connect and nobody banned it.
-func (p *Play) spared(ctx context.Context, r *Result) error {
-	if bans := p.bans(ctx); len(bans) > 0 && r.Want == Spared {
+// admitted looks whether the client can connect and nobody bans it.
+func (p *Play) admitted(ctx context.Context, r *Result) error {
+	if bans := p.bans(ctx); len(bans) > 0 && r.Want != Told {
 		return fmt.Errorf("banned by %s: %s", bans[0].Jail, bans[0].Reason)
 	}
 	if p.edge.Holds(p.Client.From) {
