@@ -39,6 +39,7 @@ var may = map[string][]string{
 	"internal/daemon":                     {"*"},
 	"internal/demo":                       {"*"},
 	"internal/doctor":                     {"", "internal/config", "internal/enforce/opnsense", "internal/filter", "internal/intake", "internal/never", "internal/notify", "internal/source", "internal/source/glob", "internal/web"},
+	"internal/doctor/mail":                {"", "internal/config", "internal/filter", "internal/intake", "internal/source/glob"},
 	"internal/enforce":                    {"", "internal/config"},
 	"internal/enforce/feed":               {"", "internal/config", "internal/enforce"},
 	"internal/enforce/opnsense":           {"", "internal/config", "internal/enforce", "internal/enforce/opnsense/api", "internal/enforce/opnsense/pf", "internal/enforce/opnsense/rules"},

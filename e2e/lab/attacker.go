@@ -110,8 +110,9 @@ func (s *Session) cmd(code int, line string) error {
 	return s.expect(code)
 }
 
-// Login tries to log in, and reports whether that was right. An error says that there
-// was no answer.
+// Login tries to log in, and reports whether that was right. An error says that nobody
+// could look: there was no answer, or Postfix has lost Dovecot, which edgeban does not
+// count as a failure.
 func (s *Session) Login(user, password string) (bool, error) {
 	if err := s.conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return false, err
@@ -122,7 +123,7 @@ func (s *Session) Login(user, password string) (bool, error) {
 	plain := base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + password))
 	err := s.cmd(235, "AUTH PLAIN "+plain)
 	var refused *textproto.Error
-	if errors.As(err, &refused) {
+	if errors.As(err, &refused) && refused.Code == 535 && !strings.Contains(refused.Msg, "Connection lost") {
 		return false, nil
 	}
 	return err == nil, err
