@@ -109,9 +109,12 @@ func (c *Container) Running() bool {
 // Exec runs a command inside.
 func (c *Container) Exec(args ...string) (string, error) {
 	cmd := exec.Command("nsenter", append([]string{"--target", strconv.Itoa(c.cmd.Process.Pid), "--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd=/"}, args...)...)
-	out, err := cmd.CombinedOutput()
+	cmd.Env = append(os.Environ(), c.Env...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
 	if err != nil {
-		err = fmt.Errorf("%s in %s: %w: %s", strings.Join(args, " "), c.Name, err, out)
+		err = fmt.Errorf("%s in %s: %w: %s", strings.Join(args, " "), c.Name, err, errs.String())
 	}
 	return string(out), err
 }

@@ -123,7 +123,7 @@ func (e *Engine) unprivileged(name string) error {
 	var all []struct {
 		Config     struct{ User string }
 		HostConfig struct {
-			Privileged, ReadonlyRootfs         bool
+			Privileged, ReadonlyRootfs          bool
 			CapAdd, CapDrop, SecurityOpt, Binds []string
 			NetworkMode, PidMode, IpcMode       string
 			Devices                             []any

@@ -68,7 +68,9 @@ func build(ctx context.Context, s settings) (*Lab, error) {
 }
 
 // path returns one in the folder of what the lab writes.
-func (l *Lab) path(parts ...string) string { return filepath.Join(append([]string{l.out}, parts...)...) }
+func (l *Lab) path(parts ...string) string {
+	return filepath.Join(append([]string{l.out}, parts...)...)
+}
 
 // mounts makes this namespace's /proc, and folders. What programs write of their own
 // is kept in memory.
@@ -201,7 +203,7 @@ func (l *Lab) look(ctx context.Context, logs, state string) (err error) {
 func (l *Lab) container(name string, args []string, binds ...Bind) *Container {
 	return &Container{
 		Name: name, Net: l.nets[name], Args: args, Env: l.env, Binds: binds, Dir: "/run/lab/" + name, Out: l.path(name + ".out"),
-		Hosts: "127.0.0.1 localhost\n172.30.0.2 traefik\n172.30.0.3 postfix\n172.30.0.4 dovecot\n"+ntfyServer+" ntfy\n198.51.100.1 home.example.org\n",
+		Hosts: "127.0.0.1 localhost\n172.30.0.2 traefik\n172.30.0.3 postfix\n172.30.0.4 dovecot\n" + ntfyServer + " ntfy\n198.51.100.1 home.example.org\n",
 	}
 }
 

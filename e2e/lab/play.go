@@ -59,12 +59,12 @@ type Play struct {
 // A Result is how a scenario went.
 type Result struct {
 	Scenario
-	Addr      netip.Addr
-	Subject   netip.Prefix // what was banned
-	Failures  int
-	Latency   time.Duration // from the deciding line to the first packet that was dropped
-	Took      time.Duration
-	Err       error
+	Addr     netip.Addr
+	Subject  netip.Prefix // what was banned
+	Failures int
+	Latency  time.Duration // from the deciding line to the first packet that was dropped
+	Took     time.Duration
+	Err      error
 }
 
 // together is how many scenarios are played at a time.
@@ -245,6 +245,9 @@ func (l *Lab) nobodyElse(ctx context.Context, results []Result) Result {
 			if a, single := netip.ParseAddr(text); single == nil {
 				p, err = netip.PrefixFrom(a, a.BitLen()), nil
 			}
+			if canary.Contains(p.Addr()) {
+				continue
+			}
 			if err == nil && !slices.ContainsFunc(results, func(r Result) bool { return wanted(r.Addr) && p.Contains(r.Addr) }) {
 				r.Err = errors.Join(r.Err, fmt.Errorf("%s was sent to the firewall", p))
 			}
@@ -259,6 +262,9 @@ func (l *Lab) nobodyElse(ctx context.Context, results []Result) Result {
 	}
 	return r
 }
+
+// canary is the network of documentation in which the doctor tries the firewall.
+var canary = netip.MustParsePrefix("192.0.2.0/24")
 
 var addresses = regexp.MustCompile(`[0-9a-f]*[.:][0-9a-f.:]+(?:/\d+)?`)
 
@@ -280,4 +286,3 @@ func (l *Lab) allTold(ctx context.Context, results []Result) Result {
 	}
 	return r
 }
-

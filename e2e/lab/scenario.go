@@ -53,6 +53,10 @@ func scenarios() []Scenario {
 		{Name: "the firewall is away for the whole attack", Want: Banned, Alone: true, Steps: steps(away(fail(IMAPS, limit)))},
 		{Name: "the firewall forgets the ban", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, limit), holds(true), reboot)},
 		{Name: "unban by the command", Want: Freed, Alone: true, Steps: steps(fail(IMAPS, limit), holds(true), unban, holds(false))},
+		{Name: "doctor --mail, all is well", Want: Spared, Alone: true, Steps: steps(doctor("login good", "address good", "spoofing good"))},
+		{Name: "doctor --mail, Traefik sends no PROXY header", Want: Spared, Alone: true, Steps: steps(wrongly(silent, doctor("login broken")))},
+		{Name: "doctor --mail, no PROXY protocol at either end", Want: Spared, Alone: true, Steps: steps(wrongly(append(deaf, silent...), fail(IMAPS, limit+1), fail(SMTPS, limit+1), doctor("login good", "address broken", "spoofing good")))},
+		{Name: "doctor --mail, Traefik trusts the network", Want: Spared, Alone: true, Steps: steps(wrongly(trusting, doctor("login good", "address good", "spoofing broken")))},
 		{Name: "a ban ends by itself, after 10 s", Want: Freed, Alone: true, Steps: steps(bantime("10s"), fail(IMAPS, limit), holds(true), holds(false), bantime(""))},
 	}
 }
@@ -169,7 +173,9 @@ func rotate(_ context.Context, p *Play) error {
 }
 
 func restart(name string, sig os.Signal) Step {
-	return func(_ context.Context, p *Play) error { return errors.Join(p.services[name].Stop(sig), p.services[name].Start()) }
+	return func(_ context.Context, p *Play) error {
+		return errors.Join(p.services[name].Stop(sig), p.services[name].Start())
+	}
 }
 
 // stopped takes a step while a container is down.
@@ -221,4 +227,3 @@ func bantime(d string) Step {
 		return errors.Join(os.WriteFile(p.path("config/edgeban.yaml"), text, 0o644), p.reload())
 	}
 }
-

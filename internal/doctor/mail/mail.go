@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -67,7 +68,7 @@ func (v visit) all(ctx context.Context) []edgeban.Finding {
 	case shown == nil:
 		return []edgeban.Finding{
 			{Link: "login", Grade: edgeban.Good, Evidence: "a wrong login is refused"},
-			{Link: "address", Grade: edgeban.Broken, Evidence: "no log shows that login", Fix: "in Dovecot: auth_verbose = yes; and see that a jail reads the log of this server"},
+			{Link: "log", Grade: edgeban.Broken, Evidence: "no log shows that login", Fix: "in Dovecot: auth_verbose = yes; and see that a jail reads the log of this server"},
 		}
 	}
 	login := edgeban.Finding{Link: "login", Grade: edgeban.Good, Evidence: "a wrong login is refused, and jail " + shown.jail.Name + " sees it"}
@@ -114,7 +115,7 @@ var errAbsent = errors.New("nothing listens there")
 // what the logs say; nil for nothing.
 func (v visit) fail(ctx context.Context, first string) (own netip.Addr, shown *seen, err error) {
 	marks := v.marks()
-	name := "edgeban-doctor-" + rand.Text()[:12]
+	name := "edgeban-doctor-" + strings.ToLower(rand.Text()[:12]) // as Dovecot writes any name
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
 	conn, err := v.Dial(ctx, "tcp", net.JoinHostPort(v.Host, v.door.port))

@@ -143,7 +143,7 @@ func (s *server) serve(conn net.Conn, port string) {
 func (s *server) write(user, from string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintf(s.log, "%s auth: Info: passwd-file(%s,%s): unknown user\n", time.Now().Format("Jan _2 15:04:05"), user, from)
+	fmt.Fprintf(s.log, "%s auth: Info: passwd-file(%s,%s): unknown user\n", time.Now().Format("Jan _2 15:04:05"), strings.ToLower(user), from)
 }
 
 // grades are those of the links of the doors, in order.
@@ -174,7 +174,7 @@ func TestWhetherTheClientReachesTheLogIsTold(t *testing.T) {
 		},
 		"nobody writes the login down": {
 			func(s *server) { s.log.Close() },
-			"login good, address broken", "login good, address broken", "auth_verbose = yes",
+			"login good, log broken", "login good, log broken", "auth_verbose = yes",
 		},
 	}
 	for name, test := range tests {
