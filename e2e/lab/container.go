@@ -155,7 +155,7 @@ func (c *Container) mount() (string, error) {
 	}
 	err := errors.Join(
 		os.WriteFile(filepath.Join(upper, "etc/hosts"), []byte(c.Hosts), 0o644),
-		os.WriteFile(filepath.Join(upper, "etc/resolv.conf"), []byte("nameserver 127.0.0.1\n"), 0o644),
+		os.WriteFile(filepath.Join(upper, "etc/resolv.conf"), []byte("nameserver "+edgeLAN+"\n"), 0o644),
 		unix.Mount("overlay", root, "overlay", 0, "lowerdir=/,upperdir="+upper+",workdir="+work),
 		unix.Mount("/dev", root+"/dev", "", unix.MS_BIND|unix.MS_REC, ""),
 		unix.Mount("proc", root+"/proc", "proc", 0, ""),

@@ -35,7 +35,7 @@ func newEngine(ctx context.Context, host *Net, data, project, out string) (*Engi
 	}
 	defer log.Close()
 	cmd := exec.CommandContext(ctx, "dockerd", "--host", socket, "--data-root", data, "--exec-root", "/run/lab/docker", "--pidfile", "/run/lab/docker.pid",
-		"--experimental", "--ip6tables", "--dns", edgeLAN) // which has no server, and says so at once
+		"--experimental", "--ip6tables", "--dns", edgeLAN)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := host.Do(cmd.Start); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -97,7 +98,7 @@ func (l *Lab) network(ctx context.Context) (err error) {
 	return err
 }
 
-// servers starts the fake ntfy.
+// servers starts the fake ntfy, and a name server that knows no name.
 func (l *Lab) servers(ctx context.Context) error {
 	l.ntfy = ntfytest.New(ntfytest.Options{Users: []ntfytest.User{{Name: "edgeban", Tokens: map[string]time.Time{token: {}}, Write: []string{topic}}}})
 	var listener net.Listener
@@ -108,9 +109,43 @@ func (l *Lab) servers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := l.resolver(ctx); err != nil {
+		return err
+	}
 	server := &http.Server{Handler: l.ntfy, ReadHeaderTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { server.Close() })
 	go func() { _ = server.Serve(listener) }() // ends with ctx
+	return nil
+}
+
+// resolver answers every question with NXDOMAIN: servers that look up who connects do
+// not wait.
+func (l *Lab) resolver(ctx context.Context) error {
+	var conn net.PacketConn
+	err := l.nets["edge"].Do(func() (err error) {
+		conn, err = new(net.ListenConfig).ListenPacket(ctx, "udp", edgeLAN+":53")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, func() { conn.Close() })
+	go func() { // ends with ctx
+		const header = 12
+		for b := make([]byte, 512); ; {
+			n, from, err := conn.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			end := bytes.IndexByte(b[min(header, n):n], 0) // of the name
+			if end < 0 || header+end+5 > n {
+				continue
+			}
+			b[2], b[3] = b[2]|0x80, 0x83                // an answer: there is no such name
+			copy(b[6:header], []byte{0, 0, 0, 0, 0, 0}) // and nothing else
+			_, _ = conn.WriteTo(b[:header+end+5], from) // who asked may ask again
+		}
+	}()
 	return nil
 }
 

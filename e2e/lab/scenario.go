@@ -157,7 +157,7 @@ func neighbour(first string, n int) Step {
 				_, err := s.Login(user, "wrong")
 				s.Close()
 				if err == nil {
-					return fmt.Errorf("Dovecot answered a login of a neighbour that began with %q", first)
+					return fmt.Errorf("a login of a neighbour was answered by Dovecot, which began with %q", first)
 				}
 			}
 		}
