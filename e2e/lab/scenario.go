@@ -51,7 +51,7 @@ func scenarios() []Scenario {
 		{Name: "edgeban is away for the whole attack", Want: Banned, Alone: true, Steps: steps(stopped("edgeban", fail(IMAPS, limit)))},
 		{Name: "the firewall restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, 3), reboot, fail(IMAPS, 2))},
 		{Name: "the firewall is away for the whole attack", Want: Banned, Alone: true, Steps: steps(away(fail(IMAPS, limit)))},
-		{Name: "the firewall forgets the ban", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, limit), holds(true), reboot)},
+		{Name: "the firewall forgets the ban", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, limit), holds(true), reboot, holds(true))},
 		{Name: "unban by the command", Want: Freed, Alone: true, Steps: steps(fail(IMAPS, limit), holds(true), unban, holds(false))},
 		{Name: "doctor --mail, all is well", Want: Spared, Alone: true, Steps: steps(doctor("login good", "address good", "spoofing good"))},
 		{Name: "doctor --mail, Traefik sends no PROXY header", Want: Spared, Alone: true, Steps: steps(wrongly(silent, doctor("login broken")))},
