@@ -19,32 +19,32 @@ type Engine struct {
 	host    *Net
 	data    string // with the images already
 	project string // the folder of the project
+	tool    string // docker-compose, of whatever version
 	env     []string
 }
 
 const projectName = "mail"
 
-// newEngine starts an engine and waits until it answers.
-func newEngine(ctx context.Context, host *Net, data, project, out string) (*Engine, error) {
-	e := &Engine{host: host, data: data, project: project}
+// start starts the engine and waits until it answers.
+func (e *Engine) start(ctx context.Context, out string) error {
 	socket := "unix:///run/lab/docker.sock"
 	e.env = append(os.Environ(), "DOCKER_HOST="+socket, "COMPOSE_PROJECT_NAME="+projectName)
 	log, err := os.Create(out)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer log.Close()
-	cmd := exec.CommandContext(ctx, "dockerd", "--host", socket, "--data-root", data, "--exec-root", "/run/lab/docker", "--pidfile", "/run/lab/docker.pid",
+	cmd := exec.CommandContext(ctx, "dockerd", "--host", socket, "--data-root", e.data, "--exec-root", "/run/lab/docker", "--pidfile", "/run/lab/docker.pid",
 		"--experimental", "--ip6tables", "--dns", edgeLAN)
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := host.Do(cmd.Start); err != nil {
-		return nil, err
+	if err := e.host.Do(cmd.Start); err != nil {
+		return err
 	}
 	err = within(ctx, time.Minute, func() bool { _, err := e.docker("version"); return err == nil })
 	if err != nil {
-		return nil, fmt.Errorf("dockerd does not answer; see %s", out)
+		return fmt.Errorf("dockerd does not answer; see %s", out)
 	}
-	return e, nil
+	return nil
 }
 
 // docker runs the command, with what it takes no longer than two minutes for.
@@ -52,7 +52,7 @@ func (e *Engine) docker(args ...string) (string, error) { return e.run("docker",
 
 // compose runs docker-compose on the project, and on what the lab adds to it.
 func (e *Engine) compose(args ...string) error {
-	_, err := e.run("docker-compose", append([]string{"-f", "docker-compose.yaml", "-f", "lab.yaml"}, args...)...)
+	_, err := e.run(e.tool, append([]string{"-f", "docker-compose.yaml", "-f", "lab.yaml"}, args...)...)
 	return err
 }
 
@@ -81,7 +81,17 @@ type dockerService struct {
 	name string
 }
 
-func (s *dockerService) container() string { return projectName + "_" + s.name + "_1" }
+// container returns the name of a service's container: versions of Compose differ in
+// how they make it.
+func (e *Engine) container(service string) string {
+	out, err := e.docker("ps", "--all", "--format", "{{.Names}}", "--filter", "label=com.docker.compose.project="+projectName, "--filter", "label=com.docker.compose.service="+service)
+	if err != nil {
+		return service // whoever uses it says that there is none
+	}
+	return strings.TrimSpace(out)
+}
+
+func (s *dockerService) container() string { return s.Engine.container(s.name) }
 
 func (s *dockerService) Start() error {
 	_, err := s.docker("start", s.container())
@@ -116,7 +126,7 @@ func (s *dockerService) Log() string { return "docker logs " + s.container() }
 
 // unprivileged holds the running edgeban to what it may not have.
 func (e *Engine) unprivileged(name string) error {
-	out, err := e.docker("inspect", projectName+"_"+name+"_1")
+	out, err := e.docker("inspect", e.container(name))
 	if err != nil {
 		return err
 	}

@@ -200,7 +200,8 @@ func (l *Lab) containers(ctx context.Context) error {
 // compose starts the project as it is, but for ntfy, which is the fake, and certs:
 // the certificate is there already.
 func (l *Lab) compose(ctx context.Context) (err error) {
-	if l.engine, err = newEngine(ctx, l.nets["host"], l.docker, l.path("config"), l.path("dockerd.out")); err != nil {
+	l.engine = &Engine{host: l.nets["host"], data: l.docker, project: l.path("config"), tool: l.composeTool}
+	if err := l.engine.start(ctx, l.path("dockerd.out")); err != nil {
 		return err
 	}
 	lab := "services:\n  edgeban: {extra_hosts: [\"ntfy:" + ntfyServer + "\"]}\n"

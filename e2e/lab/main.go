@@ -31,6 +31,7 @@ type settings struct {
 	edgeban, traefik, deploy string // what is run, and the folder deploy/mail
 	out                      string // where logs are left
 	docker                   string // the data of a Docker engine that has the images; none without
+	composeTool              string
 	only                     *regexp.Regexp
 	latency                  bool
 	limit                    time.Duration
@@ -74,6 +75,7 @@ func parse(args []string) (settings, error) {
 	flags.BoolVar(&s.latency, "latency", false, "the firewall answers as slowly as real ones were recorded to")
 	flags.DurationVar(&s.limit, "limit", 20*time.Minute, "how long it may take")
 	flags.StringVar(&s.docker, "docker", "", "run the project with Docker, whose engine's data, images included, is in this `folder`")
+	flags.StringVar(&s.composeTool, "compose", "docker-compose", "the Compose to use with Docker")
 	only := flags.String("run", "", "the scenarios whose name matches this regular expression")
 	if err := flags.Parse(args); err != nil {
 		return s, err
