@@ -5,6 +5,7 @@ package web
 
 import (
 	"context"
+	"iter"
 	"net/netip"
 	"time"
 )
@@ -12,7 +13,7 @@ import (
 // A Backend answers the API. Errors that are the caller's fault are *BadRequest.
 type Backend interface {
 	Status(ctx context.Context) (Status, error)
-	Bans(ctx context.Context) ([]Ban, error)
+	Bans(ctx context.Context) (iter.Seq[Ban], error)
 	Ban(ctx context.Context, r BanRequest) (BanResult, error)
 	Unban(ctx context.Context, p netip.Prefix) (UnbanResult, error)
 	Why(ctx context.Context, p netip.Prefix) (Why, error)

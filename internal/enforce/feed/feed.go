@@ -100,8 +100,12 @@ func (f *Feed) Apply(_ context.Context, d enforce.Diff) error {
 	return nil
 }
 
-// canonical returns ps masked, sorted, each once, without what does not fit.
+// canonical returns ps masked, sorted, each once, without what does not fit: ps
+// itself where it is all that, for it may be long.
 func (f *Feed) canonical(ps []netip.Prefix) []netip.Prefix {
+	if f.isCanonical(ps) {
+		return ps
+	}
 	out := make([]netip.Prefix, 0, len(ps))
 	for _, p := range ps {
 		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
@@ -113,6 +117,15 @@ func (f *Feed) canonical(ps []netip.Prefix) []netip.Prefix {
 	}
 	slices.SortFunc(out, netip.Prefix.Compare)
 	return slices.Compact(out)
+}
+
+func (f *Feed) isCanonical(ps []netip.Prefix) bool {
+	for i, p := range ps {
+		if !f.Fits(p) || i > 0 && ps[i-1].Compare(p) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // current returns what is served now, at first the last copy.

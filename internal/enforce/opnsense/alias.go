@@ -7,7 +7,9 @@
 package opnsense
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -147,7 +149,7 @@ func (a *Alias) Held(ctx context.Context) ([]netip.Prefix, error) {
 func (a *Alias) list(ctx context.Context) ([]netip.Prefix, error) {
 	var answer struct {
 		Total *int
-		Rows  []struct{ IP string }
+		Rows  listing
 	}
 	ask := map[string]int{"current": 1, "rowCount": -1}
 	asked := time.Now()
@@ -157,22 +159,46 @@ func (a *Alias) list(ctx context.Context) ([]netip.Prefix, error) {
 	if answer.Total == nil {
 		return nil, edgeban.Permanent(fmt.Errorf("%s: the list of alias %s has no total: what is at this url is not an OPNsense API", a.api.base, a.name))
 	}
-	if *answer.Total != len(answer.Rows) {
-		return nil, fmt.Errorf("%s: alias %s has %d entries, and %d were listed", a.api.base, a.name, *answer.Total, len(answer.Rows))
-	}
-	held := make([]netip.Prefix, 0, len(answer.Rows))
-	for _, row := range answer.Rows {
-		if p, ok := parse(row.IP); ok {
-			held = append(held, p)
-		}
+	held, n := answer.Rows.entries, answer.Rows.n
+	if *answer.Total != n {
+		return nil, fmt.Errorf("%s: alias %s has %d entries, and %d were listed", a.api.base, a.name, *answer.Total, n)
 	}
 	slices.SortFunc(held, netip.Prefix.Compare)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	maps.DeleteFunc(a.changed, func(_ netip.Prefix, c change) bool { return c.at.Before(asked) }) // others while the list was under way
-	a.unreadable = len(answer.Rows) - len(held)
+	a.unreadable = n - len(held)
 	a.listed, a.listedAt = slices.Compact(held), asked
 	return a.listed, nil
+}
+
+// A listing is the rows of a list. There may be a hundred thousand, so that each
+// is read where it stands.
+type listing struct {
+	entries []netip.Prefix // those that are addresses or networks
+	n       int            // of all
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *listing) UnmarshalJSON(text []byte) error {
+	rows := json.NewDecoder(bytes.NewReader(text))
+	switch start, err := rows.Token(); {
+	case err != nil || start == nil: // a null
+		return err
+	case start != json.Delim('['):
+		return errors.New("rows is no list")
+	}
+	*l = listing{entries: make([]netip.Prefix, 0, bytes.Count(text, []byte("{")))}
+	for ; rows.More(); l.n++ {
+		var row struct{ IP string }
+		if err := rows.Decode(&row); err != nil {
+			return err
+		}
+		if p, ok := parse(row.IP); ok {
+			l.entries = append(l.entries, p)
+		}
+	}
+	return nil
 }
 
 func parse(text string) (netip.Prefix, bool) {

@@ -117,14 +117,14 @@ func (c *client) send(ctx context.Context, method, action string, in any) (int, 
 		_, _ = io.CopyN(io.Discard, res.Body, maxDrain)
 		res.Body.Close()
 	}()
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	if err != nil {
+	var text bytes.Buffer // grows by doubling, which leaves less behind than io.ReadAll
+	if _, err := text.ReadFrom(io.LimitReader(res.Body, maxAnswer+1)); err != nil {
 		return 0, nil, nil, unanswered{fmt.Errorf("the answer broke off: %w", err)}
 	}
-	if len(text) > maxAnswer {
+	if text.Len() > maxAnswer {
 		return 0, nil, nil, fmt.Errorf("the answer is longer than %d MB", maxAnswer>>20)
 	}
-	return res.StatusCode, res.Header, text, nil
+	return res.StatusCode, res.Header, text.Bytes(), nil
 }
 
 // unreachable words an error without an answer. The URL is in ours already.

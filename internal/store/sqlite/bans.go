@@ -9,14 +9,30 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/sorted"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
-// imposed is a ban as it is remembered. All but its mark never changes.
-type imposed struct {
-	row.CompactBan
-	seq    edgeban.Seq
-	lifted bool
+// Bans are remembered by subject, those of one subject in their order. But for the
+// mark of one that was lifted they never change.
+func newBans() *sorted.Table[row.CompactBan] {
+	return sorted.NewTable(func(a, b *row.CompactBan) int { return placeOf(b).order(a) })
+}
+
+// A place is where a ban is remembered.
+type place struct {
+	subject row.Entry
+	seq     edgeban.Seq
+}
+
+func placeOf(b *row.CompactBan) place { return place{b.Subject, b.Seq} }
+
+// order says where a ban is from p.
+func (p place) order(b *row.CompactBan) int {
+	if c := b.Subject.Compare(p.subject); c != 0 {
+		return c
+	}
+	return cmp.Compare(b.Seq, p.seq)
 }
 
 // Impose implements edgeban.Ledger.
@@ -36,8 +52,7 @@ func (s *Store) Impose(ctx context.Context, vs ...edgeban.Verdict) error {
 			b := v.Ban
 			b.Subject = b.Subject.Masked()
 			b.Node = cmp.Or(b.Node, s.o.Node)
-			again := func(old *imposed) bool { return old.Cause == b.Cause }
-			if b.Cause != 0 && (seen(these, decision{b.Key, b.Cause}) || slices.ContainsFunc(s.bans[b.Key], again)) {
+			if b.Cause != 0 && (seen(these, decision{b.Key, b.Cause}) || s.decided(b.Key, b.Cause)) {
 				continue
 			}
 			c.add(b)
@@ -47,11 +62,31 @@ func (s *Store) Impose(ctx context.Context, vs ...edgeban.Verdict) error {
 	})
 }
 
+// decided reports whether there is a ban of a key and a cause.
+func (s *Store) decided(k edgeban.Key, cause edgeban.Seq) bool {
+	for b := range s.bansOf(k) {
+		if b.Cause == cause {
+			return true
+		}
+	}
+	return false
+}
+
+// stands reports whether any ban of a key does at t.
+func (s *Store) stands(k edgeban.Key, t time.Time) bool {
+	for b := range s.bansOf(k) {
+		if better(b, nil, t) {
+			return true
+		}
+	}
+	return false
+}
+
 // Lift implements edgeban.Ledger.
 func (s *Store) Lift(ctx context.Context, l edgeban.Lift) error {
 	l.Subject = l.Subject.Masked()
 	return s.change(ctx, afterBlackout, func(_ context.Context, c *change) error {
-		if _, ok := last(s.bans[l.Key], l.At); !ok {
+		if !s.stands(l.Key, l.At) {
 			return fmt.Errorf("lift %s in %s: %w", l.Subject, l.Jail, edgeban.ErrNotFound)
 		}
 		c.add(l)
@@ -59,62 +94,74 @@ func (s *Store) Lift(ctx context.Context, l edgeban.Lift) error {
 	})
 }
 
+// bansOf yields the bans of one key, oldest first.
+func (s *Store) bansOf(k edgeban.Key) iter.Seq[*row.CompactBan] {
+	return func(yield func(*row.CompactBan) bool) {
+		subject := row.EntryOf(k.Subject)
+		for b := range s.bans.From(place{subject, 0}.order) {
+			if b.Subject != subject || b.Jail() == k.Jail && !yield(b) {
+				return
+			}
+		}
+	}
+}
+
 // remember takes in a ban, which is later than all others.
-func (s *Store) remember(b *imposed) {
-	s.bans[b.Key] = append(s.bans[b.Key], b)
-	if b.seq > s.pinned {
-		s.bare = append(s.bare, b)
+func (s *Store) remember(b row.CompactBan) {
+	s.bans.Edit(b)
+	if b.Seq > s.pinned {
+		s.bare = append(s.bare, placeOf(&b))
 	}
 }
 
 // lift marks every ban of k that is there.
 func (s *Store) lift(k edgeban.Key) {
-	for i := range s.bans[k] {
-		s.bans[k][i].lifted = true
+	for _, b := range slices.Collect(s.bansOf(k)) {
+		s.bans.Edit(*b).Lifted = true
 	}
 }
 
-// last returns, of the bans of one key, the one that stands at t and ends last.
-func last(bans []*imposed, t time.Time) (best *imposed, ok bool) {
-	for _, b := range bans {
-		if !b.lifted && b.Standing(t) && (!ok || b.Outlasts(&best.CompactBan)) {
-			best, ok = b, true
-		}
-	}
-	return best, ok
+// better reports whether b stands at t, and ends later than another one of its key, if any.
+func better(b, than *row.CompactBan, t time.Time) bool {
+	return !b.Lifted && b.Standing(t) && (than == nil || b.Outlasts(than))
 }
 
-// Standing implements edgeban.Ledger. The oldest ban comes first.
+// Standing implements edgeban.Ledger.
 func (s *Store) Standing(ctx context.Context, t time.Time) (iter.Seq[edgeban.Ban], error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	standing := make([]*imposed, 0, len(s.bans))
-	for _, all := range s.bans {
-		if b, ok := last(all, t); ok {
-			standing = append(standing, b)
-		}
-	}
+	all := s.bans.Freeze()
 	s.mu.Unlock()
-	slices.SortFunc(standing, func(a, b *imposed) int { return cmp.Compare(a.seq, b.seq) })
 	return func(yield func(edgeban.Ban) bool) {
-		for _, b := range standing {
-			if !yield(b.Ban()) {
-				return
+		var best []*row.CompactBan // of each jail, for one subject
+		for b := range all.All() {
+			if len(best) > 0 && best[0].Subject != b.Subject {
+				if !yieldAll(best, yield) {
+					return
+				}
+				best = best[:0]
+			}
+			i := slices.IndexFunc(best, func(other *row.CompactBan) bool { return other.Jail() == b.Jail() })
+			switch {
+			case i < 0 && better(b, nil, t):
+				best = append(best, b)
+			case i >= 0 && better(b, best[i], t):
+				best[i] = b
 			}
 		}
+		yieldAll(best, yield)
 	}, nil
 }
 
-// forgetBan drops a ban that was pruned.
-func (s *Store) forgetBan(k edgeban.Key, seq edgeban.Seq) {
-	left := slices.DeleteFunc(s.bans[k], func(b *imposed) bool { return b.seq == seq })
-	if len(left) == 0 {
-		delete(s.bans, k)
-		return
+func yieldAll(bans []*row.CompactBan, yield func(edgeban.Ban) bool) bool {
+	for _, b := range bans {
+		if !yield(b.Ban()) {
+			return false
+		}
 	}
-	s.bans[k] = left
+	return true
 }
 
 func (s *Store) loadBans(ctx context.Context) error {
@@ -126,14 +173,15 @@ func (s *Store) loadBans(ctx context.Context) error {
 	for _, seq := range lifted {
 		marks[seq] = true
 	}
-	words := row.Words{}
 	_, err = row.List(ctx, s.file, func(r row.Scanner) (none struct{}, err error) {
 		e, err := row.Ban(r)
 		if b, ok := e.Fact.(edgeban.Ban); ok && err == nil {
-			b.Jail = words.One(b.Jail)
-			s.remember(&imposed{CompactBan: row.CompactBanOf(b), seq: e.Seq, lifted: marks[e.Seq]})
+			c := row.CompactBanOf(e.Seq, b)
+			c.Lifted = marks[e.Seq]
+			s.remember(c)
 		}
 		return none, err
 	}, `select `+row.BanColumns+` from ban order by seq`)
+	s.bans.Pack()
 	return err
 }

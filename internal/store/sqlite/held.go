@@ -3,10 +3,12 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/sorted"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -15,6 +17,24 @@ import (
 type holding struct {
 	row.CompactHeld
 	seq edgeban.Seq
+}
+
+func newHoldings() *sorted.Table[holding] {
+	return sorted.NewTable(func(a, b *holding) int { return a.Subject.Compare(b.Subject) })
+}
+
+// holding returns what was said last of a subject at a target, or nil.
+func (s *Store) holding(target string, subject netip.Prefix) *holding {
+	all := s.held[target]
+	if all == nil {
+		return nil
+	}
+	return find(&all.View, subject)
+}
+
+func find(all *sorted.View[holding], subject netip.Prefix) *holding {
+	e := row.EntryOf(subject)
+	return all.Find(func(h *holding) int { return h.Subject.Compare(e) })
 }
 
 // Note implements edgeban.Ledger. A note that says nothing new of any subject
@@ -34,8 +54,8 @@ func (s *Store) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.N
 		for _, h := range hs {
 			h = row.Normal(h).(edgeban.Held)
 			known, ok := fresh[h.Target][h.Subject]
-			if last, noted := s.held[h.Target][h.Subject]; !ok && noted {
-				known = last.Held(h.Target, h.Subject)
+			if last := s.holding(h.Target, h.Subject); !ok && last != nil {
+				known = last.Held(h.Target)
 			}
 			if h == known {
 				continue
@@ -56,43 +76,79 @@ func (s *Store) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.N
 // hold remembers what was said of an entry last.
 func (s *Store) hold(seq edgeban.Seq, h edgeban.Held) {
 	if s.held[h.Target] == nil {
-		s.held[h.Target] = map[netip.Prefix]holding{}
+		s.held[h.Target] = newHoldings()
 	}
-	s.held[h.Target][h.Subject] = holding{row.CompactHeldOf(h), seq}
+	this := holding{row.CompactHeldOf(h), seq}
+	*s.held[h.Target].Edit(this) = this
 }
 
-// Holdings implements edgeban.Ledger. They come in no order.
-func (s *Store) Holdings(ctx context.Context, target string) ([]edgeban.Held, error) {
+// A heldView is what was known of a target's entries at one moment.
+type heldView struct {
+	target string
+	all    *sorted.View[holding]
+	n      int // of those that are not released
+}
+
+// Holdings implements edgeban.Ledger.
+func (s *Store) Holdings(ctx context.Context, target string) (edgeban.Holdings, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]edgeban.Held, 0, len(s.held[target]))
-	for subject, h := range s.held[target] {
+	all := newHoldings()
+	if known := s.held[target]; known != nil {
+		all = known
+	}
+	v := heldView{target: target, all: all.Freeze()}
+	s.mu.Unlock()
+	for h := range v.all.All() {
 		if !h.Released() {
-			out = append(out, h.Held(target, subject))
+			v.n++
 		}
 	}
-	return out, nil
+	return v, nil
+}
+
+// Len implements edgeban.Holdings.
+func (v heldView) Len() int { return v.n }
+
+// All implements edgeban.Holdings.
+func (v heldView) All() iter.Seq[edgeban.Held] {
+	return func(yield func(edgeban.Held) bool) {
+		for h := range v.all.All() {
+			if !h.Released() && !yield(h.Held(v.target)) {
+				return
+			}
+		}
+	}
+}
+
+// Of implements edgeban.Holdings.
+func (v heldView) Of(subject netip.Prefix) (edgeban.Held, bool) {
+	h := find(v.all, subject)
+	if h == nil || h.Released() {
+		return edgeban.Held{}, false
+	}
+	return h.Held(v.target), true
 }
 
 // forgetHeld drops a released entry that was pruned, unless it was noted since.
 func (s *Store) forgetHeld(target string, subject netip.Prefix, seq edgeban.Seq) {
-	if s.held[target][subject].seq == seq {
-		delete(s.held[target], subject)
+	if h := s.holding(target, subject); h != nil && h.seq == seq {
+		s.held[target].Drop(func(other *holding) int { return other.Subject.Compare(h.Subject) })
 	}
 }
 
 func (s *Store) loadHeld(ctx context.Context) error {
-	words := row.Words{}
 	_, err := row.List(ctx, s.file, func(r row.Scanner) (none struct{}, err error) {
 		e, err := row.Held(r)
 		if h, ok := e.Fact.(edgeban.Held); ok && err == nil {
-			h.Target = words.One(h.Target)
 			s.hold(e.Seq, h)
 		}
 		return none, err
-	}, `select `+row.HeldColumns+` from held where seq in (select max(seq) from held group by subject, target)`)
+	}, `select `+row.HeldColumns+` from held order by seq`) // the last note of each counts; to ask for only these takes longer than to read all
+	for _, all := range s.held {
+		all.Pack()
+	}
 	return err
 }

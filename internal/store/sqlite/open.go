@@ -13,15 +13,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/sorted"
 	"github.com/edgeban/edgeban/internal/store/lease"
 	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/page"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 // Options are what a Store needs to know beyond its path.
@@ -64,10 +65,10 @@ type Store struct {
 	saved     edgeban.Seq     // the last event on disk
 	tail      []edgeban.Event // the events after covered; its elements never change
 	covered   edgeban.Seq
-	bans      map[edgeban.Key][]*imposed
-	pinned    edgeban.Seq                         // the bans up to here have their evidence in its table
-	bare      []*imposed                          // those after that, in order
-	held      map[string]map[netip.Prefix]holding // by target
+	bans      *sorted.Table[row.CompactBan]
+	pinned    edgeban.Seq                       // the bans up to here have their evidence in its table
+	bare      []place                           // those after that, in order
+	held      map[string]*sorted.Table[holding] // by target
 	notices   []edgeban.Notice
 	told      map[string]edgeban.Seq
 	cursors   map[stream]cursor             // on disk
@@ -135,8 +136,8 @@ func (s *Store) begin() error {
 	s.waiting = map[string]struct{}{}
 	s.squeeze = queueLen
 	s.gens, s.gen = map[string]int64{}, 0
-	s.bans, s.bare = map[edgeban.Key][]*imposed{}, nil
-	s.held = map[string]map[netip.Prefix]holding{}
+	s.bans, s.bare = newBans(), nil
+	s.held = map[string]*sorted.Table[holding]{}
 	s.told = map[string]edgeban.Seq{}
 	s.cursors = map[stream]cursor{}
 	s.snapshots = map[string]edgeban.Seq{}
