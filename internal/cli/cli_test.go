@@ -59,6 +59,10 @@ func stage(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(func() { wall.Close() })
+	const setupKey = "the-key-of-the-setup"
+	wall.PutUser(opnsensetest.User{Name: "setup", Key: setupKey, Secret: opnsensetest.Secret, Privileges: []string{
+		opnsensetest.AliasEdit, opnsensetest.FilterAPI, opnsensetest.Tables, opnsensetest.Dashboard,
+	}})
 	pin, err := wall.Pin()
 	if err != nil {
 		return err
@@ -78,7 +82,7 @@ func stage(env *testscript.Env) error {
 	env.Values["firewall"] = wall
 	for name, value := range map[string]string{
 		"EDGEBAN_TEST_ROOT": env.WorkDir + "/root", "HOME": env.WorkDir + "/home", "TZ": "UTC",
-		"FIREWALL": url, "PIN": pin, "ALIAS": opnsensetest.AliasName, "KEY": opnsensetest.Key, "SECRET": opnsensetest.Secret,
+		"FIREWALL": url, "PIN": pin, "ALIAS": opnsensetest.AliasName, "KEY": opnsensetest.Key, "SETUPKEY": setupKey, "SECRET": opnsensetest.Secret,
 		"NTFY": ntfy.URL, "TOKEN": ntfyToken,
 		"GORACE": "atexit_sleep_ms=0", // a second for each command otherwise
 	} {

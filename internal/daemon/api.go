@@ -32,6 +32,7 @@ func (a api) Bans(ctx context.Context) (iter.Seq[web.Ban], error) {
 	if err != nil {
 		return nil, err
 	}
+	leaks := g.leaks.Leaking(g.Now())
 	all := slices.SortedFunc(bans, func(x, y edgeban.Ban) int {
 		if c := y.Since.Compare(x.Since); c != 0 {
 			return c
@@ -40,7 +41,13 @@ func (a api) Bans(ctx context.Context) (iter.Seq[web.Ban], error) {
 	})
 	return func(yield func(web.Ban) bool) {
 		for _, b := range all {
-			if !yield(g.describe(b, holds)) {
+			w := g.describe(b, holds)
+			for _, k := range leaks {
+				if k.Entry.Overlaps(b.Subject) {
+					w.Leaking = max(w.Leaking, k.Count())
+				}
+			}
+			if !yield(w) {
 				return
 			}
 		}
@@ -217,6 +224,11 @@ func (a api) Why(ctx context.Context, p netip.Prefix) (web.Why, error) {
 	}
 	for _, h := range rec.Held {
 		w.Holds = append(w.Holds, g.hold(h))
+	}
+	for _, k := range g.leaks.Leaking(g.Now()) {
+		if k.Entry.Overlaps(p) {
+			w.Leaks = append(w.Leaks, g.describeLeak(k))
+		}
 	}
 	return w, nil
 }

@@ -186,10 +186,10 @@ func (g *generation) inspect(ctx context.Context) {
 	g.check(ctx, "clock", g.clock.Doubt())
 	for _, w := range g.watchers {
 		g.check(ctx, "skew "+w.Jail.Name, w.Skewed())
-		g.check(ctx, "proxy "+w.Jail.Name, w.Proxy())
 		g.check(ctx, "spent "+w.Jail.Name, w.Degraded(g.Now()))
 	}
 	g.inspectLogs()
+	g.inspectProxies(ctx)
 }
 
 func (g *generation) check(ctx context.Context, about, text string) {

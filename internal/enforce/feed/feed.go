@@ -22,6 +22,7 @@ type Feed struct {
 	config config.Feed
 	path   string // of the last copy; empty for none
 	log    *slog.Logger
+	made   time.Time // before that nobody could fetch from it, as far as it knows
 
 	first sync.Once            // reads the last copy
 	page  atomic.Pointer[page] // what is served; nil for 503
@@ -33,11 +34,14 @@ type Feed struct {
 	fetched atomic.Pointer[fetch]
 }
 
-var _ enforce.Whole = (*Feed)(nil)
+var (
+	_ enforce.Whole  = (*Feed)(nil)
+	_ enforce.Prober = (*Feed)(nil)
+)
 
 // New returns a Feed. It keeps its last copy in stateDir; empty for none.
 func New(c config.Feed, stateDir string, log *slog.Logger) *Feed {
-	f := &Feed{config: c, log: log}
+	f := &Feed{config: c, log: log, made: time.Now()}
 	if stateDir != "" {
 		f.path = filepath.Join(stateDir, "feed-"+strings.Map(inFileName, c.Listen)+".txt")
 	}

@@ -38,6 +38,8 @@ type Alias struct {
 	name   string
 	states bool
 	api    *client
+	c      config.OPNsense // as configured
+	looks  *client         // reads the filter rules for Check and Blocking
 
 	mu         sync.Mutex // guards what follows
 	kind       string     // of the alias; empty while unknown
@@ -55,7 +57,7 @@ type Alias struct {
 	killed   time.Time                  // when states were, or will be, killed last
 }
 
-var _ enforce.Target = (*Alias)(nil)
+var _ enforce.Prober = (*Alias)(nil)
 
 // The product's rule for names; it also keeps a name from being another path.
 var aliasName = regexp.MustCompile(`^(_?[A-Za-z][A-Za-z0-9_]*)$`)
@@ -96,7 +98,7 @@ func NewWithTransport(c config.OPNsense, rt http.RoundTripper) (*Alias, error) {
 		return nil, fmt.Errorf("opnsense: alias %q: write the name of an alias: a letter, then letters, digits and _, 31 at most", c.Alias)
 	}
 	return &Alias{
-		Log: slog.New(slog.DiscardHandler), name: c.Alias, states: c.States, api: api,
+		Log: slog.New(slog.DiscardHandler), name: c.Alias, states: c.States, api: api, c: c, looks: api,
 		changed: map[netip.Prefix]change{}, gone: map[netip.Prefix]time.Time{},
 	}, nil
 }

@@ -2,7 +2,6 @@ package opnsense
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -96,42 +95,18 @@ func (a *Alias) learn(ctx context.Context) error {
 // readKind returns an empty kind for what it does not understand, and for an
 // alias that the configuration does not list: a built-in one, or none.
 func (a *Alias) readKind(ctx context.Context) (string, error) {
-	var answer json.RawMessage // {"uuid": ...}, or an empty list
-	if err := a.api.get(ctx, "firewall/alias/get_alias_u_u_i_d/"+a.name, &answer); err != nil {
+	item, err := a.api.item(ctx, a.name)
+	if err != nil || item == nil {
 		return "", err
 	}
-	var found struct{ UUID string }
-	if json.Unmarshal(answer, &found) != nil || !uuid(found.UUID) {
-		return "", nil
-	}
-	if err := a.api.get(ctx, "firewall/alias/get_item/"+found.UUID, &answer); err != nil {
-		return "", err
-	}
-	var item struct {
-		Alias struct {
-			Enabled string
-			Type    map[string]struct {
-				Value    string
-				Selected any // 1 as recorded; a switch in this API is now and then "1"
-			}
-		}
-	}
-	if json.Unmarshal(answer, &item) != nil {
-		return "", nil
-	}
-	if item.Alias.Enabled == "0" {
+	if !item.Enabled {
 		return "", edgeban.Permanent(fmt.Errorf("%s: alias %s is disabled; enable it in Firewall > Aliases and press Apply", a.api.base, a.name))
 	}
-	for kind, choice := range item.Alias.Type {
-		switch {
-		case fmt.Sprint(choice.Selected) != "1":
-		case kind == External || kind == Host || kind == Network:
-			return kind, nil
-		default:
-			return "", edgeban.Permanent(fmt.Errorf("%s: alias %s is of type %s, which loses what is added; make one of type External (advanced)", a.api.base, a.name, a.api.clean(choice.Value)))
-		}
+	switch item.Type {
+	case "", External, Host, Network:
+		return item.Type, nil
 	}
-	return "", nil
+	return "", edgeban.Permanent(fmt.Errorf("%s: alias %s is of type %s, which loses what is added; make one of type External (advanced)", a.api.base, a.name, item.TypeName))
 }
 
 func uuid(s string) bool { return len(s) == 36 && strings.Trim(s, "0123456789abcdefABCDEF-") == "" }

@@ -97,6 +97,13 @@ func (e *pinMismatch) Error() string {
 	return "its certificate is not the pinned one: somebody stands in between, or the firewall has a new one; then write " + setting(e.got)
 }
 
+// untrusted is the error for a certificate that nobody vouches for.
+type untrusted struct{ why, got string }
+
+func (e *untrusted) Error() string {
+	return "its certificate is not trusted: " + e.why + "; if it is your firewall's, write " + setting(e.got)
+}
+
 func checkPin(want string, chain []*x509.Certificate) error {
 	if len(chain) == 0 {
 		return &pinMismatch{}
@@ -119,7 +126,7 @@ func certificateTrouble(err error) error {
 		if _, unknown := errors.AsType[x509.UnknownAuthorityError](e.Err); unknown && bytes.Equal(cert.RawIssuer, cert.RawSubject) {
 			why = "it is self-signed"
 		}
-		return edgeban.Permanent(fmt.Errorf("its certificate is not trusted: %s; if it is your firewall's, write %s", why, setting(pinOf(cert))))
+		return edgeban.Permanent(&untrusted{why, pinOf(cert)})
 	}
 	op, _ := errors.AsType[*net.OpError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)

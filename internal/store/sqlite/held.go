@@ -80,6 +80,7 @@ func (s *Store) hold(seq edgeban.Seq, h edgeban.Held) {
 	}
 	this := holding{row.CompactHeldOf(h), seq}
 	*s.held[h.Target].Edit(this) = this
+	s.widths.Note(h.Subject)
 }
 
 // A heldView is what was known of a target's entries at one moment.
@@ -130,6 +131,21 @@ func (v heldView) Of(subject netip.Prefix) (edgeban.Held, bool) {
 		return edgeban.Held{}, false
 	}
 	return h.Held(v.target), true
+}
+
+// Around returns what is known of the entries of all targets that contain an
+// address, released ones left out.
+func (s *Store) Around(ctx context.Context, a netip.Addr) (held []edgeban.Held, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.widths.Around(a) {
+		for target := range s.held {
+			if h := s.holding(target, p); h != nil && !h.Released() {
+				held = append(held, h.Held(target))
+			}
+		}
+	}
+	return held, ctx.Err()
 }
 
 // forgetHeld drops a released entry that was pruned, unless it was noted since.

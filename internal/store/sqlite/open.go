@@ -69,6 +69,7 @@ type Store struct {
 	pinned    edgeban.Seq                       // the bans up to here have their evidence in its table
 	bare      []place                           // those after that, in order
 	held      map[string]*sorted.Table[holding] // by target
+	widths    row.Widths                        // of all in held
 	notices   []edgeban.Notice
 	told      map[string]edgeban.Seq
 	cursors   map[stream]cursor             // on disk
