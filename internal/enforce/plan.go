@@ -16,17 +16,23 @@ const grace = 10 * time.Minute
 // what stands, what is listed and what is known.
 type plan struct {
 	diff    Diff
+	urgent  int // how many of the removals, the first, do not wait
 	notes   []edgeban.Held
 	notices []edgeban.Notice
 	missing []netip.Prefix // wanted and sent, and not listed
 	counts  Counts
+
+	// What a Keeper makes of it.
+	more     bool           // this is not all of the difference
+	first    []netip.Prefix // of the additions, those never sent before
+	unproven int            // how often a change was sent without any list showing it
 }
 
 // Counts sums up one look at a target.
 type Counts struct {
 	Wanted  int // entries that it should hold
 	Held    int // of these, listed
-	Missing int // of these, not listed: sent now
+	Missing int // of these, not listed: being sent
 	Waiting int // of these, beyond the budget: not sent yet
 	Refused int // bans that are never sent to it: protected, private, too wide
 	Foreign int // entries listed that are not ours
@@ -70,6 +76,11 @@ func (v view) plan() plan {
 	v.planGone(&p)
 	p.counts.Missing = len(p.missing)
 	v.sortAdds(p.diff.Add)
+	p.urgent = len(p.diff.Remove)
+	if rest := slices.DeleteFunc(slices.Clone(p.diff.Remove), func(e netip.Prefix) bool { return v.barred[e] }); len(rest) > 0 {
+		p.urgent -= len(rest)
+		p.diff.Remove = append(slices.DeleteFunc(p.diff.Remove, func(e netip.Prefix) bool { return !v.barred[e] }), rest...)
+	}
 	slices.SortFunc(p.diff.Want, compare)
 	return p
 }
@@ -102,11 +113,9 @@ func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
 	case h.Sent.IsZero() && !v.admit(e):
 		p.counts.Waiting++
 		return
-	case h.Sent.IsZero():
-		p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.place, Sent: v.now})
-	case !h.Held.IsZero(): // the target has lost it: that stay is over, and another begins
+	case !h.Held.IsZero(): // the target has lost it: that stay is over, and another begins when it is sent again
 		h.Released = v.now
-		p.notes = append(p.notes, h, edgeban.Held{Subject: e, Target: v.place, Sent: v.now})
+		p.notes = append(p.notes, h, edgeban.Held{Subject: e, Target: v.place, Sent: h.Sent})
 	}
 	v.want(p, e)
 	p.missing = append(p.missing, e)
@@ -177,4 +186,28 @@ func (v view) sortAdds(add []netip.Prefix) {
 		}
 		return cmp.Or(cmp.Compare(y.until, x.until), compare(a, b))
 	})
+}
+
+// cut leaves of the difference what n calls can do, and reports whether that is
+// not all. What became protected goes first; otherwise a quarter is enough for
+// what is no longer wanted.
+func (p *plan) cut(n int) (more bool) {
+	add, remove := len(p.diff.Add), len(p.diff.Remove)
+	if add+remove <= n {
+		return false
+	}
+	remove = min(remove, max(n/4, n-add, min(p.urgent, n)))
+	p.diff.Remove = p.diff.Remove[:remove]
+	p.diff.Add = p.diff.Add[:min(add, n-remove)]
+	return true
+}
+
+// intents notes what is about to be sent for the first time, or anew.
+func (v view) intents(add []netip.Prefix) (notes []edgeban.Held) {
+	for _, e := range add {
+		if h, _ := v.known.Of(e); h.Sent.IsZero() || v.tries[e] == 0 {
+			notes = append(notes, edgeban.Held{Subject: e, Target: v.place, Sent: v.now})
+		}
+	}
+	return notes
 }
