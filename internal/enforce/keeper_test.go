@@ -3,6 +3,7 @@ package enforce_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -28,6 +29,8 @@ type lab struct {
 	keeper   *enforce.Keeper
 	settings enforce.Settings
 	stop     func()
+	states   bool // connections are ended
+	tenth    bool // every tenth call fails
 
 	mu     sync.Mutex
 	doubt  string
@@ -68,7 +71,13 @@ func (l *lab) now() time.Time {
 // start starts the keeper; stop ends it.
 func (l *lab) start() {
 	l.Helper()
-	a, err := opnsense.NewWithTransport(l.firewall.Config(), l.firewall.Client())
+	c := l.firewall.Config()
+	c.States = l.states
+	var way http.RoundTripper = l.firewall.Client()
+	if l.tenth {
+		way = &faulty{Firewall: l.firewall}
+	}
+	a, err := opnsense.NewWithTransport(c, way)
 	if err != nil {
 		l.Fatal(err)
 	}

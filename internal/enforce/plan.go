@@ -19,6 +19,7 @@ type plan struct {
 	urgent  int // how many of the removals, the first, do not wait
 	notes   []edgeban.Held
 	notices []edgeban.Notice
+	lacks   []lack         // what to add
 	missing []netip.Prefix // wanted and sent, and not listed
 	counts  Counts
 
@@ -71,11 +72,16 @@ func (v view) plan() plan {
 		staying = newSet(slices.DeleteFunc(slices.Clone(v.listed.entries), going.has))
 	}
 	for _, w := range v.wanted {
-		v.planWanted(&p, staying, w.entry)
+		v.planWanted(&p, staying, w)
 	}
 	v.planGone(&p)
 	p.counts.Missing = len(p.missing)
-	v.sortAdds(p.diff.Add)
+	slices.SortFunc(p.lacks, lack.order)
+	p.diff.Add = make([]netip.Prefix, 0, len(p.lacks))
+	for _, l := range p.lacks {
+		p.diff.Add = append(p.diff.Add, l.entry)
+	}
+	p.lacks = nil
 	p.urgent = len(p.diff.Remove)
 	if rest := slices.DeleteFunc(slices.Clone(p.diff.Remove), func(e netip.Prefix) bool { return v.barred[e] }); len(rest) > 0 {
 		p.urgent -= len(rest)
@@ -93,7 +99,8 @@ func (v view) want(p *plan, e netip.Prefix) {
 }
 
 // planWanted looks at an entry that should be held.
-func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
+func (v view) planWanted(p *plan, listed set, w want) {
+	e := w.entry
 	h, known := v.known.Of(e)
 	if listed.covers(e) {
 		p.counts.Held++
@@ -120,7 +127,7 @@ func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
 	v.want(p, e)
 	p.missing = append(p.missing, e)
 	if !v.inFlight[e] {
-		p.diff.Add = append(p.diff.Add, e)
+		p.lacks = append(p.lacks, lack{w, v.tries[e], !h.Sent.IsZero()})
 	}
 }
 
@@ -163,29 +170,27 @@ func (v view) planGone(p *plan) {
 	}
 }
 
-// sortAdds puts first what was never sent, the newest first, then what stands
+// A lack is an entry to add, and what its turn depends on.
+type lack struct {
+	want
+	tries int
+	sent  bool // before, if not now
+}
+
+// order puts first what was never sent, the newest first, then what stands
 // longest.
-func (v view) sortAdds(add []netip.Prefix) {
-	slices.SortFunc(add, func(a, b netip.Prefix) int {
-		if v.tries[a] != v.tries[b] { // what the target does not take must not keep others waiting
-			return cmp.Compare(v.tries[a], v.tries[b])
-		}
-		x, _ := v.wanted.of(a)
-		y, _ := v.wanted.of(b)
-		heldA, _ := v.known.Of(a)
-		heldB, _ := v.known.Of(b)
-		newA, newB := heldA.Sent.IsZero(), heldB.Sent.IsZero()
-		if newA != newB {
-			if newA {
-				return -1
-			}
-			return 1
-		}
-		if newA {
-			return cmp.Or(cmp.Compare(y.since, x.since), compare(a, b))
-		}
-		return cmp.Or(cmp.Compare(y.until, x.until), compare(a, b))
-	})
+func (a lack) order(b lack) int {
+	switch {
+	case a.tries != b.tries: // what the target does not take must not keep others waiting
+		return cmp.Compare(a.tries, b.tries)
+	case a.sent != b.sent && b.sent:
+		return -1
+	case a.sent != b.sent:
+		return 1
+	case a.sent:
+		return cmp.Or(cmp.Compare(b.until, a.until), compare(a.entry, b.entry))
+	}
+	return cmp.Or(cmp.Compare(b.since, a.since), compare(a.entry, b.entry))
 }
 
 // cut leaves of the difference what n calls can do, and reports whether that is

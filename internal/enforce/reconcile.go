@@ -117,7 +117,7 @@ func (k *Keeper) look(ctx context.Context) (next time.Duration, err error) {
 	switch {
 	case p.unproven >= proofs && !whole:
 		return 0, errUnproven
-	case p.more && p.unproven == 0:
+	case p.more && p.unproven <= 1: // what is sent now is the first try
 		return 0, nil
 	case len(p.missing)+len(p.diff.Remove) > 0:
 		return min(next, settle<<p.unproven), nil
