@@ -105,6 +105,9 @@ func NewKeeper(s Settings) *Keeper {
 // fails.
 func (k *Keeper) Run(parent context.Context) error {
 	seq, _, err := k.Ledger.Head(parent)
+	if parent.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("target %s: %w", k.Name, err)
 	}
