@@ -45,6 +45,7 @@ func (e *env) status(st web.Status) {
 	for _, t := range st.Troubles {
 		fmt.Fprintf(e.stdout, "  ! %s\n", term.Clean(t, 1000))
 	}
+	e.statusProof(st)
 	e.statusJails(st.Jails)
 	e.statusTargets(st.Targets, st.Now)
 	e.statusStreams(st.Streams, st.Now)
@@ -60,6 +61,52 @@ func (e *env) status(st web.Status) {
 		fmt.Fprintln(e.stdout)
 		term.Columns(e.stdout, "ll", rows)
 	}
+}
+
+// statusProof says of each target in one line how it stands with the bans.
+func (e *env) statusProof(st web.Status) {
+	for _, t := range st.Targets {
+		if t.Looked.IsZero() {
+			continue
+		}
+		name, verb := term.Clean(t.Name, 20), "held at"
+		if t.Served {
+			verb = "served by"
+		}
+		text := fmt.Sprintf("%s banned, %s %s %s, checked %s ago", thousands(uint64(t.Wanted)), thousands(uint64(t.Held)), verb, name, term.Span(st.Now.Sub(t.Looked).Truncate(time.Second)))
+		if !t.From.IsZero() {
+			since := "today"
+			if y, m, d := st.Now.Date(); t.From.After(time.Date(y, m, d, 0, 0, 0, 0, st.Now.Location())) {
+				since = "since " + t.From.In(st.Now.Location()).Format("15:04")
+			}
+			text += fmt.Sprintf(", %s packets dropped %s", thousands(t.Dropped), since)
+		}
+		fmt.Fprintln(e.stdout, text)
+		if t.Sync != nil {
+			fmt.Fprintf(e.stdout, "  syncing: %s of %s sent%s\n", thousands(uint64(t.Sync.Sent)), thousands(uint64(t.Sync.Of)), about(t.Sync.Left))
+		}
+	}
+}
+
+// about says how long something takes still, in words that promise no more than is
+// known.
+func about(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return ""
+	case d < time.Minute:
+		return ", less than a minute left"
+	}
+	return ", about " + term.Count(int(d.Round(time.Minute)/time.Minute), "minute") + " left"
+}
+
+// thousands writes a number for people: 4,120.
+func thousands(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 func (e *env) statusJails(jails []web.Jail) {

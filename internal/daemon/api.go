@@ -69,7 +69,7 @@ func (g *generation) holds(ctx context.Context) (holds, error) {
 	return func(p netip.Prefix) (out []web.Hold) {
 		for i, t := range g.c.Targets {
 			if h, ok := all[i].Of(p); ok {
-				out = append(out, holdAt(t, h))
+				out = append(out, holdAt(t, g.dropped(h)))
 			}
 		}
 		return out
@@ -93,11 +93,11 @@ func (g *generation) hold(h edgeban.Held) web.Hold {
 			at = t
 		}
 	}
-	return holdAt(at, h)
+	return holdAt(at, g.dropped(h))
 }
 
 func holdAt(t config.Target, h edgeban.Held) web.Hold {
-	return web.Hold{Subject: h.Subject, Target: t.Name, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign, Served: t.Feed != nil}
+	return web.Hold{Subject: h.Subject, Target: t.Name, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign, Served: t.Feed != nil, Packets: h.Packets}
 }
 
 // describe tells of a ban, and of who holds it where holds is given.

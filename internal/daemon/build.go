@@ -112,7 +112,7 @@ func (g *generation) alias(c config.OPNsense) (a *opnsense.Alias, err error) {
 // addNotifier knows every kind of notifier.
 func (g *generation) addNotifier(c config.Notifier) {
 	n := notify.NewNtfy(*c.Ntfy, g.Transport)
-	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy}))
+	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy, Prove: g.prove}))
 }
 
 func (g *generation) addJail(c config.Jail) error {
@@ -245,6 +245,11 @@ func (g *generation) remember(earlier *generation) {
 	g.readAt = map[string]time.Time{}
 	for _, s := range earlier.streams() {
 		g.readAt[s.Origin] = s.Read
+	}
+	for _, k := range g.keepers {
+		for _, old := range earlier.keepers {
+			k.Remember(old)
+		}
 	}
 	for _, w := range g.watchers {
 		for _, old := range earlier.watchers {

@@ -31,22 +31,13 @@ func (a api) Status(ctx context.Context) (web.Status, error) {
 	for i, k := range g.keepers {
 		c := g.c.Targets[i]
 		s := k.Status()
-		t := web.Target{
-			Name: c.Name, Kind: kindOf(c, g.targets[c.Name]), Wanted: s.Wanted, Held: s.Counts.Held, Missing: s.Missing,
-			Waiting: s.Waiting, Refused: s.Refused, Foreign: s.Foreign, Kept: s.Kept, Looked: s.Looked, Since: s.Since, Doubt: s.Doubt,
-		}
+		t := g.targetStatus(c, s)
 		if s.Looked.IsZero() { // it was never reached
 			for b := range bans {
 				if g.sends(b.Jail, c.Name) && g.refuse(b) == "" {
 					t.Wanted++
 				}
 			}
-		}
-		if n, ok := g.targets[c.Name].(interface{ Notes() []string }); ok {
-			t.Notes = n.Notes()
-		}
-		if s.Err != nil {
-			t.Error = s.Err.Error()
 		}
 		st.Targets = append(st.Targets, t)
 	}

@@ -7,9 +7,10 @@ import (
 )
 
 const (
-	maxWord = 64  // characters of a user name
-	maxName = 32  // characters of a jail's or a target's name
-	maxText = 280 // characters of a sentence
+	maxWord   = 64  // characters of a user name
+	maxName   = 32  // characters of a jail's or a target's name
+	maxHolder = 16  // characters of who holds a ban
+	maxText   = 280 // characters of a sentence
 )
 
 // A phone makes a link of what looks like one. An address of a mailbox is left

@@ -41,7 +41,8 @@ type story struct {
 	failures, nth int
 	time, until   time.Time // zero until: for ever
 	user, text    string
-	times         int // notices
+	after         time.Duration // until it was held
+	times         int           // notices
 }
 
 // A section is what a message says about one kind of thing.
@@ -138,6 +139,9 @@ func (s *story) add(n edgeban.Notice) {
 	s.nth = max(s.nth, min(n.Nth, maxCount))
 	if n.User != "" {
 		s.user = n.User
+	}
+	if n.Kind == edgeban.NoticeBan && n.Target != "" {
+		s.target, s.after = n.Target, max(s.after, n.After)
 	}
 	if outlasts(n.Until, s.until) {
 		s.until = n.Until
