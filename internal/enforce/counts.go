@@ -2,7 +2,6 @@ package enforce
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -127,15 +126,22 @@ func (k *Keeper) Dropped(e netip.Prefix) uint64 {
 	return k.tally.unsaved[e]
 }
 
-// Remember takes over what an earlier keeper of the same place has counted.
+// Remember has k take over, when it begins, what an earlier keeper of the same place
+// has counted, which has ended by then.
 func (k *Keeper) Remember(earlier *Keeper) {
-	if earlier.Place != k.Place {
+	if earlier.Place == k.Place {
+		k.earlier = earlier
+	}
+}
+
+func (k *Keeper) takeOver() {
+	if k.earlier == nil {
 		return
 	}
-	earlier.mu.Lock()
-	t := earlier.tally
-	t.unsaved = maps.Clone(t.unsaved)
-	earlier.mu.Unlock()
+	k.earlier.mu.Lock()
+	t := k.earlier.tally
+	k.earlier.mu.Unlock()
+	k.earlier = nil
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.tally = t

@@ -69,6 +69,8 @@ type Keeper struct {
 	slots  chan struct{} // bounds the sends of new bans
 	noting sync.Mutex    // held from asking what is known of entries until what was seen of them is noted
 
+	earlier *Keeper // whose counts are taken over
+
 	// Only loop touches these.
 	pace pace
 	cost time.Duration // of the last look, without what it sent
@@ -104,6 +106,7 @@ func NewKeeper(s Settings) *Keeper {
 // Run keeps the target until ctx is done. It returns an error only if the ledger
 // fails.
 func (k *Keeper) Run(parent context.Context) error {
+	k.takeOver()
 	seq, _, err := k.Ledger.Head(parent)
 	if parent.Err() != nil {
 		return nil

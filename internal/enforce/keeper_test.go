@@ -30,6 +30,7 @@ type lab struct {
 	settings enforce.Settings
 	stop     func()
 	states   bool // connections are ended
+	reload   bool // a keeper takes over from the one before
 	tenth    bool // every tenth call fails
 
 	mu     sync.Mutex
@@ -86,7 +87,11 @@ func (l *lab) start() {
 }
 
 func (l *lab) run() {
+	earlier := l.keeper
 	l.keeper = enforce.NewKeeper(l.settings)
+	if l.reload {
+		l.keeper.Remember(earlier)
+	}
 	ctx, cancel := context.WithCancel(l.Context())
 	done := make(chan error, 1)
 	go func() { done <- l.keeper.Run(ctx) }()
