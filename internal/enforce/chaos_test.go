@@ -50,6 +50,8 @@ type chaos struct {
 	mu        sync.Mutex
 	offset    time.Duration // of the wall clock
 	doubt     string
+	doubted   time.Time // since when
+	emptied   time.Time // when somebody took anything away last
 	partial   bool
 	protected map[netip.Prefix]time.Time // since when
 	foreign   map[netip.Prefix]time.Time // put there by somebody else, and when
@@ -200,6 +202,13 @@ func (c *chaos) judge(add bool, text string) {
 		if _, theirs := c.foreign[p]; theirs {
 			c.Errorf("%v was removed, which somebody else put there", p)
 		}
+		barred := false
+		for q := range c.protected {
+			barred = barred || p.Overlaps(q)
+		}
+		if c.doubt != "" && time.Since(c.doubted) > 5*time.Minute && !barred {
+			c.Errorf("%v was removed although %s", p, c.doubt)
+		}
 		return
 	}
 	for q, since := range c.protected {
@@ -232,8 +241,14 @@ func (b book) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.Not
 	if err != nil {
 		return err
 	}
+	listed := b.c.firewall.Entries(alias)
 	b.c.mu.Lock()
 	for _, h := range hs {
+		if before, _ := known.Of(h.Subject); before.Held.IsZero() && !h.Held.IsZero() && h.Released.IsZero() && time.Since(b.c.emptied) > 2*time.Minute {
+			if !slices.ContainsFunc(listed, func(p netip.Prefix) bool { return p.Bits() <= h.Subject.Bits() && p.Overlaps(h.Subject) }) {
+				b.c.Errorf("%v was called held, and is not there", h.Subject)
+			}
+		}
 		if before, _ := known.Of(h.Subject); before.Sent.IsZero() && !h.Sent.IsZero() && h.Held.IsZero() {
 			b.c.fresh++
 		}
@@ -358,6 +373,7 @@ func (c *chaos) remove() {
 	c.note("somebody removes %v", p)
 	c.firewall.Remove(alias, spelled(p))
 	c.mu.Lock()
+	c.emptied = time.Now()
 	delete(c.foreign, p)
 	c.mu.Unlock()
 }
@@ -367,6 +383,7 @@ func (c *chaos) empty() {
 	c.note("reboot with %d entries", len(c.firewall.Entries(alias)))
 	c.firewall.Reboot()
 	c.mu.Lock()
+	c.emptied = time.Now()
 	clear(c.foreign)
 	c.mu.Unlock()
 }
@@ -375,7 +392,7 @@ func (c *chaos) jump() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset = time.Duration(c.rand.Int64N(int64(4*time.Hour))) - 2*time.Hour
-	c.doubt = "the clock jumped"
+	c.doubt, c.doubted = "the clock jumped", time.Now()
 	c.refills++
 	c.note("the clock is off by %v", c.offset)
 }
@@ -420,7 +437,7 @@ func (c *chaos) lose() {
 	}
 	c.open()
 	c.mu.Lock()
-	c.doubt, c.partial = "the ledger was lost", true
+	c.doubt, c.doubted, c.partial = "the ledger was lost", time.Now(), true
 	for _, p := range c.firewall.Entries(alias) {
 		if _, theirs := c.foreign[p]; !theirs {
 			c.foreign[p] = time.Now()
