@@ -52,6 +52,8 @@ type chaos struct {
 	doubt     string
 	doubted   time.Time // since when
 	emptied   time.Time // when somebody took anything away last
+	rebooted  time.Time // when that was all
+	stepped   time.Time // when the clock was changed last
 	partial   bool
 	protected map[netip.Prefix]time.Time // since when
 	foreign   map[netip.Prefix]time.Time // put there by somebody else, and when
@@ -383,7 +385,7 @@ func (c *chaos) empty() {
 	c.note("reboot with %d entries", len(c.firewall.Entries(alias)))
 	c.firewall.Reboot()
 	c.mu.Lock()
-	c.emptied = time.Now()
+	c.emptied, c.rebooted = time.Now(), time.Now()
 	clear(c.foreign)
 	c.mu.Unlock()
 }
@@ -392,7 +394,7 @@ func (c *chaos) jump() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset = time.Duration(c.rand.Int64N(int64(4*time.Hour))) - 2*time.Hour
-	c.doubt, c.doubted = "the clock jumped", time.Now()
+	c.doubt, c.doubted, c.stepped = "the clock jumped", time.Now(), time.Now()
 	c.refills++
 	c.note("the clock is off by %v", c.offset)
 }
@@ -401,7 +403,7 @@ func (c *chaos) settleClock() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.offset != 0 {
-		c.offset = 0
+		c.offset, c.stepped = 0, time.Now()
 		c.refills++
 	}
 	c.doubt, c.partial = "", false
@@ -556,6 +558,11 @@ func (c *chaos) problems() (wrong []string) {
 		h, ok := known.Of(p)
 		if _, theirs := c.foreign[p]; !ok || h.Held.IsZero() || theirs && h.Ours() {
 			say("%v is wanted (foreign: %v), and the ledger knows of %+v", p, theirs, h)
+		}
+	}
+	for h := range known.All() { // of the last reboot all is known
+		if h.Ours() && h.Held.Before(c.rebooted) && !h.Held.IsZero() && c.stepped.Before(c.rebooted) && slices.Contains(held, h.Subject) {
+			say("the firewall was rebooted at %v and holds %v, and the ledger has %+v", c.rebooted, h.Subject, h)
 		}
 	}
 	for _, p := range held {
