@@ -119,10 +119,8 @@ func parse(text []byte) ([]entry, error) {
 	if err := json.Unmarshal(text, &resolvers); err != nil {
 		return nil, torn(err)
 	}
-	for _, word := range []string{"Certificates", "DomainsCertificate"} {
-		if raw, ok := resolvers[word]; ok && !bytes.HasPrefix(raw, []byte("{")) {
-			return nil, errors.New("it is in the format of Traefik 1, which has no resolvers; Traefik 2 and 3 write another one, so let Traefik make a new file")
-		}
+	if raw, ok := resolvers["Certificates"]; ok && !bytes.HasPrefix(raw, []byte("{")) {
+		return nil, errors.New("it is in the format of Traefik 1, which has no resolvers; Traefik 2 and 3 write another one, so let Traefik make a new file")
 	}
 	var entries []entry
 	for name, raw := range resolvers {

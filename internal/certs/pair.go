@@ -35,32 +35,38 @@ func (p pair) names() []string {
 // verify makes sure that what goes out can be served: all of it parses, the key is
 // the certificate's, the chain is in order, it is valid now and for the domain. What
 // is half old and half new does not pass: a key of another certificate, or a
-// certificate with the signature of another.
+// certificate with the signature of another. (Only the signature of the last of the
+// chain goes unseen, if it is no root; for that acme.json is read twice.)
 func verify(e entry, domain string, now time.Time) (pair, error) {
 	chain, err := certificates(e.chain)
 	if err != nil {
 		return pair{}, err
 	}
-	key, err := privateKey(e.key)
+	key, err := privateKey(chain[0], e.key)
 	if err != nil {
 		return pair{}, err
 	}
 	p := pair{key: key, leaf: chain[0]}
 	for i, c := range chain {
-		if i > 0 {
-			if err := chain[i-1].CheckSignatureFrom(c); err != nil {
-				return pair{}, fmt.Errorf("certificate %d of its chain did not sign the one before it", i+1)
-			}
+		if !signed(chain[i:]) {
+			return pair{}, fmt.Errorf("certificate %d of its chain is not signed by the next", i+1)
 		}
 		p.chain = append(p.chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
-	}
-	if _, err := tls.X509KeyPair(p.chain, p.key); err != nil {
-		return pair{}, errors.New("its key is none, or that of another certificate")
 	}
 	if !covers(p.leaf, domain) {
 		return pair{}, fmt.Errorf("it is not for %s but for %s", domain, strings.Join(p.names(), ", "))
 	}
 	return p, inTime(p.leaf, now)
+}
+
+// signed reports whether the first certificate of a chain is signed by the next one.
+// Who signed the last is not here, unless it was itself.
+func signed(chain []*x509.Certificate) bool {
+	c := chain[0]
+	if len(chain) > 1 {
+		return c.CheckSignatureFrom(chain[1]) == nil
+	}
+	return !bytes.Equal(c.RawIssuer, c.RawSubject) || c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
 func inTime(leaf *x509.Certificate, now time.Time) error {
@@ -95,14 +101,23 @@ func certificates(text []byte) ([]*x509.Certificate, error) {
 	return chain, nil
 }
 
-// privateKey returns the one key of text, without what may stand around it. Whether
-// it is one is seen when it is held against its certificate.
-func privateKey(text []byte) ([]byte, error) {
+// privateKey returns the one key of text that is the leaf's, as PKCS #8. It is
+// encoded anew: an elliptic key may repeat its public half, which nothing that reads
+// it compares, and which may be torn.
+func privateKey(leaf *x509.Certificate, text []byte) ([]byte, error) {
 	block, rest := pem.Decode(text)
 	if block == nil || !strings.HasSuffix(block.Type, "PRIVATE KEY") || len(bytes.TrimSpace(rest)) > 0 {
 		return nil, errors.New("it has no key, or more than one, in PEM")
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}), nil
+	both, err := tls.X509KeyPair(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}), text)
+	if err != nil {
+		return nil, errors.New("its key is none, or that of another certificate") // err may quote it
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(both.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
 // covers reports whether the certificate is for the domain. A wildcard is asked for

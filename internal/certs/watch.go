@@ -2,6 +2,7 @@ package certs
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -9,9 +10,9 @@ import (
 )
 
 const (
-	poll     = 10 * time.Second // whatever inotify misses is found then
-	firstTry = time.Second      // the shortest and
-	lastTry  = 5 * time.Minute  // the longest wait before what failed is tried again
+	poll     = time.Minute     // whatever inotify misses is found then
+	firstTry = time.Second     // the shortest and
+	lastTry  = 5 * time.Minute // the longest wait before what failed is tried again
 )
 
 // A watch follows acme.json.
@@ -140,11 +141,22 @@ func (w *watch) listen() {
 	}
 }
 
-// paths returns the path of acme.json, and where its links lead.
+// paths returns the path of acme.json, and where its links lead, whether or not the
+// file is there yet.
 func (w *watch) paths() []string {
-	paths := []string{filepath.Clean(w.o.File)}
-	if real, err := filepath.EvalSymlinks(w.o.File); err == nil && real != paths[0] {
-		paths = append(paths, real)
+	const most = 10 // links, which may lead in a circle
+	path := filepath.Clean(w.o.File)
+	paths := []string{path}
+	for range most {
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
+		paths = append(paths, path)
 	}
 	return paths
 }

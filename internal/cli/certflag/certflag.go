@@ -34,7 +34,7 @@ func (f *Flags) Add(fs *flag.FlagSet) {
 	f.o.Group = -1
 	fs.StringVar(&f.o.File, "acme", "", "`FILE`, the acme.json of Traefik")
 	fs.StringVar(&f.o.Dir, "to", "", "`DIR` to write to, as DIR/NAME/combined.pem")
-	fs.Func("cert", "`CERT`: [NAME=][RESOLVER/]DOMAIN, may be given again; else all", f.want)
+	fs.Func("cert", "`CERT`: [NAME=][RESOLVER/]DOMAIN, once or more; else all", f.want)
 	fs.Func("group", "`GID` that may read the keys", f.group)
 	fs.Func("warn", "`TIME` before expiry to warn; else half of Traefik's", f.warn)
 	fs.StringVar(&f.doveadm, "doveadm", "", "`URL` of doveadm's HTTP API, to reload Dovecot")
