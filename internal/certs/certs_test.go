@@ -388,3 +388,30 @@ func TestTwoDoNotWriteToOneFolder(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 }
+
+// A file that changes between two readings is not believed, however good each looks.
+func TestAFileThatIsBeingWrittenIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, ca := newPlace(t), newAuthority(t)
+		texts := [][]byte{acmeJSON(t, ca.issue(60*day, "a.example")), acmeJSON(t, ca.issue(60*day, "a.example"))}
+		p.write(texts[0])
+		writes := 20
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			time.Sleep(pause / 2)
+			for n := range writes {
+				p.write(texts[(n+1)%2])
+				time.Sleep(pause)
+			}
+		}()
+		began := time.Now()
+		if _, err := settle(t.Context(), p.acme()); err != nil {
+			t.Error(err)
+		}
+		if took, want := time.Since(began), time.Duration(writes)*pause; took < want {
+			t.Errorf("believed after %v, want it while nothing is written, after %v", took, want)
+		}
+		<-done
+	})
+}
