@@ -77,6 +77,8 @@ var may = map[string][]string{
 	"internal/systemd":                    {},
 	"internal/web":                        {"", "internal/config"},
 	"internal/zeroconf":                   {"internal/config"},
+	"internal/certs":                      {"internal/config", "internal/store/lease"},
+	"internal/cli/certflag":               {"", "internal/certs", "internal/config", "internal/notify"},
 
 	// For tests; see testOnly.
 	"internal/enforce/enforcetest":                  {"", "internal/enforce"},
@@ -106,7 +108,7 @@ var testOnly = map[string][]string{
 // outside lists who may import which module that is not ours. Each line is a
 // decision that ARCHITECTURE.md gives the reasons of.
 var outside = map[string][]string{
-	"github.com/fsnotify/fsnotify": {"internal/source"},
+	"github.com/fsnotify/fsnotify": {"internal/certs", "internal/source"},
 	"go.yaml.in/yaml/v3":           {"internal/config", "internal/config/node", "internal/config/write", "internal/filter"},
 	"golang.org/x/sync":            {"internal/daemon", "internal/enforce", "internal/enforce/opnsense", "internal/leak/lookout"},
 	"golang.org/x/sys":             {"internal/cli/term", "internal/source"},
