@@ -29,7 +29,7 @@ var may = map[string][]string{
 	"internal/cli":                        {"*"},
 	"internal/cli/check":                  {"internal/cli/term", "internal/config", "internal/fail2ban", "internal/filter", "internal/filter/compat", "internal/filter/pyre", "internal/filter/scan", "internal/never"},
 	"internal/cli/diagnosis":              {"", "internal/cli/term", "internal/doctor"},
-	"internal/cli/prepare":                {"internal/cli/term", "internal/config", "internal/enforce/opnsense", "internal/enforce/opnsense/provision"},
+	"internal/cli/prepare":                {"internal/cli/term", "internal/config", "internal/enforce/opnsense/api", "internal/enforce/opnsense/provision"},
 	"internal/cli/story":                  {"internal/cli/term", "internal/web"},
 	"internal/cli/term":                   {"internal/config"},
 	"internal/cli/setup":                  {"internal/config", "internal/fail2ban"},
@@ -41,9 +41,10 @@ var may = map[string][]string{
 	"internal/doctor":                     {"", "internal/config", "internal/enforce/opnsense", "internal/filter", "internal/intake", "internal/never", "internal/notify", "internal/source", "internal/source/glob", "internal/web"},
 	"internal/enforce":                    {"", "internal/config"},
 	"internal/enforce/feed":               {"", "internal/config", "internal/enforce"},
-	"internal/enforce/opnsense":           {"", "internal/config", "internal/enforce", "internal/enforce/opnsense/pf", "internal/enforce/opnsense/rules", "internal/enforce/opnsense/states"},
+	"internal/enforce/opnsense":           {"", "internal/config", "internal/enforce", "internal/enforce/opnsense/api", "internal/enforce/opnsense/pf", "internal/enforce/opnsense/rules", "internal/enforce/opnsense/states"},
+	"internal/enforce/opnsense/api":       {"", "internal/config", "internal/enforce/opnsense/rules"},
+	"internal/enforce/opnsense/provision": {"internal/config", "internal/enforce/opnsense", "internal/enforce/opnsense/api", "internal/enforce/opnsense/rules"},
 	"internal/enforce/opnsense/pf":        {},
-	"internal/enforce/opnsense/provision": {"internal/config", "internal/enforce/opnsense", "internal/enforce/opnsense/rules"},
 	"internal/enforce/opnsense/rules":     {},
 	"internal/enforce/opnsense/states":    {"internal/enforce/opnsense/pf"},
 	"internal/fail2ban":                   {"", "internal/config", "internal/fail2ban/ini", "internal/fail2ban/value", "internal/filter/compat"},
@@ -69,13 +70,16 @@ var may = map[string][]string{
 	"internal/source":                     {"", "internal/config", "internal/source/glob"},
 	"internal/source/glob":                {},
 	"internal/store/lease":                {""},
-	"internal/store/sqlite":               {"", "internal/sorted", "internal/store/lease", "internal/store/sqlite/file", "internal/store/sqlite/page", "internal/store/sqlite/row"},
+	"internal/store/sqlite":               {"", "internal/sorted", "internal/store/lease", "internal/store/sqlite/file", "internal/store/sqlite/known", "internal/store/sqlite/page", "internal/store/sqlite/row"},
 	"internal/store/sqlite/file":          {"", "internal/store/sqlite/row"},
+	"internal/store/sqlite/known":         {"", "internal/sorted", "internal/store/sqlite/row"},
 	"internal/store/sqlite/page":          {"", "internal/store/sqlite/row"},
 	"internal/store/sqlite/row":           {""},
 	"internal/systemd":                    {},
 	"internal/web":                        {"", "internal/config"},
 	"internal/zeroconf":                   {"internal/config"},
+	"internal/certs":                      {"internal/config", "internal/store/lease"},
+	"internal/cli/certflag":               {"", "internal/certs", "internal/config", "internal/notify"},
 
 	// For tests; see testOnly.
 	"internal/enforce/enforcetest":                  {"", "internal/enforce"},
@@ -105,7 +109,7 @@ var testOnly = map[string][]string{
 // outside lists who may import which module that is not ours. Each line is a
 // decision that ARCHITECTURE.md gives the reasons of.
 var outside = map[string][]string{
-	"github.com/fsnotify/fsnotify": {"internal/source"},
+	"github.com/fsnotify/fsnotify": {"internal/certs", "internal/source"},
 	"go.yaml.in/yaml/v3":           {"internal/config", "internal/config/node", "internal/config/write", "internal/filter"},
 	"golang.org/x/sync":            {"internal/daemon", "internal/enforce", "internal/enforce/opnsense", "internal/leak/lookout"},
 	"golang.org/x/sys":             {"internal/cli/term", "internal/source"},

@@ -42,11 +42,7 @@ func (a api) Bans(ctx context.Context) (iter.Seq[web.Ban], error) {
 	return func(yield func(web.Ban) bool) {
 		for _, b := range all {
 			w := g.describe(b, holds)
-			for _, k := range leaks {
-				if k.Entry.Overlaps(b.Subject) {
-					w.Leaking = max(w.Leaking, k.Count())
-				}
-			}
+			w.Leaking = leakingLines(leaks, b.Subject)
 			if !yield(w) {
 				return
 			}

@@ -63,6 +63,17 @@ func (g *generation) describeLeak(k leak.Leak) web.Leak {
 	return w
 }
 
+// leakingLines returns how many lines came of a subject, or a part of it, although
+// it is held.
+func leakingLines(leaks []leak.Leak, subject netip.Prefix) (n int) {
+	for _, k := range leaks {
+		if k.Entry.Overlaps(subject) {
+			n = max(n, k.Count())
+		}
+	}
+	return n
+}
+
 // leakTroubles says of each cause in one sentence who leaks for it.
 func leakTroubles(all []web.Leak) (texts []string) {
 	about := func(k web.Leak) string { return k.Cause + " " + strings.Join(k.Targets, ", ") }

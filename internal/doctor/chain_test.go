@@ -20,7 +20,7 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/doctor"
-	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/provision"
 	"github.com/edgeban/edgeban/internal/notify/ntfytest"
@@ -177,12 +177,12 @@ func (c *chain) setup(w provision.Wish) {
 	c.t.Helper()
 	o := *c.edge()
 	o.Key = config.NewSecret(adminKey)
-	api, err := opnsense.Dial(o)
+	client, err := api.Dial(o)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	w.Alias = alias
-	p, err := provision.New(c.t.Context(), api, w)
+	p, err := provision.New(c.t.Context(), client, w)
 	if err == nil {
 		err = p.Run(c.t.Context(), func(provision.Step) {})
 	}

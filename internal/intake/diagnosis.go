@@ -55,7 +55,7 @@ func (h Hidden) Diagnosis(jails ...config.Jail) string {
 	shown := fmt.Sprintf("%s %s %s %s: ", who, log, h.Addr, everybody)
 	switch h.How {
 	case ProxyOff:
-		return shown + "the PROXY protocol is off, so the log shows the proxy and nobody behind it can be banned. Turn it on at both ends. " +
+		return shown + "the PROXY protocol is off, so the log shows the proxy and nobody behind it can be banned. Turn the PROXY protocol on at both ends. " +
 			sends + receives(jails, h)
 	case Bridge:
 		return shown + "that is Docker's bridge, so docker-proxy carries the connections: IPv6 into a network without it, or a port that Docker does not forward itself. " +

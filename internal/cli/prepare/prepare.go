@@ -15,7 +15,7 @@ import (
 
 	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/config"
-	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/provision"
 )
 
@@ -54,7 +54,7 @@ func (f *Firewall) Run(ctx context.Context) (done bool, err error) {
 	if o.Key, o.Secret, err = f.key(ctx); err != nil {
 		return false, err
 	}
-	api, plan, err := f.meet(ctx, &o, w)
+	client, plan, err := f.meet(ctx, &o, w)
 	if err != nil {
 		return false, err
 	}
@@ -67,7 +67,7 @@ func (f *Firewall) Run(ctx context.Context) (done bool, err error) {
 			return false, fmt.Errorf("%w; mend that and run the same again: what is done stays done (with --apply, in case it was saved and not applied)", err)
 		}
 		w.Apply = false
-		if plan, err = provision.New(ctx, api, w); err != nil {
+		if plan, err = provision.New(ctx, client, w); err != nil {
 			return false, err
 		}
 		if len(plan.Steps) > 0 {
@@ -152,16 +152,16 @@ func (f *Firewall) wish(o config.OPNsense) (w provision.Wish, err error) {
 
 // meet makes the plan. Where nobody vouches for the firewall's certificate, a person
 // is asked for; until then the key goes to nobody.
-func (f *Firewall) meet(ctx context.Context, o *config.OPNsense, w provision.Wish) (*opnsense.API, *provision.Plan, error) {
+func (f *Firewall) meet(ctx context.Context, o *config.OPNsense, w provision.Wish) (*api.Client, *provision.Plan, error) {
 	for {
-		api, err := opnsense.Dial(*o)
+		client, err := api.Dial(*o)
 		if err != nil {
 			return nil, nil, err
 		}
-		plan, err := provision.New(ctx, api, w)
-		pin, stranger := opnsense.Stranger(err)
+		plan, err := provision.New(ctx, client, w)
+		pin, stranger := api.Stranger(err)
 		if !stranger {
-			return api, plan, err
+			return client, plan, err
 		}
 		if !f.talks() {
 			return nil, nil, fmt.Errorf("nobody vouches for the certificate of %s; if it is your firewall's (System > Trust > Certificates, or your browser at its GUI, shows its SHA-256 fingerprint), write --pin %s", o.URL, pin)

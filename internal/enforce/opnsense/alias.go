@@ -23,23 +23,20 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/pf"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/states"
 )
-
-// workers is how many calls are made at once. The firewall makes them wait for
-// each other anyway, and a person may be saving something in its GUI.
-const workers = 4
 
 // An Alias is one alias of one firewall. It is safe for use by many goroutines.
 type Alias struct {
 	Log *slog.Logger // told once what a person may want to know; set before the first call, nil for silence
 
 	name    string
-	api     *client
+	api     *api.Client
 	c       config.OPNsense // as configured
 	breaker states.Breaker
-	looks   *client // reads the filter rules for Check and Blocking
+	looks   *api.Client // reads the filter rules for Check and Blocking
 
 	mu         sync.Mutex // guards what follows
 	kind       string     // of the alias; empty while unknown
@@ -70,7 +67,7 @@ var aliasName = regexp.MustCompile(`^(_?[A-Za-z][A-Za-z0-9_]*)$`)
 // New returns the alias that c describes. It asks the firewall nothing.
 func New(c config.OPNsense) (*Alias, error) {
 	var a *Alias
-	t, err := newTransport(c, func(pin string) { a.unverified(pin) })
+	t, err := api.NewTransport(c, func(pin string) { a.unverified(pin) })
 	if err != nil {
 		return nil, fmt.Errorf("opnsense: %w", err)
 	}
@@ -85,7 +82,7 @@ func (a *Alias) unverified(pin string) {
 	a.trusted = pin
 	a.mu.Unlock()
 	if news {
-		a.Log.Warn("certificate not verified (allow_insecure): whoever answers gets the key; better write the pin", "url", a.api.base, "pin", pin)
+		a.Log.Warn("certificate not verified (allow_insecure): whoever answers gets the key; better write the pin", "url", a.api.Base(), "pin", pin)
 	}
 }
 
@@ -95,7 +92,7 @@ func NewWithTransport(c config.OPNsense, rt http.RoundTripper) (*Alias, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = 30 * time.Second
 	}
-	api, err := newClient(c, rt)
+	client, err := api.New(c, rt)
 	if err != nil {
 		return nil, fmt.Errorf("opnsense: %w", err)
 	}
@@ -103,7 +100,7 @@ func NewWithTransport(c config.OPNsense, rt http.RoundTripper) (*Alias, error) {
 		return nil, fmt.Errorf("opnsense: alias %q: write the name of an alias: a letter, then letters, digits and _, 31 at most", c.Alias)
 	}
 	return &Alias{
-		Log: slog.New(slog.DiscardHandler), name: c.Alias, api: api, c: c, looks: api, breaker: states.Breaker{Post: api.post},
+		Log: slog.New(slog.DiscardHandler), name: c.Alias, api: client, c: c, looks: client, breaker: states.Breaker{Post: client.Post},
 		changed: map[netip.Prefix]change{}, gone: map[netip.Prefix]time.Time{},
 	}, nil
 }
@@ -179,14 +176,14 @@ func (a *Alias) rows(ctx context.Context, ask map[string]any) (l pf.Listing, err
 		Total *int
 		Rows  pf.Listing
 	}
-	if err := a.api.post(ctx, "firewall/alias_util/list/"+a.name, ask, &answer); err != nil {
+	if err := a.api.Post(ctx, "firewall/alias_util/list/"+a.name, ask, &answer); err != nil {
 		return l, err
 	}
 	switch l = answer.Rows; {
 	case answer.Total == nil:
-		return l, edgeban.Permanent(fmt.Errorf("%s: the list of alias %s has no total: what is at this url is not an OPNsense API", a.api.base, a.name))
+		return l, edgeban.Permanent(fmt.Errorf("%s: the list of alias %s has no total: what is at this url is not an OPNsense API", a.api.Base(), a.name))
 	case *answer.Total != l.Rows:
-		return l, fmt.Errorf("%s: alias %s has %d entries, and %d were listed", a.api.base, a.name, *answer.Total, l.Rows)
+		return l, fmt.Errorf("%s: alias %s has %d entries, and %d were listed", a.api.Base(), a.name, *answer.Total, l.Rows)
 	}
 	return l, nil
 }
@@ -206,7 +203,7 @@ func (a *Alias) Holds(ctx context.Context, p netip.Prefix) (held, known bool, er
 			Status  string
 			Matches []string
 		}
-		err := a.api.post(ctx, "firewall/alias_util/find_references", map[string]string{"ip": p.Addr().String()}, &tables)
+		err := a.api.Post(ctx, "firewall/alias_util/find_references", map[string]string{"ip": p.Addr().String()}, &tables)
 		return slices.Contains(tables.Matches, a.name), err == nil && tables.Status == "ok", err
 	}
 	l, err := a.rows(ctx, map[string]any{"current": 1, "rowCount": -1, "searchPhrase": spell(p)})
@@ -224,7 +221,7 @@ func spell(p netip.Prefix) string {
 // exists tells an empty alias from none: the firewall lists both alike.
 func (a *Alias) exists(ctx context.Context) error {
 	var tables []string
-	if err := a.api.get(ctx, "firewall/alias_util/aliases", &tables); err != nil {
+	if err := a.api.Get(ctx, "firewall/alias_util/aliases", &tables); err != nil {
 		return err
 	}
 	if slices.Contains(tables, a.name) {
@@ -234,7 +231,7 @@ func (a *Alias) exists(ctx context.Context) error {
 }
 
 func (a *Alias) missing() error {
-	return edgeban.Permanent(fmt.Errorf("%s: there is no alias %s in force; in Firewall > Aliases make one of that name, type External (advanced), press Apply, and block what comes from it by a rule", a.api.base, a.name))
+	return edgeban.Permanent(fmt.Errorf("%s: there is no alias %s in force; in Firewall > Aliases make one of that name, type External (advanced), press Apply, and block what comes from it by a rule", a.api.Base(), a.name))
 }
 
 // Apply sends the additions of d in their order, then its removals. It stops early
@@ -251,11 +248,11 @@ func (a *Alias) Apply(ctx context.Context, d enforce.Diff) error {
 		return err
 	}
 	addErr := each(ctx, "adds", adds, a.add)
-	if final(addErr) {
+	if api.Final(addErr) {
 		return addErr
 	}
 	removeErr := each(ctx, "removals", d.Remove, a.remove)
-	if final(removeErr) {
+	if api.Final(removeErr) {
 		return join(addErr, removeErr)
 	}
 	return join(addErr, removeErr)
@@ -319,7 +316,7 @@ func (a *Alias) add(ctx context.Context, p netip.Prefix) error {
 		return fmt.Errorf("%s was not sent: %w", p, err)
 	}
 	err := a.sendAdd(ctx, p)
-	if refusedWith(err) == http.StatusInternalServerError && !p.IsSingleIP() {
+	if api.RefusedWith(err) == http.StatusInternalServerError && !p.IsSingleIP() {
 		err = a.suspect(ctx, p, err)
 	}
 	if err != nil {
@@ -337,7 +334,7 @@ func (a *Alias) sendAdd(ctx context.Context, p netip.Prefix) error {
 		Status string
 		Msg    string `json:"status_msg"`
 	}
-	if err := a.api.post(ctx, "firewall/alias_util/add/"+a.name, map[string]string{"address": spell(p)}, &answer); err != nil {
+	if err := a.api.Post(ctx, "firewall/alias_util/add/"+a.name, map[string]string{"address": spell(p)}, &answer); err != nil {
 		return err
 	}
 	switch {
@@ -346,9 +343,9 @@ func (a *Alias) sendAdd(ctx context.Context, p netip.Prefix) error {
 	case answer.Status == "failed" && strings.HasPrefix(answer.Msg, "nonexistent alias"):
 		return a.missing()
 	case answer.Status == "failed" && answer.Msg == "":
-		return edgeban.Permanent(fmt.Errorf("%s: add to alias %s: the call did not arrive whole; a proxy between here and the firewall changes it", a.api.base, a.name))
+		return edgeban.Permanent(fmt.Errorf("%s: add to alias %s: the call did not arrive whole; a proxy between here and the firewall changes it", a.api.Base(), a.name))
 	}
-	return fmt.Errorf("%s: add %s to alias %s: %s %s", a.api.base, p, a.name, a.api.clean(answer.Status), a.api.clean(answer.Msg))
+	return fmt.Errorf("%s: add %s to alias %s: %s %s", a.api.Base(), p, a.name, a.api.Clean(answer.Status), a.api.Clean(answer.Msg))
 }
 
 // remove deletes p. The answer says "done" whatever happened.
@@ -362,11 +359,11 @@ func (a *Alias) remove(ctx context.Context, p netip.Prefix) error {
 	}
 	for range times {
 		var answer struct{ Status string }
-		if err := a.api.post(ctx, "firewall/alias_util/delete/"+a.name, map[string]string{"address": spell(p.Masked())}, &answer); err != nil {
+		if err := a.api.Post(ctx, "firewall/alias_util/delete/"+a.name, map[string]string{"address": spell(p.Masked())}, &answer); err != nil {
 			return err
 		}
 		if answer.Status != "done" {
-			return fmt.Errorf("%s: delete %s from alias %s: %s", a.api.base, p, a.name, a.api.clean(answer.Status))
+			return fmt.Errorf("%s: delete %s from alias %s: %s", a.api.Base(), p, a.name, a.api.Clean(answer.Status))
 		}
 	}
 	a.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/rules"
 )
 
@@ -22,6 +23,7 @@ const outside = "wan"
 type Blocking struct {
 	Known    bool   // false if the key may not look
 	Blocks   bool   // some rule refuses them
+	Counted  bool   // only the counters of pf's table say so, or that no rule has looked at it
 	Link     string // which link of the doctor's is broken; empty if none is
 	Evidence string
 	Fix      string
@@ -32,8 +34,8 @@ type Blocking struct {
 // rules need the privilege to read them; without it the counters of pf's table tell
 // whether any rule looks at it (since 26.1), and without those nothing is known.
 func (a *Alias) Blocking(ctx context.Context, addr netip.Addr) (Blocking, error) {
-	all, err := a.looks.rules(ctx)
-	if Denied(err) {
+	all, err := a.looks.Rules(ctx)
+	if api.Denied(err) {
 		return a.evaluated(ctx)
 	}
 	if err != nil {
@@ -93,8 +95,8 @@ func wins(v rules.Verdict) string {
 // evaluated tells from the counters of pf's table whether a rule that is loaded
 // looks at it.
 func (a *Alias) evaluated(ctx context.Context) (Blocking, error) {
-	sizes, err := a.looks.tableSize(ctx)
-	if Denied(err) {
+	sizes, err := a.looks.TableSize(ctx)
+	if api.Denied(err) {
 		return Blocking{Link: linkRule, Evidence: "the key may not look at rules (403)", Fix: lookKey}, nil
 	}
 	if err != nil {
@@ -105,19 +107,19 @@ func (a *Alias) evaluated(ctx context.Context) (Blocking, error) {
 	case !ok || d.Match == nil || d.NoMatch == nil:
 		return Blocking{Link: linkRule, Evidence: "the key may not look at rules (403), and this version does not count which tables they use", Fix: lookKey}, nil
 	case *d.Match+*d.NoMatch > 0:
-		return Blocking{Known: true, Blocks: true, Evidence: fmt.Sprintf("some rule that is loaded has compared packets with the alias (%d); which one it is, this key may not read", *d.Match+*d.NoMatch)}, nil
+		return Blocking{Known: true, Blocks: true, Counted: true, Evidence: fmt.Sprintf("some rule that is loaded has compared packets with the alias (%d); which one it is, this key may not read", *d.Match+*d.NoMatch)}, nil
 	}
-	return Blocking{Link: linkRule, Evidence: "the key may not look at rules (403), and no rule has compared a packet with the alias yet", Fix: lookKey}, nil
+	return Blocking{Counted: true, Link: linkRule, Evidence: "the key may not look at rules (403), and no rule has compared a packet with the alias yet", Fix: lookKey}, nil
 }
 
 // rules looks at the rule that blocks, for both families.
 func (c *checkup) rules(ctx context.Context) {
-	all, err := c.a.looks.rules(ctx)
-	if Denied(err) {
+	all, err := c.a.looks.Rules(ctx)
+	if api.Denied(err) {
 		c.withoutRules(ctx)
 		return
 	}
-	if refusedWith(err) == http.StatusUnauthorized { // ours is accepted, or nobody would ask for rules
+	if api.RefusedWith(err) == http.StatusUnauthorized { // ours is accepted, or nobody would ask for rules
 		c.add(edgeban.Warning, linkRule, "the key that was given to look at rules is not accepted (401)", "give the file of one that is as --apikey, or leave it out")
 		c.untried("nobody could look at rules", rules.CoverIPv4, rules.CoverIPv6, rules.Before)
 		return

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 )
 
 // canary adds an address that nobody has, sees whether it is listed, and removes it:
@@ -24,7 +25,7 @@ func (c *checkup) canary(ctx context.Context) {
 	p := unused(listed)
 	start := time.Now()
 	err = a.sendAdd(ctx, p)
-	if refusedWith(err) == http.StatusInternalServerError && strings.Contains(err.Error(), "user-config-readonly") {
+	if api.RefusedWith(err) == http.StatusInternalServerError && strings.Contains(err.Error(), "user-config-readonly") {
 		c.add(edgeban.Broken, linkWrite, "the key may read and not write (500): its user has the privilege \"System: Deny config write\"", "System > Access > Users: take \"System: Deny config write\" from the key's user and its groups")
 		c.untried("the key may not write", linkCanary)
 		return

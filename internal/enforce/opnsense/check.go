@@ -2,7 +2,6 @@ package opnsense
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 )
 
 var _ edgeban.Checker = (*Alias)(nil)
@@ -39,15 +39,14 @@ func (a *Alias) LookWith(key, secret config.Secret) {
 	if key.Empty() || secret.Empty() {
 		return
 	}
-	other := *a.api
-	other.key, other.secret = key, secret
-	a.looks = &other
+	a.looks = a.api.WithKey(key, secret)
 }
 
 // Check looks at every link from here to a rule that blocks what the alias holds. A
 // documentation address is added, and removed again.
 func (a *Alias) Check(ctx context.Context) []edgeban.Finding {
 	c := &checkup{a: a}
+	defer a.api.CloseIdle() // the firewall has few, and there may be nothing more to ask
 	if why := c.reach(ctx); why != "" {
 		c.untried(why, linkTables, linkAlias, linkCanary, linkRule)
 		return c.found
@@ -73,9 +72,9 @@ func (a *Alias) Check(ctx context.Context) []edgeban.Finding {
 // A checkup is what was found so far.
 type checkup struct {
 	a      *Alias
-	tables []string  // of pf
-	sizes  tableSize // zero if the key may not read it
-	item   *Item     // nil if the key may not read it
+	tables []string      // of pf
+	sizes  api.TableSize // zero if the key may not read it
+	item   *api.Item     // nil if the key may not read it
 	found  []edgeban.Finding
 }
 
@@ -101,21 +100,21 @@ func (c *checkup) unexpected(link string, err error) {
 // reach makes the call that every key may make, and returns why nothing more can be
 // found out, or "".
 func (c *checkup) reach(ctx context.Context) string {
-	api := c.a.api
+	client := c.a.api
 	before := time.Now()
-	status, header, body, err := api.send(ctx, http.MethodGet, "core/menu/search?q=edgeban", nil)
+	status, header, body, err := client.Send(ctx, http.MethodGet, "core/menu/search?q=edgeban", nil)
 	took := time.Since(before)
 	if err == nil {
-		err = api.judge("core/menu/search", status, header, body)
+		err = client.Judge("core/menu/search", status, header, body)
 	}
 	if err == nil {
 		var menu []any
-		err = api.decode(body, &menu)
+		err = client.Decode(body, &menu)
 	}
 	if why := c.unreached(err, status, header); why != "" {
 		return why
 	}
-	c.good(linkAddress, "%s answers in %s", api.base, took.Round(time.Millisecond))
+	c.good(linkAddress, "%s answers in %s", client.Base(), took.Round(time.Millisecond))
 	c.certificate(ctx)
 	c.clock(header, before.Add(took/2))
 	if status == http.StatusUnauthorized {
@@ -137,27 +136,27 @@ func (c *checkup) unreached(err error, status int, header http.Header) string {
 		c.add(edgeban.Broken, link, evidence, fix)
 		return why
 	}
-	https := "https://" + strings.TrimPrefix(strings.TrimPrefix(c.a.api.base, "http://"), "https://")
-	if e, ok := errors.AsType[*untrusted](err); ok {
-		return bad(linkCertificate, "nobody vouches for it: "+e.why, "if it is your firewall's (System > Trust > Certificates shows its fingerprint), write pin: "+e.got, "its certificate is not trusted")
+	https := "https://" + strings.TrimPrefix(strings.TrimPrefix(c.a.api.Base(), "http://"), "https://")
+	if e, ok := errors.AsType[*api.Untrusted](err); ok {
+		return bad(linkCertificate, "nobody vouches for it: "+e.Why, "if it is your firewall's (System > Trust > Certificates shows its fingerprint), write pin: "+e.Got, "its certificate is not trusted")
 	}
-	if e, ok := errors.AsType[*pinMismatch](err); ok && e.got != "" {
-		return bad(linkCertificate, "it is not the pinned one, but "+e.got, "if the firewall has a new one (System > Trust > Certificates shows its fingerprint), write pin: "+e.got+"; if not, somebody stands in between", "its certificate is not the pinned one")
+	if e, ok := errors.AsType[*api.PinMismatch](err); ok && e.Got != "" {
+		return bad(linkCertificate, "it is not the pinned one, but "+e.Got, "if the firewall has a new one (System > Trust > Certificates shows its fingerprint), write pin: "+e.Got+"; if not, somebody stands in between", "its certificate is not the pinned one")
 	}
-	_, silent := errors.AsType[unanswered](err)
+	_, silent := errors.AsType[api.Unanswered](err)
 	switch {
 	case err == nil, status == http.StatusUnauthorized:
 		return ""
 	case status == http.StatusMovedPermanently || status == http.StatusPermanentRedirect:
-		return bad(linkAddress, "it sends every call on to "+c.a.api.clean(header.Get("Location")), "write url: "+https, "the url leads elsewhere")
+		return bad(linkAddress, "it sends every call on to "+c.a.api.Clean(header.Get("Location")), "write url: "+https, "the url leads elsewhere")
 	case status == http.StatusFound || status == http.StatusSeeOther || status == http.StatusTemporaryRedirect:
 		return bad(linkAddress, fmt.Sprintf("it sends us to a login page (%d): the key did not arrive", status), "let the proxy in front of the firewall pass the Authorization header on, or write the firewall's own address as url:", "the key does not arrive")
 	case status == http.StatusNotFound:
 		return bad(linkAddress, "it has no such API (404)", "write the address of an OPNsense (24.1 or later) as url:", "there is no OPNsense API")
-	case status == http.StatusBadRequest && c.a.api.base != https:
+	case status == http.StatusBadRequest && c.a.api.Base() != https:
 		return bad(linkAddress, "it does not take plain http there (400)", "write url: "+https, "the url is for plain http")
 	case silent && errors.Is(err, context.DeadlineExceeded):
-		return bad(linkAddress, "nothing answers at "+c.a.api.base+" within "+c.a.c.Timeout.String(), "let this host reach the firewall's GUI (System > Settings > Administration: listen interfaces; and a rule that allows it), or correct url:", "nothing answers")
+		return bad(linkAddress, "nothing answers at "+c.a.api.Base()+" within "+c.a.c.Timeout.String(), "let this host reach the firewall's GUI (System > Settings > Administration: listen interfaces; and a rule that allows it), or correct url:", "nothing answers")
 	case silent:
 		return bad(linkAddress, err.Error(), "correct url:, or let this host reach the firewall's GUI (System > Settings > Administration: listen interfaces and port)", "nothing answers")
 	case status == 0:
@@ -174,14 +173,14 @@ const soon = 14 * 24 * time.Hour
 func (c *checkup) certificate(ctx context.Context) {
 	o := c.a.c
 	switch {
-	case strings.HasPrefix(c.a.api.base, "http:"):
+	case strings.HasPrefix(c.a.api.Base(), "http:"):
 		c.add(edgeban.Warning, linkCertificate, "there is none: the key goes to the firewall in clear", "give the firewall's GUI a certificate (System > Settings > Administration), and write url: https://")
 		return
 	case o.Pin != "":
 		c.good(linkCertificate, "it is the pinned one")
 		return
 	}
-	pin, cert, err := Pin(ctx, o.URL)
+	pin, cert, err := api.Pin(ctx, o.URL)
 	switch {
 	case o.Insecure && err == nil:
 		c.add(edgeban.Warning, linkCertificate, "it is not verified (allow_insecure): whoever stands in between gets the key",
@@ -224,9 +223,9 @@ func (c *checkup) privileges(ctx context.Context) (bans bool) {
 	lacks := func(name string) string {
 		return fmt.Sprintf("System > Access > Users: give the key's user the privilege %q%s", name, sources)
 	}
-	err := c.a.api.get(ctx, "firewall/alias_util/aliases", &c.tables)
-	switch name := privilege("firewall/alias_util/"); {
-	case Denied(err):
+	err := c.a.api.Get(ctx, "firewall/alias_util/aliases", &c.tables)
+	switch name := api.Privilege("firewall/alias_util/"); {
+	case api.Denied(err):
 		c.add(edgeban.Broken, linkTables, "the key may not add or remove addresses (403)", lacks(name))
 	case err != nil:
 		c.unexpected(linkTables, err)
@@ -234,7 +233,7 @@ func (c *checkup) privileges(ctx context.Context) (bans bool) {
 		bans = true
 		c.good(linkTables, "%s", name)
 	}
-	switch name := privilege("firewall/alias/"); c.view(ctx) {
+	switch name := api.Privilege("firewall/alias/"); c.view(ctx) {
 	case viewDenied:
 		c.add(edgeban.Untried, linkView, "the key may not read aliases and their counters (403)", lacks(name)+", so that the links below can be looked at")
 	case viewAllowed:
@@ -245,13 +244,13 @@ func (c *checkup) privileges(ctx context.Context) (bans bool) {
 	}
 	// Without a body nothing is killed: the answer only tells who may.
 	var answer any
-	switch err := c.a.api.get(ctx, "diagnostics/firewall/kill_states", &answer); {
-	case Denied(err):
-		c.add(edgeban.Broken, linkStates, "the key may not end connections (403), and states: kill is configured", lacks(privilege("diagnostics/")))
+	switch err := c.a.api.Get(ctx, "diagnostics/firewall/kill_states", &answer); {
+	case api.Denied(err):
+		c.add(edgeban.Broken, linkStates, "the key may not end connections (403), and states: kill is configured", lacks(api.Privilege("diagnostics/")))
 	case err != nil:
 		c.unexpected(linkStates, err)
 	default:
-		c.good(linkStates, "%s", privilege("diagnostics/"))
+		c.good(linkStates, "%s", api.Privilege("diagnostics/"))
 	}
 	return bans
 }
@@ -266,51 +265,22 @@ const (
 
 // view reads what the alias is and how full the tables are.
 func (c *checkup) view(ctx context.Context) view {
-	item, err := c.a.api.item(ctx, c.a.name)
+	item, err := c.a.api.Item(ctx, c.a.name)
 	if err == nil {
 		c.item = item
 		if item == nil {
-			c.item = &Item{}
+			c.item = &api.Item{}
 		}
-		c.sizes, err = c.a.api.tableSize(ctx)
+		c.sizes, err = c.a.api.TableSize(ctx)
 	}
 	switch {
-	case Denied(err):
+	case api.Denied(err):
 		return viewDenied
 	case err != nil:
 		c.unexpected(linkView, err)
 		return viewFailed
 	}
 	return viewAllowed
-}
-
-// A tableSize is how full pf's tables are.
-type tableSize struct {
-	Size, Used int
-	Details    uses
-}
-
-// uses tells of each table how often rules have compared a packet with it; nil
-// where the version (before 26.1) does not count that.
-type uses map[string]struct {
-	Match   *int `json:"eval_match"`
-	NoMatch *int `json:"eval_nomatch"`
-}
-
-// UnmarshalJSON takes a list for no table: PHP writes an empty map as one.
-func (u *uses) UnmarshalJSON(b []byte) error {
-	if string(b) == "[]" {
-		return nil
-	}
-	return json.Unmarshal(b, (*map[string]struct {
-		Match   *int `json:"eval_match"`
-		NoMatch *int `json:"eval_nomatch"`
-	})(u))
-}
-
-func (c *client) tableSize(ctx context.Context) (t tableSize, err error) {
-	err = c.get(ctx, "firewall/alias/get_table_size", &t)
-	return t, err
 }
 
 // alias looks at what the alias is, and reports whether it can be used.

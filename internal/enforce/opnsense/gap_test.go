@@ -28,6 +28,7 @@ func fine(privileges ...string) *opnsensetest.Firewall {
 
 func TestWhatAGapIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		counters := opnsensetest.AliasView
 		rules, states := opnsensetest.FilterAPI, opnsensetest.ShowStates
 		old, young := time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
 		since := time.Now().Add(-10 * time.Minute)
@@ -49,6 +50,8 @@ func TestWhatAGapIs(t *testing.T) {
 			{"an old connection of another", []string{rules, states}, []opnsensetest.State{{ID: "1/a", Src: "203.0.113.90", Dst: "192.168.1.10", Since: old}}, "203.0.113.9", enforce.NoGap, false},
 			{"the key may not see states", []string{rules}, []opnsensetest.State{{ID: "1/a", Src: "203.0.113.9", Dst: "192.168.1.10", Since: old}}, "203.0.113.9", enforce.NoGap, false},
 			{"the key may not see rules", []string{states}, nil, "203.0.113.9", enforce.NoGap, true},
+			{"the key may see counters, and no rule has looked", []string{counters, states}, nil, "203.0.113.9", enforce.NoRule, false},
+			{"the key may see counters, and a state", []string{counters, states}, []opnsensetest.State{{ID: "1/a", Src: "203.0.113.9", Dst: "192.168.1.10", Since: old}}, "203.0.113.9", enforce.OpenState, false},
 			{"the key may not see rules, but a state", []string{states}, []opnsensetest.State{{ID: "1/a", Src: "203.0.113.9", Dst: "192.168.1.10", Since: old}}, "203.0.113.9", enforce.OpenState, false},
 		} {
 			f := fine(c.rights...)
@@ -58,7 +61,14 @@ func TestWhatAGapIs(t *testing.T) {
 				t.Errorf("%s: %q %s (%v), want %q, an error: %v", c.name, g.Kind, g.Text, err, c.want, c.fails)
 			}
 		}
-		f := fine(rules)
+		f := fine(counters)
+		f.Packet(opnsensetest.Packet{From: "203.0.113.77", Interface: "wan", ToPort: 993})
+		for addr, fails := range map[string]bool{"203.0.113.9": false, "2001:db8:bad::9": true} { // whether the rule is for IPv6 is not counted
+			if g, err := reach(t, f).Gap(t.Context(), netip.MustParseAddr(addr), since); g.Kind != enforce.NoGap || (err != nil) != fails {
+				t.Errorf("some rule looks at the alias, for %s: %+v (%v), want no gap, an error: %v", addr, g, err, fails)
+			}
+		}
+		f = fine(rules)
 		f.Fail(opnsensetest.ServerError, -1)
 		if g, err := reach(t, f, func(c *config.OPNsense) { c.Timeout = time.Second }).Gap(t.Context(), netip.MustParseAddr("203.0.113.9"), since); err == nil {
 			t.Errorf("a firewall that fails: %+v, want an error", g)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 )
 
 // Break implements enforce.Breaker. What goes wrong is logged.
@@ -15,7 +17,7 @@ func (a *Alias) Break(ctx context.Context, p netip.Prefix) {
 		return
 	}
 	err := a.breaker.Break(ctx, p)
-	switch status := refusedWith(err); {
+	switch status := api.RefusedWith(err); {
 	case err == nil || ctx.Err() != nil:
 	case status == http.StatusForbidden || status == http.StatusNotFound:
 		a.mu.Lock()

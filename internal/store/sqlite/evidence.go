@@ -7,6 +7,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/sorted"
+	"github.com/edgeban/edgeban/internal/store/sqlite/known"
 	"github.com/edgeban/edgeban/internal/store/sqlite/page"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
@@ -18,11 +19,11 @@ const (
 
 // claims returns what bans were decided by that nobody has written down yet.
 // The bans are those at some places; of one that was pruned there is a claim to nothing.
-func claims(known *sorted.View[row.CompactBan], bans []place) (*page.Claims, []*page.Claim) {
+func claims(from *sorted.View[row.CompactBan], bans []known.Place) (*page.Claims, []*page.Claim) {
 	all := page.NewClaims(evidence)
 	each := make([]*page.Claim, len(bans))
 	for i, p := range bans {
-		b := known.Find(p.order)
+		b := from.Find(p.Order)
 		if b == nil { // pruned
 			each[i] = new(page.Claim)
 			continue
@@ -43,11 +44,11 @@ func claims(known *sorted.View[row.CompactBan], bans []place) (*page.Claims, []*
 func (p pruning) pin(ctx context.Context) error {
 	s := p.s
 	s.mu.Lock()
-	bare, saved, known := s.bare, s.saved, s.bans.Freeze()
+	bare, saved, from := s.bare, s.saved, s.bans.Freeze()
 	s.mu.Unlock()
-	n, _ := slices.BinarySearchFunc(bare, saved+1, func(p place, seq edgeban.Seq) int { return cmp.Compare(p.seq, seq) })
+	n, _ := slices.BinarySearchFunc(bare, saved+1, func(p known.Place, seq edgeban.Seq) int { return cmp.Compare(p.Seq, seq) })
 	for these := range slices.Chunk(bare[:n], together) {
-		all, each := claims(known, these)
+		all, each := claims(from, these)
 		if err := page.Lookup(ctx, s.file.Readers, all.In, all.Take); err != nil {
 			return err
 		}
@@ -62,12 +63,12 @@ func (p pruning) pin(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) pinSome(ctx context.Context, bans []place, each []*page.Claim) error {
-	through := bans[len(bans)-1].seq
+func (s *Store) pinSome(ctx context.Context, bans []known.Place, each []*page.Claim) error {
+	through := bans[len(bans)-1].Seq
 	err := s.file.Transact(ctx, func() error {
 		for i, b := range bans {
 			for _, seq := range each[i].Found {
-				if _, err := s.file.Exec(ctx, `insert or ignore into evidence (ban, match) select seq, ? from ban where seq = ?`, seq, b.seq); err != nil {
+				if _, err := s.file.Exec(ctx, `insert or ignore into evidence (ban, match) select seq, ? from ban where seq = ?`, seq, b.Seq); err != nil {
 					return err
 				}
 			}

@@ -3,39 +3,13 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"iter"
 	"net/netip"
 	"slices"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/sorted"
+	"github.com/edgeban/edgeban/internal/store/sqlite/known"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
-
-// A holding is what was said last of one subject at one target. Released ones
-// are remembered too, to know a repetition.
-type holding struct {
-	row.CompactHeld
-	seq edgeban.Seq
-}
-
-func newHoldings() *sorted.Table[holding] {
-	return sorted.NewTable(func(a, b *holding) int { return a.Subject.Compare(b.Subject) })
-}
-
-// holding returns what was said last of a subject at a target, or nil.
-func (s *Store) holding(target string, subject netip.Prefix) *holding {
-	all := s.held[target]
-	if all == nil {
-		return nil
-	}
-	return find(&all.View, subject)
-}
-
-func find(all *sorted.View[holding], subject netip.Prefix) *holding {
-	e := row.EntryOf(subject)
-	return all.Find(func(h *holding) int { return h.Subject.Compare(e) })
-}
 
 // Note implements edgeban.Ledger. A note that says nothing new of any subject
 // is a repetition, and tells nobody.
@@ -53,11 +27,11 @@ func (s *Store) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.N
 		fresh := map[string]map[netip.Prefix]edgeban.Held{}
 		for _, h := range hs {
 			h = row.Normal(h).(edgeban.Held)
-			known, ok := fresh[h.Target][h.Subject]
-			if last := s.holding(h.Target, h.Subject); !ok && last != nil {
-				known = last.Held(h.Target)
+			before, ok := fresh[h.Target][h.Subject]
+			if last := s.entries(h.Target).Last(h.Subject); !ok && last != nil {
+				before = last.Held(h.Target)
 			}
-			if h == known {
+			if h == before {
 				continue
 			}
 			if fresh[h.Target] == nil {
@@ -73,21 +47,21 @@ func (s *Store) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.N
 	})
 }
 
-// hold remembers what was said of an entry last.
-func (s *Store) hold(seq edgeban.Seq, h edgeban.Held) {
-	if s.held[h.Target] == nil {
-		s.held[h.Target] = newHoldings()
+// entries returns what is known of those of a target.
+func (s *Store) entries(target string) known.Entries {
+	all, ok := s.held[target]
+	if !ok {
+		all = known.NewEntries()
 	}
-	this := holding{row.CompactHeldOf(h), seq}
-	*s.held[h.Target].Edit(this) = this
-	s.widths.Note(h.Subject)
+	return all
 }
 
-// A heldView is what was known of a target's entries at one moment.
-type heldView struct {
-	target string
-	all    *sorted.View[holding]
-	n      int // of those that are not released
+// hold remembers what was said of an entry last.
+func (s *Store) hold(seq edgeban.Seq, h edgeban.Held) {
+	all := s.entries(h.Target)
+	all.Note(seq, h)
+	s.held[h.Target] = all
+	s.widths.Note(h.Subject)
 }
 
 // Holdings implements edgeban.Ledger.
@@ -96,41 +70,8 @@ func (s *Store) Holdings(ctx context.Context, target string) (edgeban.Holdings, 
 		return nil, err
 	}
 	s.mu.Lock()
-	all := newHoldings()
-	if known := s.held[target]; known != nil {
-		all = known
-	}
-	v := heldView{target: target, all: all.Freeze()}
-	s.mu.Unlock()
-	for h := range v.all.All() {
-		if !h.Released() {
-			v.n++
-		}
-	}
-	return v, nil
-}
-
-// Len implements edgeban.Holdings.
-func (v heldView) Len() int { return v.n }
-
-// All implements edgeban.Holdings.
-func (v heldView) All() iter.Seq[edgeban.Held] {
-	return func(yield func(edgeban.Held) bool) {
-		for h := range v.all.All() {
-			if !h.Released() && !yield(h.Held(v.target)) {
-				return
-			}
-		}
-	}
-}
-
-// Of implements edgeban.Holdings.
-func (v heldView) Of(subject netip.Prefix) (edgeban.Held, bool) {
-	h := find(v.all, subject)
-	if h == nil || h.Released() {
-		return edgeban.Held{}, false
-	}
-	return h.Held(v.target), true
+	defer s.mu.Unlock()
+	return s.entries(target).Holdings(target), nil
 }
 
 // Around returns what is known of the entries of all targets that contain an
@@ -139,20 +80,13 @@ func (s *Store) Around(ctx context.Context, a netip.Addr) (held []edgeban.Held, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for p := range s.widths.Around(a) {
-		for target := range s.held {
-			if h := s.holding(target, p); h != nil && !h.Released() {
+		for target, all := range s.held {
+			if h := all.Last(p); h != nil && !h.Released() {
 				held = append(held, h.Held(target))
 			}
 		}
 	}
 	return held, ctx.Err()
-}
-
-// forgetHeld drops a released entry that was pruned, unless it was noted since.
-func (s *Store) forgetHeld(target string, subject netip.Prefix, seq edgeban.Seq) {
-	if h := s.holding(target, subject); h != nil && h.seq == seq {
-		s.held[target].Drop(func(other *holding) int { return other.Subject.Compare(h.Subject) })
-	}
 }
 
 func (s *Store) loadHeld(ctx context.Context) error {

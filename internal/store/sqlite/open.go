@@ -18,9 +18,9 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/sorted"
 	"github.com/edgeban/edgeban/internal/store/lease"
 	"github.com/edgeban/edgeban/internal/store/sqlite/file"
+	"github.com/edgeban/edgeban/internal/store/sqlite/known"
 	"github.com/edgeban/edgeban/internal/store/sqlite/page"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
@@ -65,11 +65,11 @@ type Store struct {
 	saved     edgeban.Seq     // the last event on disk
 	tail      []edgeban.Event // the events after covered; its elements never change
 	covered   edgeban.Seq
-	bans      *sorted.Table[row.CompactBan]
-	pinned    edgeban.Seq                       // the bans up to here have their evidence in its table
-	bare      []place                           // those after that, in order
-	held      map[string]*sorted.Table[holding] // by target
-	widths    row.Widths                        // of all in held
+	bans      known.Bans
+	pinned    edgeban.Seq              // the bans up to here have their evidence in its table
+	bare      []known.Place            // those after that, in order
+	held      map[string]known.Entries // by target
+	widths    row.Widths               // of all in held
 	notices   []edgeban.Notice
 	told      map[string]edgeban.Seq
 	cursors   map[stream]cursor             // on disk
@@ -137,8 +137,8 @@ func (s *Store) begin() error {
 	s.waiting = map[string]struct{}{}
 	s.squeeze = queueLen
 	s.gens, s.gen = map[string]int64{}, 0
-	s.bans, s.bare = newBans(), nil
-	s.held = map[string]*sorted.Table[holding]{}
+	s.bans, s.bare = known.NewBans(), nil
+	s.held = map[string]known.Entries{}
 	s.told = map[string]edgeban.Seq{}
 	s.cursors = map[stream]cursor{}
 	s.snapshots = map[string]edgeban.Seq{}

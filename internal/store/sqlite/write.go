@@ -192,7 +192,7 @@ func (s *Store) apply(c change, written bool) {
 		case edgeban.Ban:
 			s.remember(row.CompactBanOf(e.Seq, f))
 		case edgeban.Lift:
-			s.lift(f.Key)
+			s.bans.Lift(f.Key)
 		case edgeban.Held:
 			s.hold(e.Seq, f)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 )
 
 // alias plans the alias that the daemon keeps.
@@ -53,7 +54,7 @@ func (p *Plan) alias(ctx context.Context) error {
 	return nil
 }
 
-func (p *Plan) change(item *opnsense.Item, does string, set map[string]string) {
+func (p *Plan) change(item *api.Item, does string, set map[string]string) {
 	p.step(does, func(ctx context.Context) error {
 		return p.save(ctx, "firewall/alias/set_item/"+item.UUID, "alias", set)
 	})
@@ -75,7 +76,7 @@ func (p *Plan) create(ctx context.Context, name string, fields map[string]string
 // takeOver makes an alias an external one, in place: its rules know it by its name.
 // Tables of pf keep what they hold when their alias becomes external; what is lost
 // all the same is added again.
-func (p *Plan) takeOver(ctx context.Context, item *opnsense.Item) error {
+func (p *Plan) takeOver(ctx context.Context, item *api.Item) error {
 	before, err := p.list(ctx, item.Name)
 	if err != nil {
 		return err

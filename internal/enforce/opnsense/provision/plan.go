@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/edgeban/edgeban/internal/config"
-	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/rules"
 )
 
@@ -34,11 +34,11 @@ type Feed struct {
 
 // A Plan is what is to be done.
 type Plan struct {
-	Version opnsense.Version
+	Version api.Version
 	Steps   []Step
 	Notes   []string // what a person may want to know, a sentence each
 
-	api    *opnsense.API
+	api    *api.Client
 	w      Wish
 	rules  []rules.Rule
 	tables []string
@@ -53,8 +53,8 @@ type Step struct {
 }
 
 // New looks at the firewall and returns what is to be done to make w true.
-func New(ctx context.Context, api *opnsense.API, w Wish) (*Plan, error) {
-	p := &Plan{api: api, w: w}
+func New(ctx context.Context, client *api.Client, w Wish) (*Plan, error) {
+	p := &Plan{api: client, w: w}
 	for _, look := range []func(context.Context) error{p.look, p.interfaces, p.alias, p.feed, p.block} {
 		if err := look(ctx); err != nil {
 			return nil, err
@@ -99,7 +99,7 @@ func (p *Plan) look(ctx context.Context) (err error) {
 	err = p.api.Get(ctx, "firewall/alias/reconfigure", &answer)
 	missing := []string{}
 	lacks := func(err error, name string) error {
-		if opnsense.Denied(err) {
+		if api.Denied(err) {
 			missing = append(missing, name)
 			return nil
 		}

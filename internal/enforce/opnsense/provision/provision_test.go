@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban/internal/config"
-	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/provision"
 )
@@ -37,7 +37,7 @@ func everything() opnsensetest.User {
 type site struct {
 	t    *testing.T
 	wall *opnsensetest.Firewall
-	api  *opnsense.API
+	api  *api.Client
 }
 
 func newSite(t *testing.T, o opnsensetest.Options) *site {
@@ -59,7 +59,7 @@ func newSite(t *testing.T, o opnsensetest.Options) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.api, err = opnsense.Dial(config.OPNsense{
+	s.api, err = api.Dial(config.OPNsense{
 		URL: url, Pin: pin, Key: config.NewSecret(opnsensetest.Key), Secret: config.NewSecret(opnsensetest.Secret), Timeout: 10 * time.Second,
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-package opnsense
+package api
 
 import (
 	"context"
@@ -7,66 +7,43 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/rules"
 )
 
-// An API makes whatever calls it is told to, for those who set a firewall up or look
-// at it. An Alias never hands out its own.
-type API struct{ c *client }
-
-// Dial returns the API of the firewall that c describes, with c's key. It asks the
-// firewall nothing.
-func Dial(c config.OPNsense) (*API, error) {
-	t, err := newTransport(c, func(string) {})
-	if err != nil {
-		return nil, fmt.Errorf("opnsense: %w", err)
+// Dial is New over the network, with the certificate that c asks for. Who is trusted
+// because c trusts anybody is told to nobody.
+func Dial(c config.OPNsense) (*Client, error) {
+	t, err := NewTransport(c, func(string) {})
+	if err == nil {
+		var client *Client
+		if client, err = New(c, t); err == nil {
+			return client, nil
+		}
 	}
-	api, err := newClient(c, t)
-	if err != nil {
-		return nil, fmt.Errorf("opnsense: %w", err)
-	}
-	return &API{api}, nil
+	return nil, fmt.Errorf("opnsense: %w", err)
 }
-
-// Get and Post call an action, such as firewall/alias/reconfigure, and read its
-// answer into out. Calls may be sent twice.
-func (a *API) Get(ctx context.Context, action string, out any) error {
-	return a.c.get(ctx, action, out)
-}
-
-// Post is Get with a body.
-func (a *API) Post(ctx context.Context, action string, in, out any) error {
-	return a.c.post(ctx, action, in, out)
-}
-
-// Clean makes the firewall's text fit for an error.
-func (a *API) Clean(text string) string { return a.c.clean(text) }
 
 // Denied reports whether err says that the key may not do this.
-func Denied(err error) bool { return refusedWith(err) == http.StatusForbidden }
+func Denied(err error) bool { return RefusedWith(err) == http.StatusForbidden }
 
-// Rules returns the filter rules that the firewall lists.
-func (a *API) Rules(ctx context.Context) ([]rules.Rule, error) { return a.c.rules(ctx) }
-
-// rules lists all rules; since 25.7 those of the old pages, and the automatic ones,
-// are among them.
-func (c *client) rules(ctx context.Context) ([]rules.Rule, error) {
+// Rules lists the filter rules; since 25.7 those of the old pages, and the automatic
+// ones, are among them.
+func (c *Client) Rules(ctx context.Context) ([]rules.Rule, error) {
 	var answer struct{ Rows []rules.Rule }
 	ask := map[string]any{"current": 1, "rowCount": -1, "searchPhrase": "", "show_all": "1"}
-	if err := c.post(ctx, "firewall/filter/search_rule", ask, &answer); err != nil {
+	if err := c.Post(ctx, "firewall/filter/search_rule", ask, &answer); err != nil {
 		return nil, err
 	}
 	return answer.Rows, nil
 }
 
 // UUID returns what the firewall keeps the alias under; empty for none.
-func (a *API) UUID(ctx context.Context, alias string) (string, error) { return a.c.uuid(ctx, alias) }
-
-func (c *client) uuid(ctx context.Context, alias string) (string, error) {
+func (c *Client) UUID(ctx context.Context, alias string) (string, error) {
 	var answer json.RawMessage // {"uuid": ...}, or an empty list
-	if err := c.get(ctx, "firewall/alias/get_alias_u_u_i_d/"+alias, &answer); err != nil {
+	if err := c.Get(ctx, "firewall/alias/get_alias_u_u_i_d/"+alias, &answer); err != nil {
 		return "", err
 	}
 	var found struct{ UUID string }
@@ -90,9 +67,6 @@ type Item struct {
 	Password    string // of a list that is fetched
 }
 
-// Item returns the alias of a name; nil for none.
-func (a *API) Item(ctx context.Context, alias string) (*Item, error) { return a.c.item(ctx, alias) }
-
 // choices are the values of a field, of which some are selected.
 type choices map[string]struct {
 	Value    string
@@ -111,8 +85,9 @@ func (c *choices) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-func (c *client) item(ctx context.Context, alias string) (*Item, error) {
-	id, err := c.uuid(ctx, alias)
+// Item returns the alias of a name; nil for none.
+func (c *Client) Item(ctx context.Context, alias string) (*Item, error) {
+	id, err := c.UUID(ctx, alias)
 	if err != nil || id == "" {
 		return nil, err
 	}
@@ -122,14 +97,14 @@ func (c *client) item(ctx context.Context, alias string) (*Item, error) {
 			Type, Content                                              choices
 		}
 	}
-	if err := c.get(ctx, "firewall/alias/get_item/"+id, &answer); err != nil {
+	if err := c.Get(ctx, "firewall/alias/get_item/"+id, &answer); err != nil {
 		return nil, err
 	}
 	a := answer.Alias
 	item := &Item{UUID: id, Name: a.Name, Enabled: a.Enabled != "0", Counters: a.Counters == "1", Description: a.Description, UpdateFreq: a.UpdateFreq, Password: a.Password}
 	for kind, choice := range a.Type {
 		if fmt.Sprint(choice.Selected) == "1" {
-			item.Type, item.TypeName = kind, c.clean(choice.Value)
+			item.Type, item.TypeName = kind, c.Clean(choice.Value)
 		}
 	}
 	for entry, choice := range a.Content {
@@ -164,10 +139,10 @@ func (v Version) String() string {
 var versionWords = regexp.MustCompile(`OPNsense (\d\d)\.(\d+)(?:\.(\d+))?`)
 
 // Version asks which release runs. A key without the right to know learns an unknown one.
-func (a *API) Version(ctx context.Context) (Version, error) {
+func (c *Client) Version(ctx context.Context) (Version, error) {
 	var answer struct{ Versions []string }
-	err := a.c.get(ctx, "diagnostics/system/system_information", &answer)
-	if status := refusedWith(err); status == http.StatusForbidden || status == http.StatusNotFound {
+	err := c.Get(ctx, "diagnostics/system/system_information", &answer)
+	if status := RefusedWith(err); status == http.StatusForbidden || status == http.StatusNotFound {
 		return Version{}, nil
 	}
 	if err != nil {
@@ -184,4 +159,36 @@ func (a *API) Version(ctx context.Context) (Version, error) {
 func atoi(s string) int {
 	n, _ := strconv.Atoi(s) // digits, or nothing
 	return n
+}
+
+func uuid(s string) bool { return len(s) == 36 && strings.Trim(s, "0123456789abcdefABCDEF-") == "" }
+
+// A TableSize is how full pf's tables are.
+type TableSize struct {
+	Size, Used int
+	Details    Uses
+}
+
+// Uses tells of each table how often rules have compared a packet with it; nil
+// where the version (before 26.1) does not count that.
+type Uses map[string]struct {
+	Match   *int `json:"eval_match"`
+	NoMatch *int `json:"eval_nomatch"`
+}
+
+// UnmarshalJSON takes a list for no table: PHP writes an empty map as one.
+func (u *Uses) UnmarshalJSON(b []byte) error {
+	if string(b) == "[]" {
+		return nil
+	}
+	return json.Unmarshal(b, (*map[string]struct {
+		Match   *int `json:"eval_match"`
+		NoMatch *int `json:"eval_nomatch"`
+	})(u))
+}
+
+// TableSize returns how full pf's tables are.
+func (c *Client) TableSize(ctx context.Context) (t TableSize, err error) {
+	err = c.Get(ctx, "firewall/alias/get_table_size", &t)
+	return t, err
 }
