@@ -18,6 +18,9 @@ const (
 
 // sent takes note that a new ban was sent and answered.
 func (k *Keeper) sent(e netip.Prefix) {
+	if _, can := k.Target.(Asker); !can {
+		return
+	}
 	k.mu.Lock()
 	k.fresh[e] = time.Now()
 	k.mu.Unlock()
@@ -69,13 +72,13 @@ func (k *Keeper) due(now time.Time) (due []netip.Prefix, next time.Duration) {
 	return due[:min(alone, len(due))], next
 }
 
-// ask asks for one entry and notes it if it is held. Whatever else comes of it, the
+// ask asks for one entry and notes it if it is held. Whatever else comes of it, errors too, the
 // next list tells.
 func (k *Keeper) ask(ctx context.Context, asker Asker, e netip.Prefix) error {
 	asked := time.Now()
 	held, known, err := asker.Holds(ctx, e)
 	if err != nil || !known || !held {
-		return nil //nolint:nilerr // what is wrong with the target, a look tells
+		return nil
 	}
 	k.noting.Lock()
 	defer k.noting.Unlock()
