@@ -157,6 +157,14 @@ func (c Config) Hosts() []string {
 			urls = append(urls, n.Ntfy.URL)
 		}
 	}
+	for _, s := range c.Sources {
+		if s.Docker != nil {
+			urls = append(urls, s.Docker.URL)
+		}
+		if s.Journal != nil {
+			urls = append(urls, s.Journal.URL)
+		}
+	}
 	var hosts []string
 	for _, s := range urls {
 		if u, err := url.Parse(s); err == nil && u.Hostname() != "" && !slices.Contains(hosts, u.Hostname()) {

@@ -39,7 +39,7 @@ const maxOffences = 32
 // are forgotten together, as in fail2ban.
 func New(c config.Jail, forget time.Duration) *Jail {
 	j := &Jail{
-		c: c, forget: forget, over: len(c.LogPath) == 0, max: MaxSubjects,
+		c: c, forget: forget, over: c.OverBans(), max: MaxSubjects,
 		counts: newTable(), records: map[key][]*record{}, lifted: map[key]int64{},
 	}
 	if c.Increment.Formula != "" {
