@@ -1,0 +1,118 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/source"
+	"github.com/edgeban/edgeban/internal/source/gather"
+)
+
+// A tail is a container that is followed.
+type tail struct {
+	id, origin, stream string
+	place              place
+	to                 string // the cursor that was yielded last
+
+	running bool // there is a goroutine that reads it
+	again   bool // something happened: there may be more than was read
+	retryAt time.Time
+	fails   int
+}
+
+// follow reads a container until its log ends, which it does not while it runs.
+func (s *run) follow(ctx context.Context, t *tail) error {
+	tty, err := s.client.tty(ctx, t.id)
+	if err != nil {
+		return err
+	}
+	body, err := s.client.logs(ctx, t.id, t.place.anchor)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	s.Change(t.stream, func(st *source.Status) { st.Err = "" })
+	in := newLog(body, tty)
+	skip := t.place.past
+	var text gather.Text
+	var long uint64
+	for {
+		m, err := in.next()
+		if err != nil {
+			if !s.give(ctx, t, &text, &long) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		switch {
+		case skip > 0 && m.at.After(t.place.newest):
+			skip = 0 // what was to be skipped was rotated away
+			fallthrough
+		case skip == 0:
+			if live := !m.at.Before(s.began); live != t.live(s.began) && text.Lines() > 0 && !s.give(ctx, t, &text, &long) {
+				return nil
+			}
+			t.place.pass(m.at)
+			long += t.add(&text, m)
+		default:
+			skip--
+		}
+		if (len(text.Bytes) >= gather.Enough || in.waits()) && !s.give(ctx, t, &text, &long) {
+			return nil
+		}
+	}
+}
+
+// live reports whether what was read last was written after a time.
+func (t *tail) live(began time.Time) bool { return !t.place.newest.Before(began) }
+
+// add takes the line of a message in, and returns how many it skips.
+func (t *tail) add(text *gather.Text, m message) (long uint64) {
+	i := m.index()
+	whole, more := !t.place.open[i], m.long || !bytes.HasSuffix(m.text, []byte("\n"))
+	if m.long && bytes.HasSuffix(m.text, []byte("\n")) {
+		more = false // skipped up to its end
+	}
+	t.place.open[i] = more
+	switch {
+	case more && whole, m.long && !more:
+		return 1
+	case more, !whole:
+		return 0
+	}
+	if !text.Add(m.at, m.text) {
+		return 1
+	}
+	return 0
+}
+
+// give yields what was read, if anything was, and reports whether to go on.
+func (s *run) give(ctx context.Context, t *tail, text *gather.Text, long *uint64) bool {
+	if text.Lines() == 0 && *long == 0 {
+		return true
+	}
+	now := time.Now()
+	c := edgeban.Chunk{
+		Source: s.name, Stream: t.stream, Origin: t.origin, Text: text.Bytes, Times: text.Times, Stamped: true,
+		Base: t.place.base, From: t.to, Read: now, Live: t.live(s.began),
+	}
+	t.place.base += int64(len(text.Bytes))
+	c.To = t.place.String()
+	lines := uint64(text.Lines())
+	if !s.fan.Give(ctx, c, nil) {
+		return false
+	}
+	t.to = c.To
+	s.Change(t.stream, func(st *source.Status) {
+		st.Lines += lines
+		st.Long += *long
+		st.Read, st.Live = now, c.Live
+	})
+	text.Reset()
+	*long = 0
+	return true
+}
