@@ -235,6 +235,18 @@ func from(sources []Source) func(node.Value) (string, bool) {
 // OverBans reports whether the jail reads no log but the bans of the others.
 func (j Jail) OverBans() bool { return len(j.LogPath) == 0 && len(j.Source) == 0 }
 
+// Reading returns what the jails read of a source, as Jail.Source has it, each once.
+func (c Config) Reading(source string) (globs []string) {
+	for _, j := range c.Jails {
+		for _, glob := range j.Source {
+			if strings.HasPrefix(glob, source+"/") && !slices.Contains(globs, glob) {
+				globs = append(globs, glob)
+			}
+		}
+	}
+	return globs
+}
+
 // Reads reports whether the jail reads an origin of a source, NAME/WHOM.
 func (j Jail) Reads(origin string) bool {
 	return slices.ContainsFunc(j.Source, func(glob string) bool {

@@ -55,6 +55,7 @@ type daemon struct {
 	clock   *clock
 	started time.Time
 	feeds   listeners
+	senders senders
 	stdin   *source.Stdin // one for all generations: its lines cannot be asked for again
 	current atomic.Pointer[generation]
 
@@ -90,7 +91,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	gen.protect(ctx)
 	d.current.Store(gen)
+	d.senders.keep(gen.syslogs)
 	defer d.feeds.keep(nil)
+	defer d.senders.keep(nil)
 
 	g, ctx := errgroup.WithContext(ctx)
 	if err := d.serve(ctx, g); err != nil {
@@ -147,6 +150,7 @@ func (d *daemon) generations(ctx context.Context, gen *generation) error {
 		gen = next
 		d.current.Store(gen)
 		d.feeds.keep(gen.addresses())
+		d.senders.keep(gen.syslogs)
 		d.Log.Info("reloaded", "config", gen.c.Path, "jails", len(gen.c.Jails), "targets", len(gen.c.Targets))
 	}
 }

@@ -181,6 +181,7 @@ func (r *run) once(ctx context.Context) error {
 	}
 	defer func() { _ = body.Close() }()
 	r.text.Reset()
+	r.last = ""
 	in := bufio.NewReaderSize(body, 64<<10)
 	var buf []byte
 	for {
