@@ -2,6 +2,7 @@ package syslog
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 
@@ -127,16 +128,18 @@ func (f *framer) counted(count, n int) ([]byte, error) {
 
 // line reads a message up to a newline.
 func (f *framer) line() ([]byte, error) {
+	if some, _ := f.in.Peek(f.in.Buffered()); bytes.IndexByte(some, '\n') < 0 {
+		f.started()
+	}
 	part, err := f.in.ReadSlice('\n')
 	if err == nil {
 		return part, nil
 	}
-	f.started()
 	f.frame = append(f.frame[:0], part...)
 	long := false
 	for errors.Is(err, bufio.ErrBufferFull) {
 		part, err = f.in.ReadSlice('\n')
-		if long = long || len(f.frame)+len(part) > maxFrame; !long {
+		if long = long || len(f.frame)+len(part) > maxFrame+1; !long {
 			f.frame = append(f.frame, part...)
 		}
 	}
