@@ -108,7 +108,13 @@ func (l *log) raw() (message, error) {
 	line, err := l.in.ReadSlice('\n')
 	var m message
 	if err == nil {
-		return m, m.undate(line)
+		if err := m.undate(line); err != nil {
+			return m, err
+		}
+		if m.long = len(m.text) > maxRecord; m.long { // the later parts have their stamps within
+			m.text = []byte("\n")
+		}
+		return m, nil
 	}
 	if !errors.Is(err, bufio.ErrBufferFull) {
 		return m, err

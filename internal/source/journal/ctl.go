@@ -16,6 +16,7 @@ type ctl struct {
 	program string
 	folder  string // of the journal; empty for the system's
 	match   []string
+	note    func(string) // is told what it says of what it does not show; may be nil
 }
 
 // open starts it after a cursor, or at a time if that is empty.
@@ -38,6 +39,7 @@ func (c ctl) open(ctx context.Context, after string, since time.Time) (io.ReadCl
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	p := &process{cmd: exec.CommandContext(ctx, c.program, args...), cancel: cancel}
+	p.said.note = c.note
 	p.cmd.Stderr = &p.said
 	p.cmd.WaitDelay = 5 * time.Second
 	out, err := p.cmd.StdoutPipe()
@@ -88,11 +90,17 @@ func (p *process) Close() error {
 }
 
 // A clipped keeps the begin of what is written to it.
-type clipped struct{ bytes.Buffer }
+type clipped struct {
+	bytes.Buffer
+	note func(string)
+}
 
 func (c *clipped) Write(b []byte) (int, error) {
 	if room := 500 - c.Len(); room > 0 {
 		c.Buffer.Write(b[:min(room, len(b))])
+		if c.note != nil {
+			c.note(c.why(nil))
+		}
 	}
 	return len(b), nil
 }

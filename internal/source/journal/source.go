@@ -64,9 +64,15 @@ func New(name string, c config.Journal) *Source {
 		if c.URL != "" {
 			return newGateway(c)
 		}
-		return ctl{program: "journalctl", match: c.Match}, nil
+		return ctl{program: "journalctl", match: c.Match, note: s.note}, nil
 	}
 	return s
+}
+
+// note shows what journalctl says while it goes on, such as whose entries it may not
+// read.
+func (s *Source) note(text string) {
+	s.Change("", func(st *source.Status) { st.Origin, st.Note = s.name, "journalctl: "+text })
 }
 
 // A run is one sequence of a Source.
