@@ -73,7 +73,7 @@ func (p *process) Read(b []byte) (int, error) {
 		return n, err
 	}
 	p.ended = true
-	if e := p.cmd.Wait(); e != nil || p.said.Len() > 0 {
+	if e := p.cmd.Wait(); e != nil || p.said.text.Len() > 0 {
 		return 0, fmt.Errorf("journalctl ended: %s", p.said.why(e))
 	}
 	return 0, err
@@ -91,13 +91,13 @@ func (p *process) Close() error {
 
 // A clipped keeps the begin of what is written to it.
 type clipped struct {
-	bytes.Buffer
+	text bytes.Buffer
 	note func(string)
 }
 
 func (c *clipped) Write(b []byte) (int, error) {
-	if room := 500 - c.Len(); room > 0 {
-		c.Buffer.Write(b[:min(room, len(b))])
+	if room := 500 - c.text.Len(); room > 0 {
+		c.text.Write(b[:min(room, len(b))])
 		if c.note != nil {
 			c.note(c.why(nil))
 		}
@@ -106,7 +106,7 @@ func (c *clipped) Write(b []byte) (int, error) {
 }
 
 func (c *clipped) why(err error) string {
-	text := strings.Join(strings.Fields(c.String()), " ")
+	text := strings.Join(strings.Fields(c.text.String()), " ")
 	switch {
 	case text == "" && err != nil:
 		return err.Error()
