@@ -3,6 +3,7 @@ package fail2ban
 import (
 	"errors"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/edgeban/edgeban/internal/config"
@@ -51,7 +52,9 @@ type unread struct {
 
 // checkLog leaves out a jail that could read nothing.
 func (j *jail) checkLog(backend ini.Text) error {
-	const instead = "write backend = auto and a logpath, and let rsyslog write that file from the journal"
+	if strings.HasPrefix(j.resolved.Backend, "systemd") {
+		return j.checkJournal(backend)
+	}
 	so := ""
 	if len(j.out.LogPath) == 0 {
 		so = ", so that the jail has no logpath"
@@ -61,8 +64,6 @@ func (j *jail) checkLog(backend ini.Text) error {
 		faults = append(faults, wrong(u.line.At(0), "logpath: %s is not read%s; %s", value.Quote(u.line.String()), so, u.way))
 	}
 	switch {
-	case strings.HasPrefix(j.resolved.Backend, "systemd"):
-		return wrong(backend.Place(), "backend = systemd: edgeban does not read the journal; %s", instead)
 	case len(j.out.LogPath) > 0:
 		for _, err := range faults {
 			j.notes = append(j.notes, note(Problem, j.at, err))
@@ -71,7 +72,42 @@ func (j *jail) checkLog(backend ini.Text) error {
 	case len(faults) > 0:
 		return errors.Join(faults...)
 	case j.out.Rules != nil && len(j.out.Rules.JournalMatch) > 0:
-		return wrong(j.at, "has no logpath, and edgeban does not read the journal; %s", instead)
+		return wrong(j.at, "has no logpath; write the log that it is to read, or backend = systemd to read the journal")
 	}
 	return wrong(j.at, "has no logpath; write the log that it is to read")
+}
+
+// checkJournal makes a source of the part of the journal that the jail reads. As in
+// fail2ban, a logpath means nothing then.
+func (j *jail) checkJournal(backend ini.Text) error {
+	const instead = "write backend = auto and a logpath, and let rsyslog write that file from the journal"
+	if strings.Contains(j.resolved.Backend, "[") {
+		return wrong(backend.Place(), "%s: edgeban reads no other journal than the system's; write backend = systemd, or %s", value.Quote("backend = "+j.resolved.Backend), instead)
+	}
+	s := config.Source{Name: "journal-" + j.name, Journal: &config.Journal{}}
+	if j.out.Rules != nil {
+		s.Journal.Match = j.out.Rules.JournalMatch
+	}
+	for _, m := range s.Journal.Match {
+		if err := config.JournalMatch(m); err != nil || strings.ContainsAny(m, `"'\\`) {
+			return wrong(backend.Place(), "journalmatch: %s is not understood; write it without quotes, or %s", value.Quote(m), instead)
+		}
+	}
+	j.journal = &s
+	j.out.LogPath, j.unread = nil, nil
+	j.note(Info, backend.Place(), "backend = systemd: the journal is read by journalctl; where there is none, such as in a container, let systemd-journal-gatewayd serve it and write sources: [{journal: {url: http://HOST:19531}}] in edgeban.yaml")
+	return nil
+}
+
+// addSource keeps the jail's part of the journal; jails with the same part share it.
+func (j *jail) addSource() {
+	if j.journal == nil {
+		return
+	}
+	all := &j.result.Config.Sources
+	i := slices.IndexFunc(*all, func(s config.Source) bool { return slices.Equal(s.Journal.Match, j.journal.Journal.Match) })
+	if i < 0 {
+		i, *all = len(*all), append(*all, *j.journal)
+	}
+	j.out.Source = []string{(*all)[i].Name + "/*"}
 }

@@ -207,6 +207,7 @@ func (j *jail) commit() {
 	for _, n := range j.ntfys {
 		j.addNotifier(n)
 	}
+	j.addSource()
 	j.resolved.Translation = &j.out
 	j.result.resolved = append(j.result.resolved, j.resolved)
 	j.result.Config.Jails = append(j.result.Config.Jails, j.out)

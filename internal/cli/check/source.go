@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/edgeban/edgeban/internal/config"
@@ -14,6 +15,13 @@ import (
 func (r *report) source(c config.Source) {
 	r.line("source %s", c.Name)
 	if len(r.c.Reading(c.Name)) == 0 {
+		served := func(o config.Source) bool {
+			return o.Name != c.Name && o.Journal != nil && o.Journal.URL == c.Journal.URL
+		}
+		if c.Journal != nil && c.Journal.URL != "" && slices.ContainsFunc(r.c.Sources, served) {
+			r.line("  %s: there fail2ban's jails read the journal", c.Journal.URL)
+			return
+		}
 		r.line("  no jail reads it, so it is left alone; add source: %s to one", c.Name)
 		return
 	}
