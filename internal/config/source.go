@@ -196,9 +196,9 @@ func JournalMatch(s string) error {
 	for i, t := range terms {
 		switch {
 		case t == "+" && i > 0 && i < len(terms)-1 && terms[i-1] != "+":
-		case journalTerm.MatchString(t):
+		case journalTerm.MatchString(t) && !strings.ContainsAny(t, `"'\`):
 		default:
-			return fmt.Errorf("%s is not understood in %s; write FIELD=VALUE, such as _SYSTEMD_UNIT=ssh.service, and a + between alternatives", node.Quote(t), node.Quote(s))
+			return fmt.Errorf("%s is not understood in %s; write FIELD=VALUE without quotes, such as _SYSTEMD_UNIT=ssh.service, and a + between alternatives", node.Quote(t), node.Quote(s))
 		}
 	}
 	return nil

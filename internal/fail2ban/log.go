@@ -3,7 +3,6 @@ package fail2ban
 import (
 	"errors"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/edgeban/edgeban/internal/config"
@@ -80,34 +79,11 @@ func (j *jail) checkLog(backend ini.Text) error {
 // checkJournal makes a source of the part of the journal that the jail reads. As in
 // fail2ban, a logpath means nothing then.
 func (j *jail) checkJournal(backend ini.Text) error {
-	const instead = "write backend = auto and a logpath, and let rsyslog write that file from the journal"
-	if strings.Contains(j.resolved.Backend, "[") {
-		return wrong(backend.Place(), "%s: edgeban reads no other journal than the system's; write backend = systemd, or %s", value.Quote("backend = "+j.resolved.Backend), instead)
+	s, why := value.Journal(j.out, j.resolved.Backend)
+	if why != "" {
+		return wrong(backend.Place(), "%s, or write backend = auto and a logpath, and let rsyslog write that file from the journal", why)
 	}
-	s := config.Source{Name: "journal-" + j.name, Journal: &config.Journal{}}
-	if j.out.Rules != nil {
-		s.Journal.Match = j.out.Rules.JournalMatch
-	}
-	for _, m := range s.Journal.Match {
-		if err := config.JournalMatch(m); err != nil || strings.ContainsAny(m, `"'\\`) {
-			return wrong(backend.Place(), "journalmatch: %s is not understood; write it without quotes, or %s", value.Quote(m), instead)
-		}
-	}
-	j.journal = &s
-	j.out.LogPath, j.unread = nil, nil
+	j.journal, j.out.LogPath, j.unread = s, nil, nil
 	j.note(Info, backend.Place(), "backend = systemd: the journal is read by journalctl; where there is none, such as in a container, let systemd-journal-gatewayd serve it and write sources: [{journal: {url: http://HOST:19531}}] in edgeban.yaml")
 	return nil
-}
-
-// addSource keeps the jail's part of the journal; jails with the same part share it.
-func (j *jail) addSource() {
-	if j.journal == nil {
-		return
-	}
-	all := &j.result.Config.Sources
-	i := slices.IndexFunc(*all, func(s config.Source) bool { return slices.Equal(s.Journal.Match, j.journal.Journal.Match) })
-	if i < 0 {
-		i, *all = len(*all), append(*all, *j.journal)
-	}
-	j.out.Source = []string{(*all)[i].Name + "/*"}
 }

@@ -53,9 +53,6 @@ func (r *report) section(ctx context.Context, j config.Jail, patterns bool) (s s
 	for _, from := range j.Source {
 		s.line("  source: %s", from)
 	}
-	if j.Rules != nil && len(j.Rules.JournalMatch) > 0 && len(j.Source) > 0 {
-		s.line("  journalmatch: is for fail2ban; what is read the source's match: says")
-	}
 	ignore := never.NewIgnore(j.IgnoreIP, nil)
 	ignore.Find(ctx)
 	for _, text := range ignore.Problems() {

@@ -200,6 +200,8 @@ type purpose struct {
 
 var purposes = []purpose{
 	{"no other journal is read than the system's", "no other journal", ""},
+	{"what is not read of the journal may be wrong", "", "No closing quotation"},
+	{"what is not read of the journal may be wrong", "", "No escaped character"},
 	{"quotes in what is read of the journal are not understood", "journalmatch: ", ""},
 	{"who is to be let in is not banned instead", "opens the firewall", ""},
 	{"no command says whom to spare", "ignorecommand: edgeban runs no command", ""},
