@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,8 +92,7 @@ func TestSentLinesAreHeardOverAReload(t *testing.T) {
 	s.until("what is not named any more is closed", func() bool {
 		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
 		_, err := conn.Read(make([]byte, 1))
-		ne, ok := err.(net.Error)
-		return err != nil && !(ok && ne.Timeout())
+		return err != nil && !os.IsTimeout(err)
 	})
 }
 

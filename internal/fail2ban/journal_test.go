@@ -25,7 +25,9 @@ func TestJailsOfTheJournalReadTheirPart(t *testing.T) {
 			t.Errorf("jail %s reads %q and %q, want %s", j.Name, j.LogPath, j.Source, want)
 		}
 	}
-	if !slices.ContainsFunc(r.Notes, func(n Note) bool { return n.Level == Info && n.Line == 4 && strings.Contains(n.Text, "url: http://HOST:19531") }) {
+	if !slices.ContainsFunc(r.Notes, func(n Note) bool {
+		return n.Level == Info && n.Line == 4 && strings.Contains(n.Text, "url: http://HOST:19531")
+	}) {
 		t.Errorf("got %v, want the way to read it in a container", r.Notes)
 	}
 }

@@ -31,6 +31,7 @@ type watch struct {
 	cursors map[string]string
 	lines   map[string][]string // by origin
 	last    map[string]edgeban.Chunk
+	over    []string // the origins of streams that have ended
 }
 
 func watching(t testing.TB, e *engine, globs ...string) *watch {
@@ -76,6 +77,7 @@ func (w *watch) record(c edgeban.Chunk) {
 	w.t.Helper()
 	if c.End {
 		delete(w.cursors, c.Stream)
+		w.over = append(w.over, c.Origin)
 		return
 	}
 	if got := w.cursors[c.Stream]; got != c.From {
@@ -322,10 +324,41 @@ func TestCursorOfARemovedContainerIsForgotten(t *testing.T) {
 	e.die(c)
 	e.remove(c)
 	w.until("the cursor is forgotten", func() bool { return len(w.cursors) == 1 })
+	if !slices.Equal(w.over, []string{"docker/mail"}) {
+		t.Errorf("%q have ended, want the container, so that what is known of its log is let go", w.over)
+	}
 	w.end()
 	e.remove(twin) // while nobody looks
 	w.start()
 	w.until("that one as well", func() bool { return len(w.cursors) == 0 })
+}
+
+// A container goes by the name that it has now; one that nobody reads by its name is not
+// read, and goes on where it was when it has its name back.
+func TestRenamedContainerIsReadByItsNewName(t *testing.T) {
+	e := newEngine(t)
+	c := e.run("mail-1", 1)
+	w := watching(t, e, "docker/mail-*")
+	e.write(c, time.Now(), "one")
+	w.has("docker/mail-1", "one")
+	rename := func(name string) {
+		e.change(func() { c.name = name })
+		e.event("rename", c)
+	}
+	rename("mail-2")
+	w.until("it is read by its new name", func() bool {
+		return slices.ContainsFunc(w.Status(), func(s source.Status) bool { return s.Origin == "docker/mail-2" })
+	})
+	e.write(c, time.Now(), "two")
+	w.has("docker/mail-2", "two")
+	rename("db")
+	w.until("it is read no more", func() bool { return len(w.Status()) == 1 })
+	e.write(c, time.Now(), "three")
+	rename("mail-3")
+	w.has("docker/mail-3", "three")
+	if len(w.cursors) != 1 {
+		t.Errorf("cursors are %q, want the container's", w.cursors)
+	}
 }
 
 // Of a container that no jail reads any more the cursor stays: it may be read again.

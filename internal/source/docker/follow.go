@@ -15,10 +15,12 @@ import (
 // A tail is a container that is followed.
 type tail struct {
 	id, origin, stream string
-	place              place
+	place              place  // how far it was read
+	kept               place  // how far it was yielded
 	to                 string // the cursor that was yielded last
 
 	running bool // there is a goroutine that reads it
+	cancel  context.CancelFunc
 	again   bool // something happened: there may be more than was read
 	retryAt time.Time
 	fails   int
@@ -26,6 +28,7 @@ type tail struct {
 
 // follow reads a container until its log ends, which it does not while it runs.
 func (s *run) follow(ctx context.Context, t *tail) error {
+	t.place = t.kept // what was read and not yielded comes again
 	tty, err := s.client.tty(ctx, t.id)
 	if err != nil {
 		return err
@@ -106,7 +109,7 @@ func (s *run) give(ctx context.Context, t *tail, text *gather.Text, long *uint64
 	if !s.fan.Give(ctx, c, nil) {
 		return false
 	}
-	t.to = c.To
+	t.to, t.kept = c.To, t.place
 	s.Change(t.stream, func(st *source.Status) {
 		st.Lines += lines
 		st.Long += *long

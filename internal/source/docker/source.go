@@ -8,6 +8,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -75,7 +76,8 @@ type run struct {
 
 	mu    sync.Mutex
 	tails map[string]*tail  // by ID
-	saved map[string]string // cursors of containers that were not seen yet
+	saved map[string]string // cursors of containers that are not followed, by stream
+	names map[string]string // the origins of those that were
 	note  string            // what was left out
 	said  map[string]string // errors that were told, by what they are about
 	wake  chan struct{}
@@ -88,7 +90,7 @@ func (s *Source) Chunks(ctx context.Context, cursors map[string]string) iter.Seq
 	return func(yield func(edgeban.Chunk, error) bool) {
 		r := &run{
 			Source: s, name: s.c.Name, client: newClient(s.c.URL), fan: gather.NewFan(), began: time.Now(),
-			tails: map[string]*tail{}, saved: map[string]string{}, said: map[string]string{}, wake: make(chan struct{}, 1),
+			tails: map[string]*tail{}, saved: map[string]string{}, names: map[string]string{}, said: map[string]string{}, wake: make(chan struct{}, 1),
 		}
 		r.self, _ = os.Hostname()
 		defer r.client.close()
@@ -146,7 +148,7 @@ func (r *run) stirAll() {
 func (r *run) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		all, err := r.client.list(ctx)
-		next := look
+		var next time.Duration
 		if err != nil {
 			next = 5 * retry
 			r.complain(ctx, "", r.client.explain(err))
@@ -203,6 +205,9 @@ func (r *run) attend(ctx context.Context, all []container, now time.Time) time.D
 		}
 		there[c.ID] = true
 		t := r.tail(c)
+		if t.running && t.origin != r.name+"/"+c.name() {
+			t.cancel() // it has another name, and is read on by that
+		}
 		if t.running || c.State != "running" && !t.again {
 			continue
 		}
@@ -213,20 +218,30 @@ func (r *run) attend(ctx context.Context, all []container, now time.Time) time.D
 		t.running, t.again = true, false
 		t.origin = r.name + "/" + c.name()
 		r.Change(t.stream, func(s *source.Status) { s.Stream, s.Origin = t.stream, t.origin })
-		r.fan.Go(func() { r.read(ctx, t) })
+		var own context.Context
+		own, t.cancel = context.WithCancel(ctx)
+		r.fan.Go(func() { r.read(own, t) })
 	}
 	for id, t := range r.tails {
-		if !there[id] && !t.running {
+		switch {
+		case there[id]:
+		case t.running:
+			t.cancel() // it is gone, or has a name that nobody reads
+		default:
 			delete(r.tails, id)
 			delete(r.said, "container "+id)
 			r.Remove(t.stream)
-			r.fan.Go(func() { r.end(ctx, t.stream, t.origin, t.to) })
+			if t.to != "" {
+				r.saved[t.stream], r.names[t.stream] = t.to, t.origin
+			}
 		}
 	}
 	for stream, to := range r.saved {
 		if id := strings.Split(stream, "@")[1:]; len(id) == 0 || !known[id[0]] || r.tails[id[0]] != nil { // it went while nobody looked, or the cursor is of no use
 			delete(r.saved, stream)
-			r.fan.Go(func() { r.end(ctx, stream, r.name, to) })
+			origin := cmp.Or(r.names[stream], r.name)
+			delete(r.names, stream)
+			r.fan.Go(func() { r.end(ctx, stream, origin, to) })
 		}
 	}
 	return next
@@ -244,7 +259,7 @@ func (r *run) tail(c container) *tail {
 	}
 	t := &tail{id: c.ID, stream: r.name + "@" + c.ID, again: true}
 	start := r.began.Add(-firstRead)
-	t.place.anchor, t.place.newest = start, start
+	t.kept.anchor, t.kept.newest = start, start
 	for stream, to := range r.saved {
 		if stream != t.stream && !strings.HasPrefix(stream, t.stream+"@") {
 			continue
@@ -255,7 +270,7 @@ func (r *run) tail(c container) *tail {
 			break
 		}
 		delete(r.saved, stream)
-		t.stream, t.place.cursor, t.to = stream, at, to
+		t.stream, t.kept.cursor, t.to = stream, at, to
 		break
 	}
 	r.tails[c.ID] = t
@@ -264,12 +279,10 @@ func (r *run) tail(c container) *tail {
 
 // read follows a container once, and notes how that ended.
 func (r *run) read(ctx context.Context, t *tail) {
+	defer t.cancel()
 	err := r.follow(ctx, t)
-	if ctx.Err() != nil {
-		return
-	}
 	about := "container " + t.id
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("container %s: %w", t.origin, r.client.explain(err))
 		r.complain(ctx, about, err)
 		r.Change(t.stream, func(s *source.Status) { s.Err = r.word(err) })
@@ -282,7 +295,7 @@ func (r *run) read(ctx context.Context, t *tail) {
 	if t.fails++; err == nil {
 		t.fails = 0
 	}
-	t.again = t.again || err != nil
+	t.again = t.again || err != nil || ctx.Err() != nil
 	t.retryAt = time.Now().Add(min(look, retry<<min(t.fails, 5)))
 	r.poke()
 }

@@ -87,7 +87,7 @@ func (r *reel) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked = append(r.asked, req.URL.RawQuery+" "+span)
-	from := 0
+	var from int
 	if cursor, rest, some := strings.Cut(span, ":"); some {
 		skip, count, _ := strings.Cut(rest, ":")
 		n, err := strconv.Atoi(skip)

@@ -31,6 +31,7 @@ type Source struct {
 	name  string
 	c     config.Syslog
 	queue *queue
+	retry time.Duration
 
 	workers sync.WaitGroup
 	ctx     context.Context // of its life, which is longer than a sequence
@@ -48,7 +49,7 @@ var _ source.Source = (*Source)(nil)
 
 // New returns the source of this name. It listens nowhere yet.
 func New(name string, c config.Syslog) *Source {
-	s := &Source{name: name, c: c, queue: newQueue(name), wrong: map[string]string{}, conns: map[net.Conn]bool{}}
+	s := &Source{name: name, c: c, retry: retry, queue: newQueue(name), wrong: map[string]string{}, conns: map[net.Conn]bool{}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
 }
@@ -73,7 +74,7 @@ func (s *Source) Close() {
 // yielded; it is tried again. One sequence may run at a time.
 func (s *Source) Chunks(ctx context.Context, _ map[string]string) iter.Seq2[edgeban.Chunk, error] {
 	return func(yield func(edgeban.Chunk, error) bool) {
-		tick := time.NewTicker(retry)
+		tick := time.NewTicker(s.retry)
 		defer tick.Stop()
 		if !s.listen(yield) {
 			return

@@ -250,6 +250,7 @@ func TestTakenPortIsTriedAgain(t *testing.T) {
 	}
 	at := "tcp://" + other.Addr().String()
 	p := &post{Source: New("mail", config.Syslog{Listen: []string{at}}), t: t}
+	p.retry = 10 * time.Millisecond
 	defer p.Close()
 	p.sequence()
 	defer func() { p.end() }()
