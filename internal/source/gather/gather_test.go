@@ -3,6 +3,7 @@ package gather
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,22 +46,23 @@ func TestWorkersWaitUntilTheirChunkIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, ctx := NewFan(), t.Context()
 		ctx, cancel := context.WithCancel(ctx)
-		given, refused := 0, 0
+		var given, refused atomic.Int32
 		var seen []string
 		f.Run(ctx, func(ctx context.Context) {
 			for _, name := range []string{"a", "b"} {
 				f.Go(func() {
 					for f.Give(ctx, edgeban.Chunk{Stream: name}, nil) {
-						given++
+						given.Add(1)
 					}
-					refused++
+					refused.Add(1)
 				})
 			}
 		}, func(c edgeban.Chunk, _ error) bool {
-			before := given
+			synctest.Wait()
+			before := given.Load()
 			time.Sleep(time.Minute) // whoever records takes its time
 			synctest.Wait()
-			if given != before {
+			if given.Load() != before {
 				t.Errorf("somebody went on before %s was taken", c.Stream)
 			}
 			if seen = append(seen, c.Stream); len(seen) == 6 {
@@ -68,8 +70,8 @@ func TestWorkersWaitUntilTheirChunkIsTaken(t *testing.T) {
 			}
 			return len(seen) < 6
 		})
-		if given != 5 || refused != 2 {
-			t.Errorf("%d chunks were taken, %d workers have ended; want 5 and 2", given, refused)
+		if given.Load() != 5 || refused.Load() != 2 {
+			t.Errorf("%d chunks were taken, %d workers have ended; want 5 and 2", given.Load(), refused.Load())
 		}
 	})
 }
