@@ -141,6 +141,9 @@ func (e *env) statusStreams(streams []web.Stream, now time.Time) {
 		size, behind := term.Volume(s.Size), term.Volume(s.Size-s.Offset)
 		if s.Source != "" {
 			size, behind = number(int64(s.Lines))+" lines", "-"
+			if s.Origin == s.Source { // it is all its senders
+				size = "-"
+			}
 		}
 		rows = append(rows, []string{tail(s.Origin, 44), size, behind, term.Clock(s.Read, now)})
 		if s.Skipped > 0 {

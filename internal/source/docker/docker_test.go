@@ -31,6 +31,7 @@ type watch struct {
 	cursors map[string]string
 	lines   map[string][]string // by origin
 	last    map[string]edgeban.Chunk
+	got     []edgeban.Chunk
 	over    []string // the origins of streams that have ended
 }
 
@@ -57,7 +58,7 @@ func (w *watch) start() {
 				w.errs <- err
 				continue
 			}
-			c.Text = bytes.Clone(c.Text)
+			c.Text, c.Times = bytes.Clone(c.Text), slices.Clone(c.Times)
 			select {
 			case w.chunks <- c:
 			case <-ctx.Done():
@@ -84,6 +85,7 @@ func (w *watch) record(c edgeban.Chunk) {
 		w.t.Errorf("stream %s goes on from %q, saved is %q", c.Stream, c.From, got)
 	}
 	w.cursors[c.Stream] = c.To
+	w.got = append(w.got, c)
 	for line := range strings.Lines(string(c.Text)) {
 		w.lines[c.Origin] = append(w.lines[c.Origin], strings.TrimSuffix(line, "\n"))
 	}

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -549,5 +550,58 @@ func TestEndlessEntryIsSkipped(t *testing.T) {
 	}
 	if line, _, err := readLine(in, buf); err != nil || string(line) != "next\n" {
 		t.Errorf("then %q, %v", line, err)
+	}
+}
+
+// What rsyslog has written to a file gives as entries of the journal what it gives
+// there, times included.
+func TestCapturedLogGivesTheSameMatchesAsEntries(t *testing.T) {
+	data, err := os.ReadFile("../../filter/testdata/captured/syslog-iso.syslog.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`^(\S+) (\S+) ([^ \[]+)(?:\[(\d+)\])?: (.*)\n$`)
+	r := &reel{t: t}
+	r.moved = sync.NewCond(&r.mu)
+	for text := range strings.Lines(string(data)) {
+		part := line.FindStringSubmatch(text)
+		if part == nil {
+			t.Fatalf("no line of a log: %q", text)
+		}
+		at, err := time.Parse(time.RFC3339Nano, part[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := json.Marshal(map[string]string{
+			"__CURSOR": fmt.Sprintf("s=1;i=%x", len(r.entries)), "__REALTIME_TIMESTAMP": fmt.Sprint(at.UnixMicro()),
+			"_HOSTNAME": part[2], "SYSLOG_IDENTIFIER": part[3], "SYSLOG_PID": part[4], "MESSAGE": part[5], "_SYSTEMD_UNIT": "mail.service",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.entries = append(r.entries, string(e)+"\n")
+	}
+	r.there = len(r.entries)
+	w := watching(t, overHTTP(r))
+	w.lines(r.there)
+	for _, name := range []string{"dovecot", "postfix"} {
+		f, err := filter.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := func(chunks ...edgeban.Chunk) (all []string) {
+			s := f.Scanner(filter.Options{Jail: name, Zone: time.UTC})
+			for _, c := range chunks {
+				c.Read = time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC)
+				for m := range s.Scan(c) {
+					all = append(all, fmt.Sprintf("%v %v %v %d %q", m.Time.UTC(), m.Kind, m.Addr, m.Count, m.User))
+				}
+			}
+			return all
+		}
+		want := found(edgeban.Chunk{Stream: "s", Text: data})
+		if got := found(w.got...); !slices.Equal(got, want) || len(want) < 3 {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
 	}
 }
