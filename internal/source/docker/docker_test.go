@@ -32,6 +32,7 @@ type watch struct {
 	lines   map[string][]string // by origin
 	last    map[string]edgeban.Chunk
 	got     []edgeban.Chunk
+	seen    []string // what was shown again, in this run
 	over    []string // the origins of streams that have ended
 }
 
@@ -79,6 +80,13 @@ func (w *watch) record(c edgeban.Chunk) {
 	if c.End {
 		delete(w.cursors, c.Stream)
 		w.over = append(w.over, c.Origin)
+		return
+	}
+	if c.Seen {
+		w.seen = append(w.seen, strings.Split(strings.TrimSuffix(string(c.Text), "\n"), "\n")...)
+		if c.From != w.cursors[c.Stream] || c.To != c.From {
+			w.t.Errorf("what was seen moves the cursor from %q to %q", c.From, c.To)
+		}
 		return
 	}
 	if got := w.cursors[c.Stream]; got != c.From {
@@ -296,6 +304,33 @@ func TestRestartReadsEachLineOnce(t *testing.T) {
 		}
 		w.has("docker/mail", want...)
 		w.end()
+	}
+}
+
+// Sessions go on over a restart: the last lines are shown again, and count no more; not
+// so when only a connection was cut.
+func TestRestartShowsAgainWhatTheNextLinesReferTo(t *testing.T) {
+	e := newEngine(t)
+	c := e.run("mail", 1)
+	at := time.Now().Add(-time.Hour)
+	e.write(c, at.Add(-3*recallSpan), "long ago")
+	e.write(c, at.Add(-recallSpan/2), "begins a session")
+	e.write(c, at, "goes on", strings.Repeat("x", maxRecord+1), "and on")
+	w := watching(t, e, "docker/mail")
+	w.has("docker/mail", "long ago", "begins a session", "goes on", "and on")
+	e.change(func() { e.cut++ })
+	e.write(c, at.Add(time.Second), "after the cut")
+	w.has("docker/mail", "long ago", "begins a session", "goes on", "and on", "after the cut")
+	if len(w.seen) != 0 {
+		t.Errorf("shown again without a restart: %q", w.seen)
+	}
+	w.end()
+	w.last = map[string]edgeban.Chunk{}
+	w.start()
+	e.write(c, at.Add(2*time.Second), "ends it")
+	w.has("docker/mail", "long ago", "begins a session", "goes on", "and on", "after the cut", "ends it")
+	if want := []string{"begins a session", "goes on", "and on", "after the cut"}; !slices.Equal(w.seen, want) {
+		t.Errorf("shown again: %q, want %q", w.seen, want)
 	}
 }
 

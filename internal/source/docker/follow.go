@@ -19,6 +19,8 @@ type tail struct {
 	kept               place  // how far it was yielded
 	to                 string // the cursor that was yielded last
 
+	recalled bool // it is new, or what was read of it before a restart was shown
+
 	running bool // there is a goroutine that reads it
 	cancel  context.CancelFunc
 	again   bool // something happened: there may be more than was read
@@ -33,14 +35,14 @@ func (s *run) follow(ctx context.Context, t *tail) error {
 	if err != nil {
 		return err
 	}
-	body, err := s.client.logs(ctx, t.id, t.place.anchor)
+	past := newPast(t)
+	body, err := s.client.logs(ctx, t.id, past.since())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = body.Close() }()
 	s.Change(t.stream, func(st *source.Status) { st.Err = "" })
 	in := newLog(body, tty)
-	skip := t.place.past
 	var text gather.Text
 	var long uint64
 	for {
@@ -51,19 +53,17 @@ func (s *run) follow(ctx context.Context, t *tail) error {
 			}
 			return err
 		}
-		switch {
-		case skip > 0 && m.at.After(t.place.newest):
-			skip = 0 // what was to be skipped was rotated away
-			fallthrough
-		case skip == 0:
-			if live := !m.at.Before(s.began); live != t.live(s.began) && text.Lines() > 0 && !s.give(ctx, t, &text, &long) {
-				return nil
-			}
-			t.place.pass(m.at)
-			long += t.add(&text, m)
-		default:
-			skip--
+		if past.has(m) {
+			continue
 		}
+		if !s.recall(ctx, t, past) {
+			return nil
+		}
+		if live := !m.at.Before(s.began); live != t.live(s.began) && text.Lines() > 0 && !s.give(ctx, t, &text, &long) {
+			return nil
+		}
+		t.place.pass(m.at)
+		long += t.add(&text, m)
 		if (len(text.Bytes) >= gather.Enough || in.waits()) && !s.give(ctx, t, &text, &long) {
 			return nil
 		}

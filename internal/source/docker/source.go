@@ -257,7 +257,7 @@ func (r *run) tail(c container) *tail {
 	if t := r.tails[c.ID]; t != nil {
 		return t
 	}
-	t := &tail{id: c.ID, stream: r.name + "@" + c.ID, again: true}
+	t := &tail{id: c.ID, stream: r.name + "@" + c.ID, again: true, recalled: true}
 	start := r.began.Add(-firstRead)
 	t.kept.anchor, t.kept.newest = start, start
 	for stream, to := range r.saved {
@@ -270,7 +270,7 @@ func (r *run) tail(c container) *tail {
 			break
 		}
 		delete(r.saved, stream)
-		t.stream, t.kept.cursor, t.to = stream, at, to
+		t.stream, t.kept.cursor, t.to, t.recalled = stream, at, to, false
 		break
 	}
 	r.tails[c.ID] = t

@@ -40,6 +40,19 @@ func TestNoPartOfALineBecomesALineOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestLastLinesAreKeptWithTheirTimes(t *testing.T) {
+	for most, want := range map[int]string{100: "one\ntwo\nthree\n", 14: "one\ntwo\nthree\n", 13: "two\nthree\n", 11: "two\nthree\n", 9: "three\n", 7: "three\n", 6: "", 0: ""} {
+		var text Text
+		for i, line := range []string{"one", "two", "three"} {
+			text.Add(time.Unix(int64(i), 0), []byte(line))
+		}
+		text.Last(most)
+		if string(text.Bytes) != want || text.Lines() != strings.Count(want, "\n") || text.Lines() > 0 && text.Times[text.Lines()-1].Unix() != 2 {
+			t.Errorf("of the last %d bytes: %q with %v, want %q", most, text.Bytes, text.Times, want)
+		}
+	}
+}
+
 // A worker goes on when its chunk was taken, and not before; at the end none is left,
 // and what was not taken is known not to be.
 func TestWorkersWaitUntilTheirChunkIsTaken(t *testing.T) {

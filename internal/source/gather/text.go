@@ -56,6 +56,18 @@ func (t *Text) Add(at time.Time, parts ...[]byte) bool {
 // Lines returns how many there are.
 func (t *Text) Lines() int { return len(t.Times) }
 
+// Last drops the first lines of what is longer than so many bytes.
+func (t *Text) Last(most int) {
+	over := len(t.Bytes) - most
+	if over <= 0 {
+		return
+	}
+	cut := over + bytes.IndexByte(t.Bytes[over:], '\n') + 1
+	lines := bytes.Count(t.Bytes[:cut], []byte("\n"))
+	t.Bytes = t.Bytes[:copy(t.Bytes, t.Bytes[cut:])]
+	t.Times = t.Times[:copy(t.Times, t.Times[lines:])]
+}
+
 // Reset makes t empty, and keeps its room.
 func (t *Text) Reset() { t.Bytes, t.Times = t.Bytes[:0], t.Times[:0] }
 

@@ -14,22 +14,27 @@ import (
 // A ctl is systemd's journalctl, which prints entries as they come.
 type ctl struct {
 	program string
-	folder  string // of the journal; empty for the system's
 	match   []string
 	note    func(string) // is told what it says of what it does not show; may be nil
 }
 
 // open starts it after a cursor, or at a time if that is empty.
 func (c ctl) open(ctx context.Context, after string, since time.Time) (io.ReadCloser, error) {
-	args := []string{"--output=json", "--all", "--follow", "--no-tail", "--no-pager", "--output-fields=" + fields}
-	if c.folder != "" {
-		args = append(args, "--directory="+c.folder)
-	}
 	if after != "" {
-		args = append(args, "--after-cursor="+after)
-	} else {
-		args = append(args, fmt.Sprintf("--since=@%d", since.Unix()))
+		return c.run(ctx, "--follow", "--no-tail", "--after-cursor="+after)
 	}
+	return c.run(ctx, "--follow", "--no-tail", fmt.Sprintf("--since=@%d", since.Unix()))
+}
+
+// before implements opener.
+func (c ctl) before(ctx context.Context, cursor string) (io.ReadCloser, bool, error) {
+	c.note = nil
+	in, err := c.run(ctx, "--reverse", "--cursor="+cursor, fmt.Sprintf("--lines=%d", recallMax))
+	return in, true, err
+}
+
+func (c ctl) run(ctx context.Context, args ...string) (io.ReadCloser, error) {
+	args = append([]string{"--output=json", "--all", "--no-pager", "--output-fields=" + fields}, args...)
 	args = append(args, "--")
 	for i, m := range c.match {
 		if i > 0 {

@@ -20,7 +20,7 @@ import (
 // A gateway is systemd-journal-gatewayd, which serves a journal over HTTP.
 type gateway struct {
 	url   string
-	query string
+	match string // of the query
 	http  *http.Client
 }
 
@@ -38,11 +38,11 @@ func newGateway(c config.Journal) (*gateway, error) {
 		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
 		t.TLSClientConfig.RootCAs.AppendCertsFromPEM(data)
 	}
-	g := &gateway{url: c.URL, query: "follow", http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	g := &gateway{url: c.URL, http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	if all := alternatives(c.Match); len(all) == 1 { // it knows no others
 		for field, values := range all[0] {
 			for _, v := range values {
-				g.query += "&" + field + "=" + url.QueryEscape(v)
+				g.match += "&" + field + "=" + url.QueryEscape(v)
 			}
 		}
 	}
@@ -51,16 +51,25 @@ func newGateway(c config.Journal) (*gateway, error) {
 
 // open asks for the entries from a cursor on, that one included, or for the last.
 func (g *gateway) open(ctx context.Context, after string, _ time.Time) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+"/entries?"+g.query, nil)
+	if after != "" {
+		return g.get(ctx, "follow", after)
+	}
+	return g.get(ctx, "follow", fmt.Sprintf(":-%d:%d", lastOnes, uint64(1)<<62))
+}
+
+// before implements opener. If there are fewer than so many, others follow the cursor's.
+func (g *gateway) before(ctx context.Context, cursor string) (io.ReadCloser, bool, error) {
+	in, err := g.get(ctx, "", fmt.Sprintf("%s:-%d:%d", cursor, recallMax, recallMax+1))
+	return in, false, err
+}
+
+func (g *gateway) get(ctx context.Context, follow, span string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+"/entries?"+strings.TrimPrefix(follow+g.match, "&"), nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
-	if after != "" {
-		req.Header.Set("Range", "entries="+after)
-	} else {
-		req.Header.Set("Range", fmt.Sprintf("entries=:-%d:%d", lastOnes, uint64(1)<<62))
-	}
+	req.Header.Set("Range", "entries="+span)
 	resp, err := g.http.Do(req)
 	if err != nil {
 		if ue := (*url.Error)(nil); errors.As(err, &ue) {

@@ -89,19 +89,27 @@ func (r *reel) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	defer r.mu.Unlock()
 	r.asked = append(r.asked, req.URL.RawQuery+" "+span)
 	var from int
+	most := len(r.entries)
 	if cursor, rest, some := strings.Cut(span, ":"); some {
 		skip, count, _ := strings.Cut(rest, ":")
 		n, err := strconv.Atoi(skip)
-		if _, e := strconv.ParseUint(count, 10, 64); cursor != "" || err != nil || e != nil || n >= 0 {
+		c, e := strconv.ParseUint(count, 10, 64)
+		if err != nil || e != nil || n >= 0 || (cursor == "") != follow {
 			r.t.Errorf("no such range: %s", span)
 		}
-		from = max(0, r.there+n)
+		if most = r.there; cursor != "" {
+			most = int(c)
+		}
+		if from = r.there + n; cursor != "" {
+			from = r.at(cursor) + n
+		}
+		from = max(0, from)
 	} else if from = r.at(cursor); from < 0 {
 		http.Error(w, "Failed to seek in journal.", http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	for cut := r.cut; cut == r.cut; {
+	for cut := r.cut; cut == r.cut && most > 0; {
 		if from >= r.there {
 			if !follow || req.Context().Err() != nil {
 				return
@@ -116,6 +124,7 @@ func (r *reel) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		if _, err := io.WriteString(w, line); err != nil {
 			return
 		}
+		most--
 		w.(http.Flusher).Flush()
 	}
 }
@@ -160,9 +169,12 @@ func play(path string, args []string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	started := false
+	started, reverse := false, ""
 	after, since := "", int64(0)
 	for _, a := range args {
+		if c, ok := strings.CutPrefix(a, "--cursor="); ok {
+			reverse = c
+		}
 		if c, ok := strings.CutPrefix(a, "--after-cursor="); ok {
 			after = c
 		}
@@ -172,6 +184,13 @@ func play(path string, args []string) {
 		started = started || a == "--output=json"
 	}
 	switch {
+	case started && reverse != "" && slices.Contains(args, "--reverse") && slices.Contains(args, "--lines=1000"):
+		lines := strings.SplitAfter(strings.TrimSuffix(string(data), "\n"), "\n")
+		at := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, `"__CURSOR":"`+reverse+`"`) })
+		for ; at >= 0; at-- {
+			fmt.Println(strings.TrimSuffix(lines[at], "\n"))
+		}
+		return
 	case !started || !slices.Contains(args, "--follow") || !slices.Contains(args, "--no-tail") || !slices.Contains(args, "--all"):
 		fmt.Fprintln(os.Stderr, "not called to follow in JSON")
 		os.Exit(1)
@@ -211,6 +230,7 @@ type watch struct {
 	ended   chan struct{}
 	cursors map[string]string
 	got     []edgeban.Chunk
+	seen    []string
 }
 
 func watching(t testing.TB, s *Source) *watch {
@@ -249,6 +269,46 @@ func (w *watch) end() {
 	<-w.ended
 }
 
+// one records one chunk, unless it is too late.
+func (w *watch) one(end <-chan time.Time) bool {
+	w.t.Helper()
+	select {
+	case c := <-w.chunks:
+		if c.End {
+			delete(w.cursors, c.Stream)
+			return true
+		}
+		if c.Seen {
+			for line := range strings.Lines(string(c.Text)) {
+				w.seen = append(w.seen, strings.TrimPrefix(c.Origin, "journal/")+" "+strings.TrimSuffix(line, "\n"))
+			}
+			if c.From != w.cursors[c.Stream] || c.To != c.From {
+				w.t.Errorf("what was seen moves the cursor from %q to %q", c.From, c.To)
+			}
+			return true
+		}
+		if w.cursors[c.Stream] != c.From {
+			w.t.Errorf("it goes on from %q, saved is %q", c.From, w.cursors[c.Stream])
+		}
+		w.cursors[c.Stream] = c.To
+		w.got = append(w.got, c)
+		return true
+	case <-end:
+		return false
+	}
+}
+
+// again records what comes until so many lines were shown again.
+func (w *watch) again(n int) []string {
+	w.t.Helper()
+	for end := time.After(20 * time.Second); len(w.seen) < n; {
+		if !w.one(end) {
+			w.t.Fatalf("after 20 s %q were shown again, want %d lines", w.seen, n)
+		}
+	}
+	return w.seen
+}
+
 // lines records what comes until there are so many lines, and returns them with their
 // origins.
 func (w *watch) lines(n int) (all []string) {
@@ -264,18 +324,7 @@ func (w *watch) lines(n int) (all []string) {
 		if len(all) >= n {
 			return all
 		}
-		select {
-		case c := <-w.chunks:
-			if c.End {
-				delete(w.cursors, c.Stream)
-				continue
-			}
-			if w.cursors[c.Stream] != c.From {
-				w.t.Errorf("it goes on from %q, saved is %q", c.From, w.cursors[c.Stream])
-			}
-			w.cursors[c.Stream] = c.To
-			w.got = append(w.got, c)
-		case <-end:
+		if !w.one(end) {
 			w.t.Fatalf("after 20 s there are %q, want %d lines", all, n)
 		}
 	}
@@ -370,11 +419,14 @@ func TestRestartReadsOn(t *testing.T) {
 	for stop := 1; stop < len(want); stop++ {
 		r := newReel(t, "gateway.jsonl", 8)
 		w := watching(t, overHTTP(r))
-		w.lines(stop)
+		before := w.lines(stop)
 		w.end()
 		w.start()
 		if got := w.lines(len(want)); !slices.Equal(got, want) {
 			t.Errorf("restarted after %d: got %q, want each once", stop, got)
+		}
+		if !slices.Equal(w.again(len(before)), before) {
+			t.Errorf("restarted after %d: shown again are %q, want %q", stop, w.seen, before)
 		}
 		if len(w.cursors) != 1 {
 			t.Errorf("%d streams, want one", len(w.cursors))
@@ -385,13 +437,16 @@ func TestRestartReadsOn(t *testing.T) {
 
 func TestCommandGoesOnAfterItsCursor(t *testing.T) {
 	w := watching(t, byCommand(t, "_SYSTEMD_UNIT=ssh.service _COMM=sshd", "A=1 + B=2"))
-	w.lines(3)
+	before := w.lines(3)
 	w.end()
 	args := t.TempDir() + "/args"
 	t.Setenv("JOURNALCTL_ARGS", args)
 	w.start()
 	if got, want := w.lines(8), all(false); !slices.Equal(got, want) {
 		t.Errorf("got %q, want each once", got)
+	}
+	if !slices.Equal(w.again(len(before)), before) {
+		t.Errorf("shown again are %q, want %q", w.seen, before)
 	}
 	data, err := os.ReadFile(args)
 	if err != nil {

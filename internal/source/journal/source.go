@@ -45,6 +45,10 @@ const (
 // entry may be the cursor's own.
 type opener interface {
 	open(ctx context.Context, after string, since time.Time) (io.ReadCloser, error)
+
+	// before gives entries up to that of a cursor, some more than recallMax at most, and
+	// reports whether the newest comes first.
+	before(ctx context.Context, cursor string) (in io.ReadCloser, reverse bool, err error)
 }
 
 // Source reads a journal.
@@ -105,7 +109,7 @@ func (s *Source) Chunks(ctx context.Context, cursors map[string]string) iter.Seq
 		defer s.Clear()
 		r.fan.Run(ctx, func(ctx context.Context) {
 			r.fan.Go(func() {
-				if r.resume(ctx, cursors) {
+				if r.resume(ctx, cursors) && r.recall(ctx) {
 					r.follow(ctx)
 				}
 			})
@@ -249,11 +253,8 @@ func (r *run) take(ctx context.Context, line []byte) bool {
 	if e.Cursor == r.after || e.Cursor == r.last {
 		return true
 	}
-	if r.sieve != nil {
-		var all map[string]value
-		if json.Unmarshal(line, &all) != nil || !has(all, r.sieve) {
-			return true
-		}
+	if !r.sifted(line) {
+		return true
 	}
 	written, taken := e.at()
 	unit, live := r.origin(e.unit()), !taken.Before(r.began)
@@ -265,6 +266,15 @@ func (r *run) take(ctx context.Context, line []byte) bool {
 		r.long++
 	}
 	return true
+}
+
+// sifted reports whether an entry is looked for.
+func (r *run) sifted(line []byte) bool {
+	if r.sieve == nil {
+		return true
+	}
+	var all map[string]value
+	return json.Unmarshal(line, &all) == nil && has(all, r.sieve)
 }
 
 // origin returns the name of a unit, or of all those that are too many.
