@@ -56,12 +56,12 @@ type Ledger interface {
 	// was sent survives a loss of power, so that it is known as ours.
 	Note(ctx context.Context, hs []Held, notices []Notice) error
 
-	// Standing yields, for each key, the ban that stands at t and ends last. What
-	// is appended meanwhile is not among them.
+	// Standing yields, for each key, the ban that stands at t and ends last, in the
+	// order of their subjects. What is appended meanwhile is not among them.
 	Standing(ctx context.Context, t time.Time) (iter.Seq[Ban], error)
 
-	// Holdings returns what is known of a target's entries, released ones left out.
-	Holdings(ctx context.Context, target string) ([]Held, error)
+	// Holdings returns what is known of a target's entries now, released ones left out.
+	Holdings(ctx context.Context, target string) (Holdings, error)
 
 	// Watch yields the events after a Seq, then whatever is appended, in the one
 	// order, until ctx is done (then it just ends). Events that were pruned are
@@ -79,6 +79,14 @@ type Ledger interface {
 
 	// Restore returns a jail's last snapshot, or ErrNotFound.
 	Restore(ctx context.Context, jail string) (Snapshot, error)
+}
+
+// Holdings are what is known of a target's entries at one moment. There may be
+// hundreds of thousands, of which no copies are made.
+type Holdings interface {
+	Len() int
+	All() iter.Seq[Held] // in the order of their subjects
+	Of(subject netip.Prefix) (Held, bool)
 }
 
 // A Verdict is a ban, and what people are told of it.

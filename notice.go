@@ -14,6 +14,7 @@ const (
 	NoticeBan     NoticeKind = "ban"     // an outside subject was banned
 	NoticeUnban   NoticeKind = "unban"   // a target was seen to have let it go
 	NoticeInside  NoticeKind = "inside"  // an inside address is attacking
+	NoticeLeak    NoticeKind = "leak"    // lines of a subject keep coming although it is held
 	NoticeTrouble NoticeKind = "trouble" // something needs a person
 )
 
@@ -26,11 +27,11 @@ type Notice struct {
 	Jail     string
 	Subject  netip.Prefix
 	Until    time.Time // of a ban; zero means for ever
-	Failures int
+	Failures int       // of a ban; the lines of a leak
 	Nth      int
 	User     string // as the client gave it: hostile
-	Text     string // the last line of a ban, the sentence of a trouble: hostile
-	Target   string // which target an unban or a trouble is about
+	Text     string // the last line of a ban, the sentence of a trouble, the likely reason of a leak: hostile
+	Target   string // which target an unban, a leak or a trouble is about
 }
 
 // An Outbox holds notices until each notifier has told them.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeban/edgeban/internal/cli/story"
 	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/web"
 )
@@ -45,17 +46,26 @@ func (e *env) bans(bans []web.Ban, now time.Time) {
 		return
 	}
 	rows, held := [][]string{{"SUBJECT", "JAIL", "AGE", "LEFT", "HELD BY"}}, 0
+	leaking := 0
 	for _, b := range bans {
 		by, all := holders(b)
 		if all {
 			held++
+		}
+		if b.Leaking > 0 {
+			by += ", leaking"
+			leaking++
 		}
 		rows = append(rows, []string{
 			term.Subject(b.Subject), term.Clean(b.Jail, 15), term.Span(max(0, now.Sub(b.Since).Truncate(time.Second))), term.Left(b.Until, now), by,
 		})
 	}
 	term.Columns(e.stdout, "lllll", rows)
-	fmt.Fprintf(e.stdout, "%s, %d held\n", term.Count(len(bans), "ban"), held)
+	fmt.Fprintf(e.stdout, "%s, %d held", term.Count(len(bans), "ban"), held)
+	if leaking > 0 {
+		fmt.Fprintf(e.stdout, ", %d leaking: edgeban why ADDRESS says why", leaking)
+	}
+	fmt.Fprintln(e.stdout)
 }
 
 // holders says who holds a ban, in the fewest words that are true, and whether all
@@ -66,7 +76,7 @@ func holders(b web.Ban) (text string, all bool) {
 		switch {
 		case !h.Released.IsZero():
 		case !h.Held.IsZero():
-			yes = append(yes, holder(h))
+			yes = append(yes, story.Holder(h))
 		case !h.Sent.IsZero():
 			sent = append(sent, term.Clean(h.Target, 20))
 		}
@@ -82,12 +92,4 @@ func holders(b web.Ban) (text string, all bool) {
 		return "none: " + term.Clean(b.Refused, 200), false
 	}
 	return "not yet", false
-}
-
-// holder names who holds an entry. A list holds only where somebody pulls it.
-func holder(h web.Hold) string {
-	if h.Served {
-		return term.Clean(h.Target, 20) + " (list)"
-	}
-	return term.Clean(h.Target, 20)
 }

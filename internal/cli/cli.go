@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/edgeban/edgeban/internal/cli/diagnosis"
 	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/config"
 )
@@ -32,6 +33,8 @@ func commands() []command {
 	return []command{
 		{"run", "", "watch the logs, ban, keep the targets, tell people", run},
 		{"check", "[FILE|DIR]", "say what would run, and every problem", checkConfig},
+		{"setup", "opnsense [URL]", "prepare a firewall: an alias, and rules that block it", firewall},
+		{"doctor", "", "look at every link from log line to firewall and phone", examine},
 		{"demo", "", "show the whole chain with nothing installed", show},
 		{"status", "", "the daemon at a glance; exit 1 if it is not healthy", status},
 		{"bans", "[JAIL]", "who is banned, by all jails or one, and where held", bans},
@@ -40,6 +43,7 @@ func commands() []command {
 		{"unban", "ADDRESS|NETWORK", "lift what contains or lies in it; 0.0.0.0/0: all IPv4", unban},
 		{"adopt", "", "take over what targets hold and no ledger knows", adopt},
 		{"pin", "URL", "print the pin of a server's certificate", pin},
+		{"certs", "export|watch", "hand Traefik's certificates to Postfix and Dovecot", exportCerts},
 		{"test", "[FILTER...]", "run the samples of filters; all built-in ones", test},
 		{"replay", "JAILS FILE...", "what jails (A,B or --all) would have done with logs", replay},
 		{"import", "DIR", "print a folder of fail2ban's as edgeban.yaml", importFolder},
@@ -75,7 +79,11 @@ func (e *env) main(args []string) int {
 		return 0
 	case errors.Is(err, errSaid):
 		return 1
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+	}
+	if code, ok := errors.AsType[diagnosis.Exit](err); ok {
+		return int(code)
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
 	}
 	e.complain(err)

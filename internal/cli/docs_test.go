@@ -92,7 +92,7 @@ func TestTheFilterOfTheGuideWorks(t *testing.T) {
 // Every command that the documents show is one, and takes the flags that they show.
 func TestTheCommandsOfTheDocumentsExist(t *testing.T) {
 	fence, line, inline := regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```"), regexp.MustCompile(`(?m)^edgeban ([^#>\n]+)`), regexp.MustCompile("`edgeban ([^`>]+)[`>]")
-	for _, name := range []string{"../../README.md", "../../docs/fail2ban.md", "../../docs/filters.md"} {
+	for _, name := range []string{"../../README.md", "../../docs/fail2ban.md", "../../docs/filters.md", "../../docs/firewall.md", "../../docs/certs.md"} {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

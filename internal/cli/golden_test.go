@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/edgeban/edgeban/internal/cli/story"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/web"
 )
@@ -117,6 +118,31 @@ func fixedProlonged() web.Why {
 	return w
 }
 
+var fixedLeak = web.Leak{
+	Subject: prefix("203.0.113.9"), Targets: []string{"opnsense"}, Since: ago(298 * time.Second), Lines: 3, Last: ago(20 * time.Second),
+	Cause: "rule", Why: "\"bans\x1b[2J\" on wan: the rule is disabled. Enable it, then Apply.",
+}
+
+func leakingWhy() web.Why {
+	w := fixedWhy()
+	looking := fixedLeak
+	looking.Why = ""
+	w.Leaks = []web.Leak{fixedLeak, looking}
+	return w
+}
+
+func leakingStatus() web.Status {
+	st := web.Status{Version: "1.2.3", Started: ago(time.Minute), Now: now, Leaks: []web.Leak{fixedLeak}}
+	st.Troubles = []string{"leaking: 203.0.113.9 and 2 more: 3 lines since it is held by opnsense. " + fixedLeak.Why}
+	return st
+}
+
+func leakingBans() []web.Ban {
+	bans := fixedBans()
+	bans[0].Leaking, bans[1].Leaking = 3, 12
+	return bans
+}
+
 func fixedNetwork() web.Why {
 	w := web.Why{
 		Prefix: prefix("2001:db8:1234:5678::9"),
@@ -150,13 +176,18 @@ func TestRenderingIsWhatWasReviewed(t *testing.T) {
 		"bans":           func(e *env) { e.bans(fixedBans(), now) },
 		"bans-long":      func(e *env) { e.bans(longBans(), now) },
 		"bans-none":      func(e *env) { e.bans(nil, now) },
-		"why":            func(e *env) { e.tell(fixedWhy(), now) },
-		"why-prolonged":  func(e *env) { e.tell(fixedProlonged(), now) },
-		"why-network":    func(e *env) { e.tell(fixedNetwork(), now) },
-		"why-inside":     func(e *env) { e.tell(inside, now) },
-		"why-protected":  func(e *env) { e.tell(web.Why{Prefix: prefix("192.0.2.1"), Protected: "never: home.example.org"}, now) },
-		"why-nothing":    func(e *env) { e.tell(web.Why{Prefix: prefix("192.0.2.1")}, now) },
-		"why-in-zone":    func(e *env) { e.tell(fixedWhy(), now.In(time.FixedZone("", 14*60*60))) },
+		"why":            func(e *env) { story.Tell(e.stdout, fixedWhy(), now) },
+		"why-leaking":    func(e *env) { story.Tell(e.stdout, leakingWhy(), now) },
+		"status-leaking": func(e *env) { e.status(leakingStatus()) },
+		"bans-leaking":   func(e *env) { e.bans(leakingBans(), now) },
+		"why-prolonged":  func(e *env) { story.Tell(e.stdout, fixedProlonged(), now) },
+		"why-network":    func(e *env) { story.Tell(e.stdout, fixedNetwork(), now) },
+		"why-inside":     func(e *env) { story.Tell(e.stdout, inside, now) },
+		"why-protected": func(e *env) {
+			story.Tell(e.stdout, web.Why{Prefix: prefix("192.0.2.1"), Protected: "never: home.example.org"}, now)
+		},
+		"why-nothing": func(e *env) { story.Tell(e.stdout, web.Why{Prefix: prefix("192.0.2.1")}, now) },
+		"why-in-zone": func(e *env) { story.Tell(e.stdout, fixedWhy(), now.In(time.FixedZone("", 14*60*60))) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban/internal/cli/term"
-	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 )
 
 func pin(ctx context.Context, e *env, args []string) error {
@@ -19,7 +19,7 @@ func pin(ctx context.Context, e *env, args []string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	p, cert, err := opnsense.Pin(ctx, rest[0])
+	p, cert, err := api.Pin(ctx, rest[0])
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func run(ctx context.Context, e *env, args []string) error {
 		return e.nothing(said)
 	}
 	e.introduce(said, c)
-	collect(50) // with much to remember, memory before cycles
+	collect(30) // with much to remember, memory before cycles: most of it has no pointers, and is not scanned
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)

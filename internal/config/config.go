@@ -24,6 +24,7 @@ type Config struct {
 	Never    []string // addresses, networks and lower-case names that are never banned
 	Budget   Budget
 	Forget   time.Duration // how long ended bans are remembered
+	Grace    time.Duration // after a target holds a ban: lines later than that say that it does not work
 	Jails    []Jail        // nil where nobody said: they are to be found; empty for none
 	Broken   []Broken      // jails that are enabled and cannot run
 }

@@ -24,17 +24,27 @@ func readKeyFile(key, secret *Secret) func(node.Value) {
 		if !ok {
 			return
 		}
-		for field := range strings.FieldsSeq(text) {
-			name, val, _ := strings.Cut(field, "=")
-			switch name {
-			case "key":
-				*key = NewSecret(val)
-			case "secret":
-				*secret = NewSecret(val)
-			}
-		}
-		if key.Empty() || secret.Empty() || node.HasControl(key.Reveal()+secret.Reveal()) {
+		*key, *secret = ParseKey(text)
+		if key.Empty() {
 			v.Wrong("must have a line key=... and a line secret=...; write file: and the path of the file that OPNsense let you download")
 		}
 	}
+}
+
+// ParseKey reads an API key in the form in which OPNsense lets it be downloaded. What
+// it returns is empty if text is none.
+func ParseKey(text string) (key, secret Secret) {
+	for field := range strings.FieldsSeq(text) {
+		name, val, _ := strings.Cut(field, "=")
+		switch name {
+		case "key":
+			key = NewSecret(val)
+		case "secret":
+			secret = NewSecret(val)
+		}
+	}
+	if key.Empty() || secret.Empty() || node.HasControl(key.Reveal()+secret.Reveal()) {
+		return Secret{}, Secret{}
+	}
+	return key, secret
 }

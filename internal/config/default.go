@@ -39,6 +39,7 @@ func Default() Config {
 		Targets: []Target{{Name: "feed", Feed: &Feed{Listen: DefaultFeed, StandIn: true}}},
 		Budget:  Budget{PerMinute: 300, Entries: 50_000, IPv4: 32, IPv6: 64},
 		Forget:  90 * day,
+		Grace:   time.Minute,
 	}
 }
 

@@ -95,7 +95,7 @@ func within(t *testing.T, c Config) {
 	for _, n := range c.Notify {
 		must(isName(n.Name) && len(n.On) > 0 && n.Ntfy != nil, "notifier", n)
 		for _, on := range n.On {
-			must(slices.Contains([]edgeban.NoticeKind{edgeban.NoticeBan, edgeban.NoticeUnban, edgeban.NoticeInside, edgeban.NoticeTrouble}, edgeban.NoticeKind(on)), "on", on)
+			must(slices.Contains([]edgeban.NoticeKind{edgeban.NoticeBan, edgeban.NoticeUnban, edgeban.NoticeInside, edgeban.NoticeLeak, edgeban.NoticeTrouble}, edgeban.NoticeKind(on)), "on", on)
 		}
 		must(topicRule.MatchString(n.Ntfy.Topic) && n.Ntfy.URL != "" && n.Ntfy.Priority >= 0 && n.Ntfy.Priority <= 5, "ntfy", *n.Ntfy)
 	}
@@ -105,6 +105,7 @@ func within(t *testing.T, c Config) {
 	}
 	b := c.Budget
 	must(b.PerMinute > 0 && b.Entries > 0 && b.IPv4 >= 8 && b.IPv4 <= 32 && b.IPv6 >= 16 && b.IPv6 <= 128, "budget", b)
+	must(c.Grace >= 10*time.Second && c.Grace <= day, "grace", c.Grace)
 	must(c.Forget >= day && c.Forget <= LongestTime, "forget", c.Forget)
 	must(c.Fail2ban == "" || c.Jails != nil, "jails beside fail2ban's", c.Jails)
 	jails := map[string]bool{}

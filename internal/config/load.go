@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/edgeban/edgeban/internal/config/node"
 )
@@ -78,6 +79,7 @@ func readConfig(c *Config, root node.Value) {
 			base.IPv6Prefix = max(base.IPv6Prefix, c.Budget.IPv6)
 		}),
 		node.Key("forget", node.Into(&c.Forget, span(day, LongestTime))),
+		node.Key("leak_grace", node.Into(&c.Grace, span(10*time.Second, day))),
 		node.Key("defaults", func(v node.Value) { readDefaults(&base, v, c.Budget) }),
 		node.Key("fail2ban", node.Into(&c.Fail2ban, folder)),
 		node.Key("jails", func(v node.Value) { c.Jails = readJails(v, base, c) }),

@@ -12,7 +12,7 @@ import (
 )
 
 func readNotifiers(dst *[]Notifier, v node.Value) {
-	kinds := []edgeban.NoticeKind{edgeban.NoticeBan, edgeban.NoticeUnban, edgeban.NoticeInside, edgeban.NoticeTrouble}
+	kinds := []edgeban.NoticeKind{edgeban.NoticeBan, edgeban.NoticeUnban, edgeban.NoticeInside, edgeban.NoticeLeak, edgeban.NoticeTrouble}
 	names := map[string]bool{}
 	for _, item := range v.Items() {
 		var n Notifier

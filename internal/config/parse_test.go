@@ -99,7 +99,7 @@ func TestEverySettingArrives(t *testing.T) {
 				URL: "https://ntfy.example.org", Topic: "intruder_alerts", User: "edgeban", Password: NewSecret("the password"),
 				Priority: 5, Click: "https://dash.example.org/ban/{ip}?from=ntfy",
 			}},
-			{Name: "ntfy", On: []string{"ban", "unban", "inside", "trouble"}, Ntfy: &Ntfy{
+			{Name: "ntfy", On: []string{"ban", "unban", "inside", "leak", "trouble"}, Ntfy: &Ntfy{
 				URL: "https://ntfy.sh", Topic: "quiet", Token: NewSecret("tk_of_the_file"), Priority: 2,
 			}},
 		},
@@ -116,6 +116,7 @@ func TestEverySettingArrives(t *testing.T) {
 		Never:  []string{"home.example.dyndns.org", "192.168.123.0/24", "2001:db8::1", "192.0.2.9"},
 		Budget: Budget{PerMinute: 60, Entries: 1000, IPv4: 24, IPv6: 48},
 		Forget: 30 * day,
+		Grace:  5 * time.Minute,
 		Jails: []Jail{
 			dovecot,
 			{

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
@@ -21,7 +22,7 @@ type api struct{ d *daemon }
 var _ web.Backend = api{}
 
 // Bans implements web.Backend.
-func (a api) Bans(ctx context.Context) ([]web.Ban, error) {
+func (a api) Bans(ctx context.Context) (iter.Seq[web.Ban], error) {
 	g := a.d.current.Load()
 	bans, err := g.store.Standing(ctx, g.Now())
 	if err != nil {
@@ -31,21 +32,22 @@ func (a api) Bans(ctx context.Context) ([]web.Ban, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := 0
-	for range bans {
-		n++
-	}
-	out := make([]web.Ban, 0, n)
-	for b := range bans {
-		out = append(out, g.describe(b, holds))
-	}
-	slices.SortFunc(out, func(x, y web.Ban) int {
+	leaks := g.leaks.Leaking(g.Now())
+	all := slices.SortedFunc(bans, func(x, y edgeban.Ban) int {
 		if c := y.Since.Compare(x.Since); c != 0 {
 			return c
 		}
 		return cmp.Or(x.Subject.Compare(y.Subject), cmp.Compare(x.Jail, y.Jail))
 	})
-	return out, nil
+	return func(yield func(web.Ban) bool) {
+		for _, b := range all {
+			w := g.describe(b, holds)
+			w.Leaking = leakingLines(leaks, b.Subject)
+			if !yield(w) {
+				return
+			}
+		}
+	}, nil
 }
 
 // holds finds what is known of a subject at the targets.
@@ -53,28 +55,21 @@ type holds func(netip.Prefix) []web.Hold
 
 // holds asks what every target is known to hold.
 func (g *generation) holds(ctx context.Context) (holds, error) {
-	all := make([][]edgeban.Held, len(g.c.Targets))
+	all := make([]edgeban.Holdings, len(g.c.Targets))
 	for i, t := range g.c.Targets {
 		var err error
 		if all[i], err = g.store.Holdings(ctx, place(t)); err != nil {
 			return nil, err
 		}
-		slices.SortFunc(all[i], func(a, b edgeban.Held) int { return bySubject(a, b.Subject) })
 	}
 	return func(p netip.Prefix) (out []web.Hold) {
 		for i, t := range g.c.Targets {
-			at, ok := slices.BinarySearchFunc(all[i], p, bySubject)
-			if ok {
-				out = append(out, holdAt(t, all[i][at]))
+			if h, ok := all[i].Of(p); ok {
+				out = append(out, holdAt(t, h))
 			}
 		}
 		return out
 	}, nil
-}
-
-// bySubject compares as Prefix.Compare does, which masks both each time.
-func bySubject(h edgeban.Held, p netip.Prefix) int {
-	return cmp.Or(h.Subject.Addr().Compare(p.Addr()), cmp.Compare(h.Subject.Bits(), p.Bits()))
 }
 
 // place says what a target is, however it is called: two names of one alias are
@@ -226,6 +221,11 @@ func (a api) Why(ctx context.Context, p netip.Prefix) (web.Why, error) {
 	for _, h := range rec.Held {
 		w.Holds = append(w.Holds, g.hold(h))
 	}
+	for _, k := range g.leaks.Leaking(g.Now()) {
+		if k.Entry.Overlaps(p) {
+			w.Leaks = append(w.Leaks, g.describeLeak(k))
+		}
+	}
 	return w, nil
 }
 
@@ -270,10 +270,6 @@ func (g *generation) adopt(ctx context.Context, t config.Target) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	ours := map[netip.Prefix]bool{}
-	for _, h := range known {
-		ours[h.Subject] = h.Ours()
-	}
 	now, n := g.Now(), 0
 	for _, e := range listed {
 		b := edgeban.Ban{
@@ -283,7 +279,7 @@ func (g *generation) adopt(ctx context.Context, t config.Target) (int, error) {
 		if e.IsSingleIP() {
 			b.Addr = e.Addr()
 		}
-		if ours[e] || g.refuse(b) != "" {
+		if h, ok := known.Of(e); ok && h.Ours() || g.refuse(b) != "" {
 			continue
 		}
 		// First ours, then wanted: a look between the two must not take it for foreign.

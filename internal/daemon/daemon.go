@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/leak/lookout"
 	"github.com/edgeban/edgeban/internal/source"
 	"github.com/edgeban/edgeban/internal/store/lease"
 	"github.com/edgeban/edgeban/internal/store/sqlite"
@@ -46,6 +48,10 @@ type Options struct {
 
 	// Now is the wall clock; nil for the system's.
 	Now func() time.Time
+
+	// Networks returns the networks that this host has an address in; nil for the
+	// system's.
+	Networks func() ([]netip.Prefix, error)
 }
 
 // A daemon outlives its generations: what is here survives a reload.
@@ -57,6 +63,7 @@ type daemon struct {
 	feeds   listeners
 	senders senders
 	stdin   *source.Stdin // one for all generations: its lines cannot be asked for again
+	leaks   *lookout.Lookout
 	current atomic.Pointer[generation]
 
 	mu   sync.Mutex
@@ -66,40 +73,64 @@ type daemon struct {
 // Run runs the daemon until ctx is done, and returns nil then. What was decided
 // is durable at any moment: stopping is not different from being killed.
 func Run(ctx context.Context, o Options) error {
+	d, err := start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return d.run(ctx)
+}
+
+// start makes a daemon that runs nothing yet.
+func start(ctx context.Context, o Options) (*daemon, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Look == 0 {
 		o.Look = 50 * time.Second
 	}
-	d := &daemon{Options: o, started: o.Now(), stdin: source.NewStdin(o.Stdin), told: map[string]time.Time{}}
-	defer d.stdin.Close()
+	if o.Networks == nil {
+		o.Networks = interfaces
+	}
 	store, err := openStore(ctx, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer store.Close()
-	d.store = store
+	d := &daemon{Options: o, store: store, started: o.Now(), stdin: source.NewStdin(o.Stdin), told: map[string]time.Time{}}
+	d.leaks = newLookout(d)
 	_, newest, err := store.Head(context.WithoutCancel(ctx)) // to be stopped while starting is no error
 	if err != nil {
-		return fmt.Errorf("ledger: %w", err)
+		d.close()
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	d.clock = newClock(o.Now, newest)
 	gen, err := d.build(o.Config)
 	if err != nil {
-		return err
+		d.close()
+		return nil, err
 	}
 	gen.protect(ctx)
 	d.current.Store(gen)
 	d.senders.keep(gen.syslogs)
-	defer d.feeds.keep(nil)
-	defer d.senders.keep(nil)
+	return d, nil
+}
 
+// close lets go of what start took.
+func (d *daemon) close() {
+	d.feeds.keep(nil)
+	d.senders.keep(nil)
+	d.stdin.Close()
+	d.store.Close()
+}
+
+func (d *daemon) run(ctx context.Context) error {
+	gen := d.current.Load()
 	g, ctx := errgroup.WithContext(ctx)
 	if err := d.serve(ctx, g); err != nil {
 		return err
 	}
 	g.Go(func() error { return d.housekeep(ctx) })
+	g.Go(func() error { return d.lookOut(ctx) })
 	g.Go(func() error { return d.generations(ctx, gen) })
 	d.Log.Info("edgeban runs", "version", d.Version, "config", d.Config.Path, "state", d.Config.State, "jails", len(gen.c.Jails), "targets", len(gen.c.Targets))
 	defer d.Log.Info("edgeban ends; bans stay")

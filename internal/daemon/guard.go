@@ -137,14 +137,16 @@ func (d *daemon) housekeep(ctx context.Context) error {
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
 	pruned := d.Now().Add(time.Minute - time.Hour) // a start has enough to do
+	limit := int64(maxLedger)
 	for {
 		g := d.current.Load()
 		g.inspect(ctx)
-		if now := d.Now(); (now.Sub(pruned).Abs() >= time.Hour || d.overgrown(ctx)) && d.clock.Doubt() == "" {
+		if now := d.Now(); (now.Sub(pruned).Abs() >= time.Hour || d.used(ctx) > limit) && d.clock.Doubt() == "" {
 			pruned = now
 			if err := d.store.Prune(ctx, now, g.retention()); err != nil && ctx.Err() == nil {
 				d.Log.Warn("ledger not pruned", "err", err)
 			}
+			limit = max(maxLedger, d.used(ctx)+maxLedger/8) // what had to stay is not looked at again each time
 		}
 		select {
 		case <-ctx.Done():
@@ -157,10 +159,13 @@ func (d *daemon) housekeep(ctx context.Context) error {
 // maxLedger is the size beyond which the oldest lines are forgotten early.
 const maxLedger = 512 << 20
 
-// overgrown reports whether the ledger is too big now.
-func (d *daemon) overgrown(ctx context.Context) bool {
+// used returns how many bytes the ledger has; 0 where that cannot be known.
+func (d *daemon) used(ctx context.Context) int64 {
 	used, err := d.store.Used(ctx)
-	return err == nil && used > maxLedger
+	if err != nil {
+		return 0
+	}
+	return used
 }
 
 func (g *generation) retention() edgeban.Retention {
@@ -178,10 +183,10 @@ func (g *generation) inspect(ctx context.Context) {
 	g.check(ctx, "clock", g.clock.Doubt())
 	for _, w := range g.watchers {
 		g.check(ctx, "skew "+w.Jail.Name, w.Skewed())
-		g.check(ctx, "proxy "+w.Jail.Name, w.Proxy())
 		g.check(ctx, "spent "+w.Jail.Name, w.Degraded(g.Now()))
 	}
 	g.inspectLogs()
+	g.inspectProxies(ctx)
 }
 
 func (g *generation) check(ctx context.Context, about, text string) {

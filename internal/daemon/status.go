@@ -55,6 +55,9 @@ func (a api) Status(ctx context.Context) (web.Status, error) {
 		st.Notifiers = append(st.Notifiers, web.Notifier{Name: s.Name, Last: s.Told, Error: s.Err})
 	}
 	st.Streams = g.streams()
+	for _, k := range g.leaks.Leaking(st.Now) {
+		st.Leaks = append(st.Leaks, g.describeLeak(k))
+	}
 	st.Troubles = g.listTroubles(st)
 	st.Healthy = len(st.Troubles) == 0
 	return st, nil
@@ -129,6 +132,7 @@ func (g *generation) listTroubles(st web.Status) []string {
 			out = append(out, "target "+t.Name+": "+t.Error)
 		}
 	}
+	out = append(out, leakTroubles(st.Leaks)...)
 	for _, n := range st.Notifiers {
 		if n.Error != "" {
 			out = append(out, "notify "+n.Name+": "+n.Error)

@@ -19,7 +19,7 @@ import (
 // A Ledger is what a Keeper needs of an edgeban.Ledger and its Outbox.
 type Ledger interface {
 	Standing(ctx context.Context, t time.Time) (iter.Seq[edgeban.Ban], error)
-	Holdings(ctx context.Context, target string) ([]edgeban.Held, error)
+	Holdings(ctx context.Context, target string) (edgeban.Holdings, error)
 	Head(ctx context.Context) (edgeban.Seq, time.Time, error)
 	Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.Notice) error
 	Post(ctx context.Context, notices []edgeban.Notice) error

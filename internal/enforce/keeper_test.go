@@ -142,8 +142,11 @@ func TestNewBanIsSentAtOnceAndThenProven(t *testing.T) {
 		l.holds(b.Subject) // no time has passed
 		time.Sleep(time.Second)
 		hs, err := l.store.Holdings(l.Context(), "edge")
-		if err != nil || len(hs) != 1 || hs[0].Held.IsZero() || hs[0].Sent.IsZero() || hs[0].Foreign {
-			t.Errorf("holdings: got %+v, %v; want it sent and held", hs, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h, ok := hs.Of(b.Subject); hs.Len() != 1 || !ok || h.Held.IsZero() || h.Sent.IsZero() || h.Foreign {
+			t.Errorf("holdings: got %d, of the subject %+v; want it sent and held", hs.Len(), h)
 		}
 	})
 }

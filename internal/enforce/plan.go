@@ -44,7 +44,8 @@ type view struct {
 	wanted    wants                 // what it should hold
 	barred    map[netip.Prefix]bool // what stands, and it may not hold
 	listed    set                   // what it holds
-	known     holdings
+	known     edgeban.Holdings
+	whole     bool                    // the target is set as a whole
 	inFlight  map[netip.Prefix]bool   // sent a moment ago: the list may be older
 	admit     func(netip.Prefix) bool // the budget, asked once for an entry never sent
 }
@@ -54,7 +55,9 @@ func (v view) remove() bool { return v.doubt == "" }
 func (v view) plan() plan {
 	var p plan
 	p.counts.Wanted, p.counts.Refused = len(v.wanted), len(v.barred)
-	p.diff.Want = make([]netip.Prefix, 0, len(v.wanted))
+	if v.whole {
+		p.diff.Want = make([]netip.Prefix, 0, len(v.wanted))
+	}
 	v.planListed(&p)
 	staying := v.listed
 	if len(p.diff.Remove) > 0 { // what is about to go covers nothing
@@ -71,12 +74,19 @@ func (v view) plan() plan {
 	return p
 }
 
+// want notes that a target that is set as a whole is to hold e.
+func (v view) want(p *plan, e netip.Prefix) {
+	if v.whole {
+		p.diff.Want = append(p.diff.Want, e)
+	}
+}
+
 // planWanted looks at an entry that should be held.
 func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
-	h, known := v.known.of(e)
+	h, known := v.known.Of(e)
 	if listed.covers(e) {
 		p.counts.Held++
-		p.diff.Want = append(p.diff.Want, e)
+		v.want(p, e)
 		switch {
 		case !known && v.exclusive && listed.has(e):
 			p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.place, Sent: v.now, Held: v.now})
@@ -98,7 +108,7 @@ func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
 		h.Released = v.now
 		p.notes = append(p.notes, h, edgeban.Held{Subject: e, Target: v.place, Sent: v.now})
 	}
-	p.diff.Want = append(p.diff.Want, e)
+	v.want(p, e)
 	p.missing = append(p.missing, e)
 	if !v.inFlight[e] {
 		p.diff.Add = append(p.diff.Add, e)
@@ -111,21 +121,21 @@ func (v view) planListed(p *plan) {
 		if _, ok := v.wanted.of(e); ok {
 			continue
 		}
-		switch h, known := v.known.of(e); {
+		switch h, known := v.known.Of(e); {
 		case !v.exclusive && !(known && h.Ours()):
 			p.counts.Foreign++
 		case v.remove() || v.barred[e]: // what became protected goes even when in doubt
 			p.diff.Remove = append(p.diff.Remove, e)
 		default:
 			p.counts.Kept++
-			p.diff.Want = append(p.diff.Want, e)
+			v.want(p, e)
 		}
 	}
 }
 
 // planGone looks for entries that are neither wanted nor held any more.
 func (v view) planGone(p *plan) {
-	for _, h := range v.known {
+	for h := range v.known.All() {
 		e := h.Subject
 		if _, ok := v.wanted.of(e); ok {
 			continue
@@ -153,8 +163,8 @@ func (v view) sortAdds(add []netip.Prefix) {
 		}
 		x, _ := v.wanted.of(a)
 		y, _ := v.wanted.of(b)
-		heldA, _ := v.known.of(a)
-		heldB, _ := v.known.of(b)
+		heldA, _ := v.known.Of(a)
+		heldB, _ := v.known.Of(b)
 		newA, newB := heldA.Sent.IsZero(), heldB.Sent.IsZero()
 		if newA != newB {
 			if newA {

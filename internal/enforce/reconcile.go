@@ -150,9 +150,10 @@ func (k *Keeper) view(ctx context.Context, listed []netip.Prefix) (view, time.Du
 	}
 	v := view{
 		name: k.Name, place: k.Place, now: now, exclusive: k.Exclusive, doubt: k.Doubt(), listed: newSet(listed),
-		barred: map[netip.Prefix]bool{}, known: newHoldings(holdings), inFlight: map[netip.Prefix]bool{},
+		barred: map[netip.Prefix]bool{}, known: holdings, inFlight: map[netip.Prefix]bool{},
 	}
-	all, next := make([]want, 0, len(holdings)), k.Every
+	_, v.whole = k.Target.(Whole)
+	all, next := make([]want, 0, holdings.Len()), k.Every
 	for b := range bans {
 		if !k.Sends(b) {
 			continue

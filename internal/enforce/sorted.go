@@ -11,6 +11,7 @@ import (
 
 // There may be hundreds of thousands of entries, of which each look makes lists
 // and throws them away: they are sorted, which takes a third of a map's memory.
+// What the ledger knows is not copied.
 
 // compare orders masked prefixes by address, wider ones first. Prefix.Compare
 // says the same, but masks both each time.
@@ -38,7 +39,7 @@ func wantOf(e netip.Prefix, b edgeban.Ban) want {
 
 // newWants sorts what each ban wants, and makes one of those of an entry.
 func newWants(all []want) wants {
-	slices.SortFunc(all, func(a, b want) int { return compare(a.entry, b.entry) })
+	slices.SortFunc(all, func(a, b want) int { return compare(a.entry, b.entry) }) // most are in order already
 	out := all[:0]
 	for _, w := range all {
 		if last := len(out) - 1; last >= 0 && out[last].entry == w.entry {
@@ -56,22 +57,6 @@ func (ws wants) of(e netip.Prefix) (want, bool) {
 		return want{}, false
 	}
 	return ws[i], true
-}
-
-// holdings are what is known of a target's entries, sorted.
-type holdings []edgeban.Held
-
-func newHoldings(all []edgeban.Held) holdings {
-	slices.SortFunc(all, func(a, b edgeban.Held) int { return compare(a.Subject, b.Subject) })
-	return all
-}
-
-func (hs holdings) of(e netip.Prefix) (edgeban.Held, bool) {
-	i, ok := slices.BinarySearchFunc(hs, e, func(h edgeban.Held, e netip.Prefix) int { return compare(h.Subject, e) })
-	if !ok {
-		return edgeban.Held{}, false
-	}
-	return hs[i], true
 }
 
 // A set answers whether a prefix is in it, or inside one that is.

@@ -67,7 +67,7 @@ func (k *Keeper) prepare(v *view) {
 			delete(k.flying, e)
 		}
 	}
-	k.room = k.Budget.Entries - len(v.known)
+	k.room = k.Budget.Entries - v.known.Len()
 	k.budget.forget(v.wanted)
 	v.tries = k.tries
 	v.admit = func(e netip.Prefix) bool {

@@ -48,7 +48,7 @@ func TestTheLinesThatPeoplePublishWorkAsTheyStand(t *testing.T) {
 		t.Fatalf("got %v", r.Config.Notify)
 	}
 	n := r.Config.Notify[0]
-	if n.Name != "ntfy" || n.Jails != nil || !slices.Equal(n.On, []string{"ban", "inside", "trouble"}) ||
+	if n.Name != "ntfy" || n.Jails != nil || !slices.Equal(n.On, []string{"ban", "inside", "leak", "trouble"}) ||
 		n.Ntfy.URL != "https://ntfy.domain.com" || n.Ntfy.Topic != "intruder_alerts" || n.Ntfy.Token.Reveal() != "secret_token" || n.Ntfy.Priority != 5 {
 		t.Errorf("got %+v %+v", n, n.Ntfy)
 	}

@@ -77,7 +77,7 @@ func (r *reader) finishNotifiers() {
 		}
 		r.result.Config.Notify = append(r.result.Config.Notify, config.Notifier{
 			Name: name, Jails: n.jails, Ntfy: &n.Ntfy,
-			On: []string{string(edgeban.NoticeBan), string(edgeban.NoticeInside), string(edgeban.NoticeTrouble)},
+			On: []string{string(edgeban.NoticeBan), string(edgeban.NoticeInside), string(edgeban.NoticeLeak), string(edgeban.NoticeTrouble)},
 		})
 	}
 }

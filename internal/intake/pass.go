@@ -50,7 +50,7 @@ func (r *Replay) pass(l Log, once bool) *pass {
 // twin returns a Watcher of the same jail that may read another log at the same
 // time: they share the filter and the counts.
 func (w *Watcher) twin() *Watcher {
-	t := &Watcher{Jail: w.Jail, set: w.set, filter: w.filter, finder: w.finder, scanners: map[string]*scanning{}, counters: w.counters}
+	t := &Watcher{Jail: w.Jail, set: w.set, filter: w.filter, finder: w.finder, scanners: map[string]*scanning{}, counters: w.counters, mail: w.mail}
 	t.ignore.Store(w.ignore.Load())
 	return t
 }

@@ -1,66 +1,215 @@
 package intake
 
 import (
-	"fmt"
+	"cmp"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/never"
 )
 
-// A vantage is where a jail's clients seem to come from. Where all of them come
-// from one address of a container network, the log shows a proxy in place of the
-// clients: to ban that would lock everybody out, and says nothing of anybody.
+// A Hiding is how a log comes to show another address in place of its clients.
+// To ban that would lock them all out, and says nothing of anybody.
+type Hiding uint8
+
+// The ways. A log that shows real clients knows none of them.
+const (
+	clients  Hiding = iota // who is shown is who did it
+	ProxyOff               // the address of a proxy, which does not send the PROXY protocol
+	Bridge                 // Docker's bridge: docker-proxy carries the connections
+	Edge                   // a router or the firewall: NAT reflection
+	Unasked                // the proxy sends the PROXY protocol, and it is not expected
+	Unsent                 // the PROXY protocol is expected, and the proxy does not send it
+)
+
+// A Hidden is an address that stands for others in the logs of a jail.
+type Hidden struct {
+	How       Hiding
+	Addr      netip.Addr
+	Count     int  // lines with it
+	Everybody bool // no line showed a client
+}
+
+// A vantage is where a jail's clients seem to come from.
 type vantage struct {
 	mu      sync.Mutex
-	outside bool // some client came from outside: no proxy hides them
-	proxy   netip.Addr
-	seen    int
-	several bool // more than one inside address
+	direct  bool                   // some client was shown as it is
+	places  map[netip.Addr]*Hidden // addresses that stand, or may stand, for others
+	proxies map[netip.Addr]bool    // where clients were received that came from elsewhere
+	learned int                    // matches that were asked for that
+	signs   signs
 }
 
 // containers is the range that container networks are made of unless told otherwise.
 var containers = netip.MustParsePrefix("172.16.0.0/12")
 
-// look takes a match in, and says why it does not count, or returns "".
-func (v *vantage) look(m *edgeban.Match) string {
+const (
+	maxPlaces = 64
+	maxLearn  = 1000
+)
+
+// look takes a match in, and says why it does not count, or returns "". Role is
+// what its address is to this host, and inside whether it is a private one.
+func (v *vantage) look(m *edgeban.Match, role never.Role, inside bool) string {
+	how := clients
+	if inside || role != never.Stranger {
+		how = hidingOf(m.Addr, role)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	switch {
-	case v.outside || v.several:
-		return ""
-	case !never.Private(m.Addr):
-		v.outside = true
-		return ""
-	case !containers.Contains(m.Addr), v.proxy.IsValid() && v.proxy != m.Addr:
-		v.several = true
+	if how == clients {
+		v.direct = true
+		v.learn(m.Text)
 		return ""
 	}
-	v.proxy = m.Addr
-	v.seen += max(1, m.Count)
+	if v.places[m.Addr] == nil && len(v.places) >= maxPlaces {
+		return ""
+	}
+	p := v.place(how, m.Addr)
+	p.Count += max(1, m.Count)
+	switch how {
+	case Bridge:
+		return m.Addr.String() + " is Docker's bridge, not a client"
+	case Edge:
+		return m.Addr.String() + " is a router, not a client"
+	}
+	if !v.hides(p) {
+		return ""
+	}
+	if v.direct {
+		return m.Addr.String() + " is a proxy, not a client"
+	}
 	return "all clients of this log come from " + m.Addr.String() + ", which looks like a proxy"
+}
+
+// place returns what is known of an address that may stand for others.
+func (v *vantage) place(how Hiding, a netip.Addr) *Hidden {
+	p := v.places[a]
+	if p == nil {
+		p = &Hidden{How: how, Addr: a}
+		if v.places == nil {
+			v.places = map[netip.Addr]*Hidden{}
+		}
+		v.places[a] = p
+	}
+	return p
+}
+
+// hides reports whether an address stands for others. One of a container may be
+// a container that attacks, or a client where 172.16.0.0/12 is a LAN, unless
+// nobody else is ever seen, or clients are known to be received there.
+func (v *vantage) hides(p *Hidden) bool {
+	if p.How != ProxyOff || v.proxies[p.Addr] {
+		return true
+	}
+	others := 0
+	for _, q := range v.places {
+		if q.How == ProxyOff {
+			others++
+		}
+	}
+	return !v.direct && others == 1
+}
+
+// hidingOf says for whom an address may stand, by what it is to this host and else
+// by its shape: a router is the first or the last of its network.
+func hidingOf(a netip.Addr, role never.Role) Hiding {
+	inContainers := containers.Contains(a)
+	switch {
+	case role == never.Own, a.IsLoopback():
+		return ProxyOff
+	case role == never.Gateway && inContainers:
+		return Bridge
+	case role == never.Gateway, role == never.Peer && !inContainers:
+		return Edge
+	case !a.Is4() || !never.Private(a):
+		return clients
+	}
+	last := a.As4()[3]
+	switch {
+	case inContainers && last == 1:
+		return Bridge
+	case inContainers:
+		return ProxyOff
+	case last == 1 || last == 254:
+		return Edge
+	}
+	return clients
+}
+
+// learn takes in where a client was received: Dovecot says it. Behind a proxy with
+// the PROXY protocol that is the proxy's address. What a client says comes before.
+func (v *vantage) learn(text string) {
+	if v.learned == maxLearn {
+		return
+	}
+	v.learned++
+	_, rest, ok := cutLast(text, ", lip=")
+	if !ok {
+		return
+	}
+	end := strings.IndexAny(rest, ", ")
+	if end < 0 {
+		return
+	}
+	if a, err := netip.ParseAddr(rest[:end]); err == nil && hidingOf(a, never.Stranger) == ProxyOff {
+		v.knowProxy(a)
+	}
+}
+
+func (v *vantage) knowProxy(a netip.Addr) {
+	if v.proxies == nil {
+		v.proxies = map[netip.Addr]bool{}
+	}
+	if len(v.proxies) < maxPlaces {
+		v.proxies[a] = true
+	}
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
 }
 
 // add takes in what was seen in another log.
 func (v *vantage) add(o *vantage) {
-	v.outside = v.outside || o.outside
-	v.several = v.several || o.several || v.proxy.IsValid() && o.proxy.IsValid() && v.proxy != o.proxy
-	if !v.proxy.IsValid() {
-		v.proxy = o.proxy
+	v.direct = v.direct || o.direct
+	for a, q := range o.places {
+		v.place(q.How, a).Count += q.Count
 	}
-	v.seen += o.seen
+	for a := range o.proxies {
+		v.knowProxy(a)
+	}
+	v.signs.add(o.signs)
 }
 
-// diagnosis says what to change where a proxy hides the clients, or returns "".
-func (v *vantage) diagnosis(jail string) string {
+// hidden returns the addresses that stand for others: of those in matches that
+// came enough times, of those in signs that came as often as is sure.
+func (v *vantage) hidden(enough, sure int) (all []Hidden) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	const enough = 3
-	if v.outside || v.several || v.seen < enough {
-		return ""
+	for _, p := range v.places {
+		if p.Count >= enough && v.hides(p) {
+			h := *p
+			h.Everybody = !v.direct
+			all = append(all, h)
+		}
 	}
-	return fmt.Sprintf("jail %s: every client comes from %s. That looks like your proxy: the log shows it in place of the clients, so nobody can be banned. "+
-		"Turn the PROXY protocol on at both ends: in Traefik proxyProtocol on the TCP service; in Dovecot haproxy = yes in the inet_listener and haproxy_trusted_networks; "+
-		"in Postfix smtpd_upstream_proxy_protocol = haproxy (postscreen_upstream_proxy_protocol for port 25).", jail, v.proxy)
+	for s, n := range v.signs.seen {
+		worked := v.direct // what works for others is set up right; who comes without it is a check of health
+		if s.how == Unasked {
+			worked = v.places[s.addr] != nil
+		}
+		if n >= sure && !worked {
+			all = append(all, Hidden{s.how, s.addr, n, true})
+		}
+	}
+	slices.SortFunc(all, func(a, b Hidden) int { return cmp.Or(cmp.Compare(a.How, b.How), a.Addr.Compare(b.Addr)) })
+	return all
 }

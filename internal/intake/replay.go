@@ -166,9 +166,6 @@ func (r *Replay) observe(t *Trial, m *edgeban.Match) (Verdict, bool) {
 // Stats returns what was seen until now. It may be asked while logs are read.
 func (t *Trial) Stats() Stats { return t.watcher.Stats() }
 
-// Proxy says what to change where a proxy hides the clients, or returns "".
-func (t *Trial) Proxy() string { return t.watcher.Proxy() }
-
 // Misfit says what the lines are where the jail's patterns have found nothing in
 // them because they read no such lines, or returns "".
 func (t *Trial) Misfit() string {

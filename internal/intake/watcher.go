@@ -35,6 +35,7 @@ type Watcher struct {
 	skew     atomic.Pointer[string] // how the stamps lie off the clock; nil if they do not
 	spentAt  atomic.Int64           // when a search last gave up, in Unix nanoseconds; 0 for never
 	vantage  vantage
+	mail     bool // its services may take the PROXY protocol
 }
 
 // Settings is what a Watcher needs from outside.
@@ -60,6 +61,8 @@ func NewWatcher(c config.Jail, s Settings) (*Watcher, error) {
 	}
 	w := &Watcher{Jail: c, set: s, filter: f, finder: never.NewIgnore(c.IgnoreIP, s.Log), scanners: map[string]*scanning{}, counters: &counters{}}
 	w.finder.Memory = s.Memory
+	dovecot, postfix := programs([]config.Jail{c})
+	w.mail = dovecot || postfix
 	return w, nil
 }
 
@@ -141,6 +144,9 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeba
 	if h != nil && w.filter.needs != nil {
 		matches = func(c edgeban.Chunk) iter.Seq[edgeban.Match] { return s.ScanHits(c, *h) }
 	}
+	if w.mail {
+		w.vantage.read(c)
+	}
 	w.flood.begin(w.Jail.MaxRetry)
 	for m := range matches(w.dated(c)) {
 		w.judgeable(&m, list)
@@ -164,22 +170,20 @@ func (w *Watcher) judgeable(m *edgeban.Match, list *never.List) {
 	if !m.Subject.IsSingleIP() && w.set.Fits != nil && !w.set.Fits(m.Subject) {
 		m.Subject = jail.Subject(w.Jail, m.Addr, true)
 	}
+	role := never.Stranger
 	if why, ok := list.Contains(m.Addr); ok {
-		m.Ignored = why
+		m.Ignored, role = why, list.Role(m.Addr)
 	} else if why, ok := w.ignore.Load().Contains(m.Addr); ok {
 		m.Ignored = why
 	}
-	if why := w.vantage.look(m); why != "" && m.Ignored == "" {
-		m.Ignored = why
+	if why := w.vantage.look(m, role, alone); why != "" {
+		m.Ignored = why // rather than that it is protected
 	}
 	if !m.Subject.IsSingleIP() {
 		m.Subject = list.Narrow(m.Subject, m.Addr)
 		m.Subject = w.ignore.Load().Narrow(m.Subject, m.Addr)
 	}
 }
-
-// Proxy says what to change where a proxy hides the clients, or returns "".
-func (w *Watcher) Proxy() string { return w.vantage.diagnosis(w.Jail.Name) }
 
 // Skewed says how the stamps of the jail's lines lie off the clock, or returns "".
 func (w *Watcher) Skewed() string {

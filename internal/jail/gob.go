@@ -57,11 +57,12 @@ func (j *Jail) readFirst(b []byte) error {
 		j.counts.edit(cs.Key).restore(from, len(stamps) > 0, j.c.Count)
 	}
 	for _, rs := range s.Records {
-		r := &record{rs.Jail, rs.Until, max(rs.Until, rs.Imposed), rs.Cause, rs.Offence, rs.Offences, rs.Nth, rs.Length}
+		r := j.edit(rs.Jail, rs.Key)
+		r.until, r.imposed, r.cause, r.offence = rs.Until, max(rs.Until, rs.Imposed), rs.Cause, rs.Offence
+		r.offences, r.nth, r.length = offencesOf(rs.Offences), number(rs.Nth), rs.Length
 		if rs.Length == 0 && len(rs.Offences) > 0 { // of an edgeban that did not write them
-			r.nth, r.length = len(rs.Offences), rs.Until-r.last()
+			r.nth, r.length = number(len(rs.Offences)), rs.Until-r.offences.last
 		}
-		j.records[rs.Key] = append(j.records[rs.Key], r)
 	}
 	for k, at := range s.Lifted {
 		j.lifted[k] = at

@@ -14,6 +14,7 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/formula"
+	"github.com/edgeban/edgeban/internal/sorted"
 )
 
 // MaxSubjects bounds how many subjects one jail counts. Beyond it the jail
@@ -28,11 +29,10 @@ type Jail struct {
 	over    bool          // over the bans of the other jails
 	max     int
 	counts  *table
-	records map[key][]*record
+	records *sorted.Table[record]
+	names   []string // of the jails in the records
 	lifted  map[key]int64
 }
-
-const maxOffences = 32
 
 // New returns a jail that has seen nothing. An offence older than forget no
 // longer makes the next ban longer; where the rate is counted, all of a subject
@@ -40,7 +40,7 @@ const maxOffences = 32
 func New(c config.Jail, forget time.Duration) *Jail {
 	j := &Jail{
 		c: c, forget: forget, over: c.OverBans(), max: MaxSubjects,
-		counts: newTable(), records: map[key][]*record{}, lifted: map[key]int64{},
+		counts: newTable(), records: newRecords(), lifted: map[key]int64{},
 	}
 	if c.Increment.Formula != "" {
 		if e, err := formula.Parse(c.Increment.Formula); err == nil { // one that cannot be read was refused with the configuration

@@ -59,12 +59,12 @@ func (j *Jail) rate(f failure) (ban edgeban.Ban, decided bool) {
 // makes the one that stands longer.
 func (j *Jail) prolongOrJudge(f failure) (edgeban.Ban, bool) {
 	c := j.counts.find(f.key)
-	r := j.record(j.c.Name, f.key)
-	if r == nil || c.last >= r.until {
+	if r := j.record(j.c.Name, f.key); r == nil || c.last >= r.until {
 		return j.judge(f)
 	}
+	r := j.edit(j.c.Name, f.key)
 	b := j.ban(f, c)
-	b.Nth = max(1, r.nth)
+	b.Nth = max(1, int(r.nth))
 	if j.c.BanTime != config.Forever {
 		b.Until = b.Since.Add(j.c.BanTime)
 	}
@@ -86,7 +86,7 @@ func (j *Jail) extra(f failure) int32 {
 		return 0
 	}
 	r := j.record(j.c.Name, f.key)
-	if r == nil || f.time <= r.last() {
+	if r == nil || f.time <= r.offences.last {
 		return 0
 	}
 	n := j.remembered(r, f.time)

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/sorted"
 )
 
 // A snapshot is the title, then whether windows are counted, the counts, the records, and the lifted subjects,
@@ -20,9 +20,11 @@ const title = "edgeban jail 2\n"
 // jail goes on.
 type Frozen struct {
 	counts  pages
-	n       int    // of the counts
-	windows bool   // they are windows
-	rest    []byte // what follows them, in writing
+	n       int  // of the counts
+	windows bool // they are windows
+	records *sorted.View[record]
+	names   []string // of their jails
+	lifted  []byte   // in writing
 }
 
 // Freeze returns the jail's state, and takes little time for it. What cannot
@@ -32,12 +34,12 @@ func (j *Jail) Freeze(t time.Time) Frozen {
 	if !t.IsZero() {
 		j.expire(t.UnixNano())
 	}
-	return Frozen{j.counts.freeze(), j.counts.len(), j.c.Count != config.Rate, j.appendRest(nil)}
+	return Frozen{j.counts.freeze(), j.counts.len(), j.c.Count != config.Rate, j.records.Freeze(), j.names, j.appendLifted(nil)}
 }
 
 // Snapshot returns the state as Restore takes it.
 func (f Frozen) Snapshot() []byte {
-	b := make([]byte, 0, len(title)+18*f.n+len(f.rest))
+	b := make([]byte, 0, len(title)+18*f.n+64*f.records.Len()+len(f.lifted))
 	b = appendBool(append(b, title...), f.windows)
 	b = binary.AppendUvarint(b, uint64(f.n))
 	last := int64(0)
@@ -49,7 +51,11 @@ func (f Frozen) Snapshot() []byte {
 		b = c.appendStamps(b)
 		last = c.last
 	}
-	return append(b, f.rest...)
+	b = binary.AppendUvarint(b, uint64(f.records.Len()))
+	for r := range f.records.All() {
+		b = appendRecord(appendKey(b, r.key), f.names[r.jail], r)
+	}
+	return append(b, f.lifted...)
 }
 
 // appendStamps writes the window, unless all of it is the time last.
@@ -64,18 +70,7 @@ func (c *count) appendStamps(b []byte) []byte {
 	return b
 }
 
-// appendRest writes all but the counts.
-func (j *Jail) appendRest(b []byte) []byte {
-	n := 0
-	for _, rs := range j.records {
-		n += len(rs)
-	}
-	b = binary.AppendUvarint(b, uint64(n))
-	for k, rs := range j.records {
-		for _, r := range rs {
-			b = appendRecord(appendKey(b, k), r)
-		}
-	}
+func (j *Jail) appendLifted(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(j.lifted)))
 	for k, at := range j.lifted {
 		b = binary.AppendVarint(appendKey(b, k), at)
@@ -90,15 +85,16 @@ func appendBool(b []byte, v bool) []byte {
 	return append(b, 0)
 }
 
-func appendRecord(b []byte, r *record) []byte {
-	b = binary.AppendUvarint(b, uint64(len(r.jail)))
-	b = append(b, r.jail...)
+func appendRecord(b []byte, jail string, r *record) []byte {
+	b = binary.AppendUvarint(b, uint64(len(jail)))
+	b = append(b, jail...)
 	b = binary.AppendVarint(binary.AppendVarint(b, r.until), r.imposed)
 	b = binary.AppendVarint(binary.AppendUvarint(b, r.cause), int64(r.nth))
 	b = binary.AppendVarint(b, r.length)
 	b = appendBool(b, r.offence)
-	b = binary.AppendUvarint(b, uint64(len(r.offences)))
-	for _, at := range r.offences {
+	all := r.offences.all()
+	b = binary.AppendUvarint(b, uint64(len(all)))
+	for _, at := range all {
 		b = binary.AppendVarint(b, at)
 	}
 	return b
@@ -135,10 +131,12 @@ func (j *Jail) read(b []byte) error {
 	r := reader{b: b[len(title):]}
 	r.counts(j)
 	for range r.len() {
-		if k, rec := r.key(), r.record(); !r.damaged {
-			j.records[k] = append(j.records[k], rec)
+		if k, jail, rec := r.key(), r.take(r.len()), r.record(); !r.damaged {
+			rec.key, rec.jail = k, j.jailAt(string(jail))
+			*j.records.Edit(rec) = rec
 		}
 	}
+	j.records.Pack() // first edgebans wrote them in no order
 	for range r.len() {
 		if k, at := r.key(), r.int(); !r.damaged {
 			j.lifted[k] = at
@@ -156,6 +154,7 @@ var errDamaged = errors.New("damaged snapshot")
 type reader struct {
 	b       []byte
 	damaged bool
+	times   []int64 // room for those of one record
 }
 
 func (r *reader) counts(j *Jail) {
@@ -194,13 +193,14 @@ func (c *count) restore(from count, window bool, how config.Count) {
 	}
 }
 
-func (r *reader) record() *record {
-	rec := &record{jail: string(r.take(r.len()))}
-	rec.until, rec.imposed, rec.cause, rec.nth, rec.length = r.int(), r.int(), r.uint(), int(r.int()), r.int()
+func (r *reader) record() (rec record) {
+	rec.until, rec.imposed, rec.cause, rec.nth, rec.length = r.int(), r.int(), r.uint(), int32(r.int()), r.int()
 	rec.offence = r.uint() != 0
+	r.times = r.times[:0]
 	for range r.len() {
-		rec.offences = append(rec.offences, r.int())
+		r.times = append(r.times, r.int())
 	}
+	rec.offences = offencesOf(r.times)
 	return rec
 }
 
@@ -266,14 +266,9 @@ func (j *Jail) expire(t int64) {
 			j.counts.drop(c.key)
 		}
 	}
-	for k, rs := range j.records {
-		kept := slices.DeleteFunc(rs, func(r *record) bool {
-			return r.until != math.MaxInt64 && r.until < t-slack && j.remembered(r, t-slack) == 0
-		})
-		if j.records[k] = kept; len(kept) == 0 {
-			delete(j.records, k)
-		}
-	}
+	j.records.DropFunc(func(r *record) bool {
+		return r.until != math.MaxInt64 && r.until < t-slack && j.remembered(r, t-slack) == 0
+	})
 	for k, at := range j.lifted {
 		if at < t-int64(j.c.FindTime)-slack {
 			delete(j.lifted, k)

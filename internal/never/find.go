@@ -238,7 +238,7 @@ func (f *Finder) peers(l *look) []mention {
 			l.problem("host "+host, strconv.Quote(shorten(host))+", which the configuration talks to, "+err.Error())
 			continue
 		}
-		m.why = host + ", which the configuration talks to"
+		m.why, m.role = host+", which the configuration talks to", Peer
 		ms = append(ms, m)
 	}
 	return ms
@@ -263,7 +263,7 @@ func namesOf(l *look, ms []mention) []string {
 // add protects what m mentions.
 func (f *Finder) add(l *look, m mention) {
 	if m.name == "" {
-		l.entries = append(l.entries, entry{prefix: m.prefix, why: m.why})
+		l.entries = append(l.entries, entry{prefix: m.prefix, why: m.why, role: m.role})
 		l.outside = l.outside || m.owner && !PrivatePrefix(m.prefix)
 		if m.prefix.Bits() == 0 {
 			l.problem(m.why, m.why+" protects everybody: nothing is ever banned")
@@ -275,7 +275,7 @@ func (f *Finder) add(l *look, m mention) {
 		return // beyond maxNames, which has been said
 	}
 	for a := range n.addrs {
-		l.protect(a, m.why)
+		l.protect(a, m.why, m.role)
 		l.outside = l.outside || m.owner && !Private(a)
 	}
 	if len(n.addrs) == 0 {
@@ -327,9 +327,9 @@ type problem struct {
 }
 
 // protect adds a single address.
-func (l *look) protect(a netip.Addr, why string) {
+func (l *look) protect(a netip.Addr, why string, r Role) {
 	if a.IsValid() && !a.IsUnspecified() {
-		l.entries = append(l.entries, entry{prefix: single(a), why: why})
+		l.entries = append(l.entries, entry{prefix: single(a), why: why, role: r})
 	}
 }
 

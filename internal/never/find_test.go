@@ -129,6 +129,16 @@ func TestWhatTheHostIsAndLeansOn(t *testing.T) {
 	if p := f.Problems(); len(p) > 0 {
 		t.Errorf("problems %q, want none", p)
 	}
+	f.Never, f.Hosts = []string{"172.18.0.1", "192.0.2.0/24"}, []string{"https://192.168.123.1", "192.0.2.7:443"}
+	l = f.Find(t.Context())
+	for addr, want := range map[string]Role{
+		"172.18.0.5": Own, "2001:db8::5": Own, "172.18.0.1": Gateway, "2001:db8::1": Gateway, "172.17.0.1": Gateway,
+		"192.168.123.1": Peer, "192.0.2.7": Peer, "192.0.2.8": Stranger, "172.18.0.6": Stranger, "127.0.0.1": Stranger,
+	} {
+		if got := l.Role(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s: role %d, want %d, whoever else names it", addr, got, want)
+		}
+	}
 }
 
 func TestThisVeryHostIsProtected(t *testing.T) {

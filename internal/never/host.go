@@ -33,7 +33,7 @@ func (f *Finder) host(l *look) {
 	f.own = own
 	for _, name := range slices.Sorted(maps.Keys(own)) {
 		for _, a := range own[name] {
-			l.protect(a, "an own address of this host ("+name+")")
+			l.protect(a, "an own address of this host ("+name+")", Own)
 		}
 	}
 	l.lines(f.Root, "proc/net/route", func(fields []string) { gateway4(l, fields) })
@@ -41,13 +41,13 @@ func (f *Finder) host(l *look) {
 	l.lines(f.Root, "etc/resolv.conf", func(fields []string) {
 		if len(fields) > 1 && fields[0] == "nameserver" {
 			a, _ := netip.ParseAddr(fields[1])
-			l.protect(a, "resolver in /etc/resolv.conf")
+			l.protect(a, "resolver in /etc/resolv.conf", Stranger)
 		}
 	})
 	l.lines(f.Root, "etc/hosts", func(fields []string) {
 		if i := slices.IndexFunc(fields, func(s string) bool { return slices.Contains(hostNames, s) }); i > 0 {
 			a, _ := netip.ParseAddr(fields[0])
-			l.protect(a, "the machine under this container ("+fields[i]+")")
+			l.protect(a, "the machine under this container ("+fields[i]+")", Gateway)
 		}
 	})
 }
@@ -65,7 +65,7 @@ func gateway4(l *look, fields []string) {
 	}
 	var b [4]byte
 	binary.NativeEndian.PutUint32(b[:], uint32(gateway))
-	l.protect(netip.AddrFrom4(b), "a gateway of this host ("+fields[0]+")")
+	l.protect(netip.AddrFrom4(b), "a gateway of this host ("+fields[0]+")", Gateway)
 }
 
 // gateway6 reads a line of /proc/net/ipv6_route: destination, its length, source,
@@ -80,7 +80,7 @@ func gateway6(l *look, fields []string) {
 		return
 	}
 	a, _ := netip.AddrFromSlice(hop)
-	l.protect(a, "a gateway of this host ("+fields[9]+")")
+	l.protect(a, "a gateway of this host ("+fields[9]+")", Gateway)
 }
 
 // lines gives the words of each line of a file of the system to f. That a system

@@ -19,13 +19,19 @@ type List struct {
 type entry struct {
 	prefix netip.Prefix
 	why    string
+	role   Role
 	parent int // the narrowest earlier entry that contains this one, or -1
 }
 
-// newList makes a List. Of equal prefixes the first one's reason is kept.
+// newList makes a List. Of equal prefixes the first one's reason and role are kept.
 func newList(entries []entry, outside bool) *List {
 	l := &List{entries: slices.Clone(entries), outside: outside}
 	slices.SortStableFunc(l.entries, func(a, b entry) int { return compare(a.prefix, b.prefix) })
+	for i := len(l.entries) - 2; i >= 0; i-- { // the one that is kept
+		if a, b := &l.entries[i], l.entries[i+1]; a.prefix == b.prefix {
+			a.role = cmp.Or(a.role, b.role)
+		}
+	}
 	l.entries = slices.CompactFunc(l.entries, func(a, b entry) bool { return a.prefix == b.prefix })
 	for i := range l.entries {
 		l.entries[i].parent = l.narrowest(i-1, l.entries[i].prefix)
@@ -67,6 +73,30 @@ func (l *List) Protects(p netip.Prefix) (why string, ok bool) {
 		return l.entries[next].why, true
 	}
 	return "", false
+}
+
+// A Role is what a single address is to this host, as far as that was found out.
+type Role uint8
+
+// The roles.
+const (
+	Stranger Role = iota // nothing that is known
+	Own                  // of this host itself
+	Gateway              // a router that this host sends by, or the machine under its container
+	Peer                 // what the configuration talks to: the firewall, a notifier
+)
+
+// Role returns what a is to this host.
+func (l *List) Role(a netip.Addr) Role {
+	if l == nil || !a.IsValid() {
+		return Stranger
+	}
+	p := single(a)
+	i, ok := sort.Find(len(l.entries), func(i int) int { return compare(p, l.entries[i].prefix) })
+	if !ok {
+		return Stranger
+	}
+	return l.entries[i].role
 }
 
 // Contains is Protects for a single address.

@@ -23,6 +23,7 @@ type mention struct {
 	name   string
 	why    string
 	owner  bool // it is in the owner's own words
+	role   Role
 }
 
 var errWord = errors.New("is neither an address, a network nor a name")

@@ -56,6 +56,7 @@ type section struct {
 func compose(ns []edgeban.Notice, priority int) message {
 	stories := gather(ns)
 	inside := only(stories, edgeban.NoticeInside)
+	leaks := only(stories, edgeban.NoticeLeak)
 	troubles := only(stories, edgeban.NoticeTrouble)
 	bans := only(stories, edgeban.NoticeBan)
 	frees := only(stories, edgeban.NoticeUnban)
@@ -67,6 +68,7 @@ func compose(ns []edgeban.Notice, priority int) message {
 		}
 	}
 	add(inside, insideSection)
+	add(leaks, leakSection)
 	add(troubles, troubleSection)
 	add(bans, banSection)
 	add(frees, freeSection)
@@ -82,12 +84,12 @@ func compose(ns []edgeban.Notice, priority int) message {
 	}
 	m.title = cut(strings.Join(titles, "; "), maxTitle)
 	switch {
-	case len(inside)+len(troubles) > 0:
+	case len(inside)+len(leaks)+len(troubles) > 0:
 		m.priority = max(highPrio, priority)
 	case len(bans) == 0:
 		m.priority = min(quietPrio, cmp.Or(priority, quietPrio))
 	}
-	for _, s := range slices.Concat(inside, troubles, bans, frees) {
+	for _, s := range slices.Concat(inside, leaks, troubles, bans, frees) {
 		if s.subject.IsValid() {
 			m.about = s.subject.Addr()
 			break
@@ -109,6 +111,8 @@ func gather(ns []edgeban.Notice) []*story {
 		k := key{kind: n.Kind, subject: n.Subject}
 		switch n.Kind {
 		case edgeban.NoticeBan, edgeban.NoticeUnban, edgeban.NoticeInside:
+		case edgeban.NoticeLeak:
+			k.target, k.text = n.Target, n.Text
 		default: // what is unknown is trouble
 			k.kind, k.jail, k.target, k.text = edgeban.NoticeTrouble, n.Jail, n.Target, n.Text
 		}
@@ -201,6 +205,8 @@ func alone(s *story) string {
 		return "It is not banned any more" + s.at() + s.in() + "."
 	case edgeban.NoticeInside:
 		return s.insider()
+	case edgeban.NoticeLeak:
+		return s.leak()
 	}
 	return s.trouble(false)
 }

@@ -25,6 +25,32 @@ func (s *story) insider() string {
 	return words + ". It is not banned: look at the device."
 }
 
+func leakSection(of []*story) section {
+	sec := section{title: "Leak: " + of[0].name() + " still gets in" + andMore(len(of)-1), tag: "hole"}
+	for _, s := range of {
+		sec.items = append(sec.items, s.leak())
+	}
+	return sec
+}
+
+// leak returns the sentence on a ban that does not work, and why that is likely.
+func (s *story) leak() string {
+	words := s.name() + " is held" + s.at()
+	if s.failures > 0 {
+		words += ", and " + plural(s.failures, "line") + " came since"
+	}
+	return words + ". " + cmp.Or(s.said("why "+subject(s.subject)), "See edgeban why "+subject(s.subject)+".")
+}
+
+// said returns the text of s, and where all of it is if it had to be cut.
+func (s *story) said(command string) string {
+	words := sentence(s.text, maxText)
+	if strings.HasSuffix(words, "…") {
+		words += " All of it: edgeban " + command + "."
+	}
+	return words
+}
+
 func troubleSection(of []*story) section {
 	sec := section{title: "Trouble" + of[0].with() + andMore(len(of)-1), tag: "warning"}
 	for _, s := range of {
@@ -46,7 +72,7 @@ func (s *story) with() string {
 
 // trouble returns the sentence of a trouble, with its place if it is one of many.
 func (s *story) trouble(named bool) string {
-	words := cmp.Or(sentence(s.text, maxText), "See the log of edgeban.")
+	words := cmp.Or(s.said("status"), "See the log of edgeban.")
 	if named {
 		words = "Trouble" + s.with() + ": " + words
 	}

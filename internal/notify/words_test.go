@@ -57,6 +57,21 @@ func TestWordsOfOneThing(t *testing.T) {
 			"A device in your network, 192.168.1.50, is guessing passwords (dovecot): 1 failure, last user bob. It is not banned: look at the device.", 4,
 		},
 		{
+			"a leak",
+			[]edgeban.Notice{{Kind: edgeban.NoticeLeak, Time: noon, Jail: "dovecot", Subject: prefix("203.0.113.9"), Failures: 3, Target: "edge", Text: "No rule blocks what is in alias bans."}},
+			"Leak: 203.0.113.9 (dovecot) still gets in",
+			"203.0.113.9 (dovecot) is held at edge, and 3 lines came since. No rule blocks what is in alias bans.", 4,
+		},
+		{
+			"two leaks, one of which nothing is said of",
+			[]edgeban.Notice{
+				{Kind: edgeban.NoticeLeak, Time: noon, Jail: "sshd", Subject: prefix("203.0.113.8"), Target: "edge"},
+				{Kind: edgeban.NoticeLeak, Time: noon, Jail: "dovecot", Subject: prefix("2001:db8::/64"), Failures: 2, Target: "edge", Text: "Look at https://evil.example\x1b"},
+			},
+			"Leak: 2001:db8::/64 (dovecot) still gets in and 1 more",
+			"2001:db8::/64 (dovecot) is held at edge, and 2 lines came since. Look at https[:]//evil[.]example\uFFFD\n203.0.113.8 (sshd) is held at edge. See edgeban why 203.0.113.8.", 4,
+		},
+		{
 			"a trouble, often",
 			slices.Repeat([]edgeban.Notice{{Kind: edgeban.NoticeTrouble, Time: noon, Target: "edge", Text: "the certificate has changed"}}, 3),
 			"Trouble with edge", "the certificate has changed (3 times)", 4,

@@ -50,7 +50,38 @@ func explain(path string, err error) error {
 	if advice == "" {
 		return fmt.Errorf("log %s: %w", path, err)
 	}
-	return fmt.Errorf("log %s: %w: %s", path, err, advice)
+	return advised{fmt.Errorf("log %s: %w", path, err), advice}
+}
+
+// advised is an error with the way out.
+type advised struct {
+	error
+	advice string
+}
+
+func (a advised) Error() string { return a.error.Error() + ": " + a.advice }
+func (a advised) Unwrap() error { return a.error }
+
+// Readable says why the log at path cannot be read, and the way out as far as it is
+// known; nothing if it can be.
+func Readable(path string) (evidence, fix string) {
+	info, err := os.Stat(path) // before opening it: a named pipe would block
+	if err == nil && !info.Mode().IsRegular() {
+		what, fix, _ := strings.Cut(notRegular(info.Mode()).Error(), ": ")
+		return what, fix
+	}
+	if err == nil {
+		var f *os.File
+		if f, err = os.Open(path); err == nil {
+			f.Close()
+			return "", ""
+		}
+	}
+	err = explain(path, err)
+	if a, ok := errors.AsType[advised](err); ok {
+		return a.error.Error(), a.advice
+	}
+	return err.Error(), ""
 }
 
 // denied says who we are, whose the file or the folder before it is, and what
@@ -74,8 +105,8 @@ func denied(path string, err error) error {
 		advice = fmt.Sprintf("its group may not read it either: `chmod g+%s %s`, and add `group_add: [\"%d\"]` to the container", letter, place, st.Gid)
 	}
 	groups, _ := os.Getgroups()
-	return fmt.Errorf("log %s: %w: edgeban runs as uid %d, gid %d, groups %v; %s belongs to uid %d, gid %d and has mode %04o: %s",
-		path, fs.ErrPermission, os.Geteuid(), os.Getegid(), groups, place, st.Uid, st.Gid, fi.Mode().Perm(), advice)
+	return advised{fmt.Errorf("log %s: %w: edgeban runs as uid %d, gid %d, groups %v; %s belongs to uid %d, gid %d and has mode %04o",
+		path, fs.ErrPermission, os.Geteuid(), os.Getegid(), groups, place, st.Uid, st.Gid, fi.Mode().Perm()), advice}
 }
 
 // culprit returns the first part of path that keeps us out: a folder that may not

@@ -5,6 +5,7 @@ package web
 
 import (
 	"context"
+	"iter"
 	"net/netip"
 	"time"
 )
@@ -12,7 +13,7 @@ import (
 // A Backend answers the API. Errors that are the caller's fault are *BadRequest.
 type Backend interface {
 	Status(ctx context.Context) (Status, error)
-	Bans(ctx context.Context) ([]Ban, error)
+	Bans(ctx context.Context) (iter.Seq[Ban], error)
 	Ban(ctx context.Context, r BanRequest) (BanResult, error)
 	Unban(ctx context.Context, p netip.Prefix) (UnbanResult, error)
 	Why(ctx context.Context, p netip.Prefix) (Why, error)
@@ -35,6 +36,7 @@ type Status struct {
 	Targets   []Target   `json:"targets"`
 	Notifiers []Notifier `json:"notifiers"`
 	Streams   []Stream   `json:"streams"`
+	Leaks     []Leak     `json:"leaks,omitempty"` // bans that do not work
 }
 
 // Jail is the state of one jail. Counts are since the daemon started.
@@ -105,6 +107,7 @@ type Ban struct {
 	Reason   string       `json:"reason"`
 	Held     []Hold       `json:"held"`
 	Refused  string       `json:"refused,omitempty"` // why no target gets it
+	Leaking  int          `json:"leaking,omitempty"` // lines that came although it is held
 }
 
 // Hold is one ban at one target. It is held if Held is set.
@@ -116,6 +119,17 @@ type Hold struct {
 	Released time.Time    `json:"released,omitzero"`
 	Foreign  bool         `json:"foreign,omitempty"`
 	Served   bool         `json:"served,omitempty"` // in a list that others pull: held where they do
+}
+
+// Leak is an entry whose lines keep coming although it is held.
+type Leak struct {
+	Subject netip.Prefix `json:"subject"` // the entry
+	Targets []string     `json:"targets"` // that hold it
+	Since   time.Time    `json:"since"`   // all of them
+	Lines   int          `json:"lines"`   // later than that, those left out that may have been under way
+	Last    time.Time    `json:"last"`
+	Cause   string       `json:"cause,omitempty"` // a word; empty while it is looked for
+	Why     string       `json:"why,omitempty"`   // what was seen, and the way out
 }
 
 // BanRequest asks for a ban by hand.
@@ -143,6 +157,7 @@ type Why struct {
 	Lines     []Line       `json:"lines"`               // oldest first
 	Lifts     []Lifted     `json:"lifts"`
 	Holds     []Hold       `json:"holds"`
+	Leaks     []Leak       `json:"leaks,omitempty"`
 }
 
 // Line is one match.

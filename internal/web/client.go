@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,13 +15,11 @@ import (
 	"time"
 )
 
-// A Client is a Backend in another process, behind its unix socket.
+// A Client asks a Backend in another process, behind its unix socket.
 type Client struct {
 	socket string
 	http   *http.Client
 }
-
-var _ Backend = (*Client)(nil)
 
 // NewClient returns a client of the daemon that listens on socket.
 func NewClient(socket string) *Client {
@@ -30,32 +29,32 @@ func NewClient(socket string) *Client {
 	return &Client{socket, &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
 }
 
-// Status implements Backend.
+// Status is Backend's.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	return call[Status](ctx, c, "GET", "/v1/status", nil)
 }
 
-// Bans implements Backend.
+// Bans returns all that Backend's yields.
 func (c *Client) Bans(ctx context.Context) ([]Ban, error) {
 	return call[[]Ban](ctx, c, "GET", "/v1/bans", nil)
 }
 
-// Ban implements Backend.
+// Ban is Backend's.
 func (c *Client) Ban(ctx context.Context, r BanRequest) (BanResult, error) {
 	return call[BanResult](ctx, c, "POST", "/v1/ban", r)
 }
 
-// Unban implements Backend.
+// Unban is Backend's.
 func (c *Client) Unban(ctx context.Context, p netip.Prefix) (UnbanResult, error) {
 	return call[UnbanResult](ctx, c, "POST", "/v1/unban?address="+url.QueryEscape(p.String()), nil)
 }
 
-// Why implements Backend.
+// Why is Backend's.
 func (c *Client) Why(ctx context.Context, p netip.Prefix) (Why, error) {
 	return call[Why](ctx, c, "GET", "/v1/why?address="+url.QueryEscape(p.String()), nil)
 }
 
-// Adopt implements Backend.
+// Adopt is Backend's.
 func (c *Client) Adopt(ctx context.Context) (AdoptResult, error) {
 	return call[AdoptResult](ctx, c, "POST", "/v1/adopt", nil)
 }
@@ -89,10 +88,32 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 		}
 		return out, errors.New(f.Error)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+	if err := decode(resp.Body, &out); err != nil {
 		return out, fmt.Errorf("edgeban at %s: %w", c.socket, err)
 	}
 	return out, nil
+}
+
+// decode reads an answer; that of many bans one by one, while others are written.
+func decode(r io.Reader, out any) error {
+	in := json.NewDecoder(r)
+	bans, many := out.(*[]Ban)
+	if !many {
+		return in.Decode(out)
+	}
+	if start, err := in.Token(); err != nil || start != json.Delim('[') {
+		return cmp.Or(err, errors.New("the answer is no list"))
+	}
+	*bans = []Ban{}
+	for in.More() {
+		var b Ban
+		if err := in.Decode(&b); err != nil {
+			return err
+		}
+		*bans = append(*bans, b)
+	}
+	_, err := in.Token() // the end of the list
+	return err
 }
 
 // cause leaves out the made-up URL that net/http puts around an error.

@@ -80,8 +80,8 @@ func (s server) ban(w http.ResponseWriter, r *http.Request) {
 	answer(s, w, v, err)
 }
 
-// bans writes one ban after the other: there may be so many that their text is
-// not to be held at once.
+// bans writes one ban after the other: there may be so many that they are not to
+// be held at once.
 func (s server) bans(w http.ResponseWriter, r *http.Request) {
 	bans, err := s.b.Bans(r.Context())
 	if err != nil {
@@ -90,17 +90,15 @@ func (s server) bans(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	out := bufio.NewWriterSize(w, 64<<10)
-	enc, before := json.NewEncoder(out), "["
-	for i := range bans {
-		_, _ = out.WriteString(before) // an error stays until the flush
-		if err := enc.Encode(&bans[i]); err != nil {
+	enc, before := json.NewEncoder(out), ""
+	_ = out.WriteByte('[') // an error stays until the flush
+	for b := range bans {
+		_, _ = out.WriteString(before)
+		if err := enc.Encode(b); err != nil {
 			s.log.Debug("answer not sent", "err", err)
 			return
 		}
 		before = ","
-	}
-	if len(bans) == 0 {
-		_, _ = out.WriteString(before)
 	}
 	_, _ = out.WriteString("]\n")
 	if err := out.Flush(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +35,8 @@ type desk struct {
 }
 
 func (d *desk) Status(context.Context) (web.Status, error) { return d.status, d.err }
-func (d *desk) Bans(context.Context) ([]web.Ban, error)    { return d.bans, d.err }
+
+func (d *desk) Bans(context.Context) (iter.Seq[web.Ban], error) { return slices.Values(d.bans), d.err }
 
 func (d *desk) Ban(_ context.Context, r web.BanRequest) (web.BanResult, error) {
 	d.ban, d.calls = r, d.calls+1

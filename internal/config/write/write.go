@@ -77,6 +77,7 @@ func writeConfig(root block, c config.Config) {
 		b.number("ipv6", c.Budget.IPv6, usual.Budget.IPv6)
 	}
 	root.duration("forget", c.Forget, usual.Forget)
+	root.duration("leak_grace", c.Grace, usual.Grace)
 	root.text("fail2ban", c.Fail2ban)
 	switch {
 	case len(c.Jails) > 0:
@@ -145,7 +146,7 @@ func writeNotifier(b block, n config.Notifier) {
 		n.number("priority", y.Priority, 0)
 		n.text("click", y.Click)
 	}
-	all := []string{string(edgeban.NoticeBan), string(edgeban.NoticeUnban), string(edgeban.NoticeInside), string(edgeban.NoticeTrouble)}
+	all := []string{string(edgeban.NoticeBan), string(edgeban.NoticeUnban), string(edgeban.NoticeInside), string(edgeban.NoticeLeak), string(edgeban.NoticeTrouble)}
 	if !slices.Equal(n.On, all) {
 		b.list("on", n.On)
 	}

@@ -99,6 +99,7 @@ func (d dice) config() config.Config {
 	if d.coin() {
 		c.Budget = config.Budget{PerMinute: 1 + d.IntN(1000), Entries: 1 + d.IntN(1000), IPv4: 8 + d.IntN(25), IPv6: 16 + d.IntN(113)}
 		c.Forget = d.span(24 * time.Hour)
+		c.Grace = time.Duration(10+d.IntN(1000)) * time.Second
 	}
 	if d.coin() {
 		c.Targets = []config.Target{}
@@ -174,7 +175,7 @@ func (d dice) source(i int) config.Source {
 }
 
 func (d dice) notifier(c config.Config) config.Notifier {
-	n := config.Notifier{Name: d.name(), On: []string{"ban", "unban", "inside", "trouble"}, Ntfy: &config.Ntfy{
+	n := config.Notifier{Name: d.name(), On: []string{"ban", "unban", "inside", "leak", "trouble"}, Ntfy: &config.Ntfy{
 		URL: d.one(config.DefaultNtfy, "http://ntfy.example:80"), Topic: d.one("on", "null", "123", "a_b-C"), Priority: d.IntN(6), Click: d.one("", "https://dash/{ip}?a=b#c"),
 	}}
 	if d.coin() {

@@ -22,6 +22,7 @@ type Feed struct {
 	config config.Feed
 	path   string // of the last copy; empty for none
 	log    *slog.Logger
+	made   time.Time // before that nobody could fetch from it, as far as it knows
 
 	first sync.Once            // reads the last copy
 	page  atomic.Pointer[page] // what is served; nil for 503
@@ -33,11 +34,14 @@ type Feed struct {
 	fetched atomic.Pointer[fetch]
 }
 
-var _ enforce.Whole = (*Feed)(nil)
+var (
+	_ enforce.Whole  = (*Feed)(nil)
+	_ enforce.Prober = (*Feed)(nil)
+)
 
 // New returns a Feed. It keeps its last copy in stateDir; empty for none.
 func New(c config.Feed, stateDir string, log *slog.Logger) *Feed {
-	f := &Feed{config: c, log: log}
+	f := &Feed{config: c, log: log, made: time.Now()}
 	if stateDir != "" {
 		f.path = filepath.Join(stateDir, "feed-"+strings.Map(inFileName, c.Listen)+".txt")
 	}
@@ -100,8 +104,12 @@ func (f *Feed) Apply(_ context.Context, d enforce.Diff) error {
 	return nil
 }
 
-// canonical returns ps masked, sorted, each once, without what does not fit.
+// canonical returns ps masked, sorted, each once, without what does not fit: ps
+// itself where it is all that, for it may be long.
 func (f *Feed) canonical(ps []netip.Prefix) []netip.Prefix {
+	if f.isCanonical(ps) {
+		return ps
+	}
 	out := make([]netip.Prefix, 0, len(ps))
 	for _, p := range ps {
 		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
@@ -113,6 +121,15 @@ func (f *Feed) canonical(ps []netip.Prefix) []netip.Prefix {
 	}
 	slices.SortFunc(out, netip.Prefix.Compare)
 	return slices.Compact(out)
+}
+
+func (f *Feed) isCanonical(ps []netip.Prefix) bool {
+	for i, p := range ps {
+		if !f.Fits(p) || i > 0 && ps[i-1].Compare(p) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // current returns what is served now, at first the last copy.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/edgeban/edgeban/internal/enforce"
 )
 
 const (
@@ -111,6 +113,19 @@ func (f *Feed) Notes() []string {
 		by = a.Addr().Unmap().String()
 	}
 	return []string{"fetched last at " + last.at.Format("Jan _2 15:04:05") + " by " + by}
+}
+
+// Gap implements enforce.Prober: a list stops nobody while nobody takes it.
+func (f *Feed) Gap(_ context.Context, _ netip.Addr, since time.Time) (enforce.Gap, error) {
+	last := f.fetched.Load()
+	if last != nil && last.at.After(since) {
+		return enforce.Gap{}, nil
+	}
+	if f.made.After(since) {
+		since = f.made
+	}
+	return enforce.Gap{Kind: enforce.Unfetched, Text: fmt.Sprintf("Nobody has fetched the list at %s since %s: "+
+		"look at the alias that is to pull it, and at its refresh frequency.", f.config.Listen, since.Local().Format("Jan _2 15:04"))}, nil
 }
 
 // send sends b, or that it has not changed.

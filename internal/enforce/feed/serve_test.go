@@ -403,3 +403,29 @@ func TestAllConnectionsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A list that nobody takes stops nobody, however long it is served.
+func TestAListThatNobodyTakesIsAGap(t *testing.T) {
+	f, _ := newFeed(config.Feed{Listen: "127.0.0.1:9098"}, "")
+	apply(t, f, "203.0.113.9/32")
+	addr, before := netip.MustParseAddr("203.0.113.9"), time.Now()
+	gap := func(since time.Time) enforce.Gap {
+		g, err := f.Gap(t.Context(), addr, since)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	if g := gap(before); g.Kind != enforce.Unfetched || !strings.Contains(g.Text, "127.0.0.1:9098") {
+		t.Errorf("never fetched: %+v, want that, and the place", g)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/bans.txt", nil)
+	r.RemoteAddr = "127.0.0.1:4711"
+	f.Handler().ServeHTTP(httptest.NewRecorder(), r)
+	if g := gap(before); g.Kind != enforce.NoGap {
+		t.Errorf("fetched since: %+v, want no gap", g)
+	}
+	if g := gap(time.Now().Add(time.Second)); g.Kind != enforce.Unfetched {
+		t.Errorf("fetched before: %+v, want a gap", g)
+	}
+}

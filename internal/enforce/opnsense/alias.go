@@ -7,7 +7,9 @@
 package opnsense
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,11 +25,8 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 )
-
-// workers is how many calls are made at once. The firewall makes them wait for
-// each other anyway, and a person may be saving something in its GUI.
-const workers = 4
 
 // An Alias is one alias of one firewall. It is safe for use by many goroutines.
 type Alias struct {
@@ -35,7 +34,9 @@ type Alias struct {
 
 	name   string
 	states bool
-	api    *client
+	api    *api.Client
+	c      config.OPNsense // as configured
+	looks  *api.Client     // reads the filter rules for Check and Blocking
 
 	mu         sync.Mutex // guards what follows
 	kind       string     // of the alias; empty while unknown
@@ -53,7 +54,7 @@ type Alias struct {
 	killed   time.Time                  // when states were, or will be, killed last
 }
 
-var _ enforce.Target = (*Alias)(nil)
+var _ enforce.Prober = (*Alias)(nil)
 
 // The product's rule for names; it also keeps a name from being another path.
 var aliasName = regexp.MustCompile(`^(_?[A-Za-z][A-Za-z0-9_]*)$`)
@@ -61,7 +62,7 @@ var aliasName = regexp.MustCompile(`^(_?[A-Za-z][A-Za-z0-9_]*)$`)
 // New returns the alias that c describes. It asks the firewall nothing.
 func New(c config.OPNsense) (*Alias, error) {
 	var a *Alias
-	t, err := newTransport(c, func(pin string) { a.unverified(pin) })
+	t, err := api.NewTransport(c, func(pin string) { a.unverified(pin) })
 	if err != nil {
 		return nil, fmt.Errorf("opnsense: %w", err)
 	}
@@ -76,7 +77,7 @@ func (a *Alias) unverified(pin string) {
 	a.trusted = pin
 	a.mu.Unlock()
 	if news {
-		a.Log.Warn("certificate not verified (allow_insecure): whoever answers gets the key; better write the pin", "url", a.api.base, "pin", pin)
+		a.Log.Warn("certificate not verified (allow_insecure): whoever answers gets the key; better write the pin", "url", a.api.Base(), "pin", pin)
 	}
 }
 
@@ -86,7 +87,7 @@ func NewWithTransport(c config.OPNsense, rt http.RoundTripper) (*Alias, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = 30 * time.Second
 	}
-	api, err := newClient(c, rt)
+	client, err := api.New(c, rt)
 	if err != nil {
 		return nil, fmt.Errorf("opnsense: %w", err)
 	}
@@ -94,7 +95,7 @@ func NewWithTransport(c config.OPNsense, rt http.RoundTripper) (*Alias, error) {
 		return nil, fmt.Errorf("opnsense: alias %q: write the name of an alias: a letter, then letters, digits and _, 31 at most", c.Alias)
 	}
 	return &Alias{
-		Log: slog.New(slog.DiscardHandler), name: c.Alias, states: c.States, api: api,
+		Log: slog.New(slog.DiscardHandler), name: c.Alias, states: c.States, api: client, c: c, looks: client,
 		changed: map[netip.Prefix]change{}, gone: map[netip.Prefix]time.Time{},
 	}, nil
 }
@@ -147,32 +148,56 @@ func (a *Alias) Held(ctx context.Context) ([]netip.Prefix, error) {
 func (a *Alias) list(ctx context.Context) ([]netip.Prefix, error) {
 	var answer struct {
 		Total *int
-		Rows  []struct{ IP string }
+		Rows  listing
 	}
 	ask := map[string]int{"current": 1, "rowCount": -1}
 	asked := time.Now()
-	if err := a.api.post(ctx, "firewall/alias_util/list/"+a.name, ask, &answer); err != nil {
+	if err := a.api.Post(ctx, "firewall/alias_util/list/"+a.name, ask, &answer); err != nil {
 		return nil, err
 	}
 	if answer.Total == nil {
-		return nil, edgeban.Permanent(fmt.Errorf("%s: the list of alias %s has no total: what is at this url is not an OPNsense API", a.api.base, a.name))
+		return nil, edgeban.Permanent(fmt.Errorf("%s: the list of alias %s has no total: what is at this url is not an OPNsense API", a.api.Base(), a.name))
 	}
-	if *answer.Total != len(answer.Rows) {
-		return nil, fmt.Errorf("%s: alias %s has %d entries, and %d were listed", a.api.base, a.name, *answer.Total, len(answer.Rows))
-	}
-	held := make([]netip.Prefix, 0, len(answer.Rows))
-	for _, row := range answer.Rows {
-		if p, ok := parse(row.IP); ok {
-			held = append(held, p)
-		}
+	held, n := answer.Rows.entries, answer.Rows.n
+	if *answer.Total != n {
+		return nil, fmt.Errorf("%s: alias %s has %d entries, and %d were listed", a.api.Base(), a.name, *answer.Total, n)
 	}
 	slices.SortFunc(held, netip.Prefix.Compare)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	maps.DeleteFunc(a.changed, func(_ netip.Prefix, c change) bool { return c.at.Before(asked) }) // others while the list was under way
-	a.unreadable = len(answer.Rows) - len(held)
+	a.unreadable = n - len(held)
 	a.listed, a.listedAt = slices.Compact(held), asked
 	return a.listed, nil
+}
+
+// A listing is the rows of a list. There may be a hundred thousand, so that each
+// is read where it stands.
+type listing struct {
+	entries []netip.Prefix // those that are addresses or networks
+	n       int            // of all
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *listing) UnmarshalJSON(text []byte) error {
+	rows := json.NewDecoder(bytes.NewReader(text))
+	switch start, err := rows.Token(); {
+	case err != nil || start == nil: // a null
+		return err
+	case start != json.Delim('['):
+		return errors.New("rows is no list")
+	}
+	*l = listing{entries: make([]netip.Prefix, 0, bytes.Count(text, []byte("{")))}
+	for ; rows.More(); l.n++ {
+		var row struct{ IP string }
+		if err := rows.Decode(&row); err != nil {
+			return err
+		}
+		if p, ok := parse(row.IP); ok {
+			l.entries = append(l.entries, p)
+		}
+	}
+	return nil
 }
 
 func parse(text string) (netip.Prefix, bool) {
@@ -194,7 +219,7 @@ func spell(p netip.Prefix) string {
 // exists tells an empty alias from none: the firewall lists both alike.
 func (a *Alias) exists(ctx context.Context) error {
 	var tables []string
-	if err := a.api.get(ctx, "firewall/alias_util/aliases", &tables); err != nil {
+	if err := a.api.Get(ctx, "firewall/alias_util/aliases", &tables); err != nil {
 		return err
 	}
 	if slices.Contains(tables, a.name) {
@@ -204,7 +229,7 @@ func (a *Alias) exists(ctx context.Context) error {
 }
 
 func (a *Alias) missing() error {
-	return edgeban.Permanent(fmt.Errorf("%s: there is no alias %s in force; in Firewall > Aliases make one of that name, type External (advanced), press Apply, and block what comes from it by a rule", a.api.base, a.name))
+	return edgeban.Permanent(fmt.Errorf("%s: there is no alias %s in force; in Firewall > Aliases make one of that name, type External (advanced), press Apply, and block what comes from it by a rule", a.api.Base(), a.name))
 }
 
 // Apply sends the additions of d in their order, then its removals, and kills
@@ -221,11 +246,11 @@ func (a *Alias) Apply(ctx context.Context, d enforce.Diff) error {
 		return err
 	}
 	added, addErr := each(ctx, "adds", adds, a.add)
-	if final(addErr) {
+	if api.Final(addErr) {
 		return addErr
 	}
 	_, removeErr := each(ctx, "removals", d.Remove, a.remove)
-	if final(removeErr) {
+	if api.Final(removeErr) {
 		return join(addErr, removeErr)
 	}
 	if a.states && len(adds) <= maxKills {
@@ -292,7 +317,7 @@ func (a *Alias) add(ctx context.Context, p netip.Prefix) error {
 		return fmt.Errorf("%s was not sent: %w", p, err)
 	}
 	err := a.sendAdd(ctx, p)
-	if refusedWith(err) == http.StatusInternalServerError && !p.IsSingleIP() {
+	if api.RefusedWith(err) == http.StatusInternalServerError && !p.IsSingleIP() {
 		err = a.suspect(ctx, p, err)
 	}
 	if err != nil {
@@ -310,7 +335,7 @@ func (a *Alias) sendAdd(ctx context.Context, p netip.Prefix) error {
 		Status string
 		Msg    string `json:"status_msg"`
 	}
-	if err := a.api.post(ctx, "firewall/alias_util/add/"+a.name, map[string]string{"address": spell(p)}, &answer); err != nil {
+	if err := a.api.Post(ctx, "firewall/alias_util/add/"+a.name, map[string]string{"address": spell(p)}, &answer); err != nil {
 		return err
 	}
 	switch {
@@ -319,9 +344,9 @@ func (a *Alias) sendAdd(ctx context.Context, p netip.Prefix) error {
 	case answer.Status == "failed" && strings.HasPrefix(answer.Msg, "nonexistent alias"):
 		return a.missing()
 	case answer.Status == "failed" && answer.Msg == "":
-		return edgeban.Permanent(fmt.Errorf("%s: add to alias %s: the call did not arrive whole; a proxy between here and the firewall changes it", a.api.base, a.name))
+		return edgeban.Permanent(fmt.Errorf("%s: add to alias %s: the call did not arrive whole; a proxy between here and the firewall changes it", a.api.Base(), a.name))
 	}
-	return fmt.Errorf("%s: add %s to alias %s: %s %s", a.api.base, p, a.name, a.api.clean(answer.Status), a.api.clean(answer.Msg))
+	return fmt.Errorf("%s: add %s to alias %s: %s %s", a.api.Base(), p, a.name, a.api.Clean(answer.Status), a.api.Clean(answer.Msg))
 }
 
 // remove deletes p. The answer says "done" whatever happened.
@@ -335,11 +360,11 @@ func (a *Alias) remove(ctx context.Context, p netip.Prefix) error {
 	}
 	for range times {
 		var answer struct{ Status string }
-		if err := a.api.post(ctx, "firewall/alias_util/delete/"+a.name, map[string]string{"address": spell(p.Masked())}, &answer); err != nil {
+		if err := a.api.Post(ctx, "firewall/alias_util/delete/"+a.name, map[string]string{"address": spell(p.Masked())}, &answer); err != nil {
 			return err
 		}
 		if answer.Status != "done" {
-			return fmt.Errorf("%s: delete %s from alias %s: %s", a.api.base, p, a.name, a.api.clean(answer.Status))
+			return fmt.Errorf("%s: delete %s from alias %s: %s", a.api.Base(), p, a.name, a.api.Clean(answer.Status))
 		}
 	}
 	a.mu.Lock()

@@ -17,6 +17,7 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest"
 )
 
@@ -185,7 +186,7 @@ func TestPartOfABatchThatFailsIsSummed(t *testing.T) {
 	f.Fail(opnsensetest.ServerError, -1)
 	before := f.Count("/add/")
 	_ = a.Apply(t.Context(), enforce.Diff{Add: sequence(500)})
-	if n := f.Count("/add/") - before; n > enough+workers {
+	if n := f.Count("/add/") - before; n > enough+api.Workers {
 		t.Errorf("%d adds to a firewall that fails each, want about %d", n, enough)
 	}
 }
@@ -227,8 +228,8 @@ func TestCallsAtOnceAreBoundedAndKeepNoSession(t *testing.T) {
 			})
 		}
 		several.Wait()
-		if most := g.most.Load(); most < 2 || most > workers {
-			t.Errorf("%d calls at once, want 2 to %d", most, workers)
+		if most := g.most.Load(); most < 2 || most > api.Workers {
+			t.Errorf("%d calls at once, want 2 to %d", most, api.Workers)
 		}
 		if g.cookie.Load() {
 			t.Error("a session cookie was sent back")
@@ -243,7 +244,7 @@ func TestFirstBansAreSentFirst(t *testing.T) {
 		ps := sequence(200)
 		apply(t, reach(t, f), ps, nil)
 		for i, p := range ps {
-			if got := slices.Index(order, p); got < i-2*workers || got > i+2*workers {
+			if got := slices.Index(order, p); got < i-2*api.Workers || got > i+2*api.Workers {
 				t.Errorf("ban %d was sent as number %d", i, got)
 			}
 		}

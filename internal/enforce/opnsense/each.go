@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
+
 	"golang.org/x/sync/errgroup"
 )
 
@@ -19,7 +21,7 @@ const enough = 10
 func each(ctx context.Context, what string, ps []netip.Prefix, f func(context.Context, netip.Prefix) error) ([]netip.Prefix, error) {
 	var t tally
 	var g errgroup.Group
-	g.SetLimit(workers)
+	g.SetLimit(api.Workers)
 	for _, p := range ps {
 		begun, stop := t.soFar()
 		if stop {
@@ -55,7 +57,7 @@ func (t *tally) note(p netip.Prefix, err error) {
 	if _, isUnfit := errors.AsType[unfit](err); !isUnfit {
 		t.failed++
 	}
-	if t.err == nil || final(err) && !final(t.err) {
+	if t.err == nil || api.Final(err) && !api.Final(t.err) {
 		t.err = err
 	}
 }
@@ -63,5 +65,5 @@ func (t *tally) note(p netip.Prefix, err error) {
 func (t *tally) soFar() (begun, stop bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.done) > 0, t.failed >= enough || final(t.err)
+	return len(t.done) > 0, t.failed >= enough || api.Final(t.err)
 }

@@ -2,7 +2,6 @@ package opnsense
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 )
 
 // The types of alias that can hold bans, as the firewall calls them.
@@ -36,11 +36,11 @@ func (a *Alias) Notes() []string {
 	defer a.mu.Unlock()
 	var notes []string
 	say := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
-	if strings.HasPrefix(a.api.base, "http:") {
-		say("the API key goes to %s in clear: use https", a.api.base)
+	if strings.HasPrefix(a.api.Base(), "http:") {
+		say("the API key goes to %s in clear: use https", a.api.Base())
 	}
 	if a.trusted != "" {
-		say("its certificate is not verified (allow_insecure): whoever stands in between gets the API key; in its place write, if that is your firewall's, %s", setting(a.trusted))
+		say("its certificate is not verified (allow_insecure): whoever stands in between gets the API key; in its place write, if that is your firewall's, %s", api.Setting(a.trusted))
 	}
 	switch {
 	case a.kind == Host:
@@ -48,13 +48,13 @@ func (a *Alias) Notes() []string {
 	case a.kind == Network:
 		say("alias %s is of type Network(s): each ban rewrites the firewall's configuration and pushes an older copy out of its history; an alias of type External (advanced) does not", a.name)
 	case a.kind == "" && a.hidden:
-		say("the type of alias %s is unknown: with the privilege %q the API key could read it", a.name, privilege("firewall/alias/"))
+		say("the type of alias %s is unknown: with the privilege %q the API key could read it", a.name, api.Privilege("firewall/alias/"))
 	}
 	if a.unreadable > 0 {
 		say("%d entries of alias %s are no addresses that could be compared: they are left alone", a.unreadable, a.name)
 	}
 	if a.muted {
-		say("connections that exist already are not ended: the API key lacks the privilege %q", privilege("diagnostics/"))
+		say("connections that exist already are not ended: the API key lacks the privilege %q", api.Privilege("diagnostics/"))
 	}
 	return notes
 }
@@ -74,7 +74,7 @@ func (a *Alias) learn(ctx context.Context) error {
 	}
 	kind, err := a.readKind(ctx)
 	hidden := false
-	switch status := refusedWith(err); {
+	switch status := api.RefusedWith(err); {
 	case status == http.StatusForbidden || status == http.StatusNotFound:
 		hidden, err = true, nil
 	case status >= 500 && !edgeban.IsPermanent(err):
@@ -96,45 +96,19 @@ func (a *Alias) learn(ctx context.Context) error {
 // readKind returns an empty kind for what it does not understand, and for an
 // alias that the configuration does not list: a built-in one, or none.
 func (a *Alias) readKind(ctx context.Context) (string, error) {
-	var answer json.RawMessage // {"uuid": ...}, or an empty list
-	if err := a.api.get(ctx, "firewall/alias/get_alias_u_u_i_d/"+a.name, &answer); err != nil {
+	item, err := a.api.Item(ctx, a.name)
+	if err != nil || item == nil {
 		return "", err
 	}
-	var found struct{ UUID string }
-	if json.Unmarshal(answer, &found) != nil || !uuid(found.UUID) {
-		return "", nil
+	if !item.Enabled {
+		return "", edgeban.Permanent(fmt.Errorf("%s: alias %s is disabled; enable it in Firewall > Aliases and press Apply", a.api.Base(), a.name))
 	}
-	if err := a.api.get(ctx, "firewall/alias/get_item/"+found.UUID, &answer); err != nil {
-		return "", err
+	switch item.Type {
+	case "", External, Host, Network:
+		return item.Type, nil
 	}
-	var item struct {
-		Alias struct {
-			Enabled string
-			Type    map[string]struct {
-				Value    string
-				Selected any // 1 as recorded; a switch in this API is now and then "1"
-			}
-		}
-	}
-	if json.Unmarshal(answer, &item) != nil {
-		return "", nil
-	}
-	if item.Alias.Enabled == "0" {
-		return "", edgeban.Permanent(fmt.Errorf("%s: alias %s is disabled; enable it in Firewall > Aliases and press Apply", a.api.base, a.name))
-	}
-	for kind, choice := range item.Alias.Type {
-		switch {
-		case fmt.Sprint(choice.Selected) != "1":
-		case kind == External || kind == Host || kind == Network:
-			return kind, nil
-		default:
-			return "", edgeban.Permanent(fmt.Errorf("%s: alias %s is of type %s, which loses what is added; make one of type External (advanced)", a.api.base, a.name, a.api.clean(choice.Value)))
-		}
-	}
-	return "", nil
+	return "", edgeban.Permanent(fmt.Errorf("%s: alias %s is of type %s, which loses what is added; make one of type External (advanced)", a.api.Base(), a.name, item.TypeName))
 }
-
-func uuid(s string) bool { return len(s) == 36 && strings.Trim(s, "0123456789abcdefABCDEF-") == "" }
 
 // suspect finds out why a network was refused with a 500: any call may fail so,
 // and an alias of type Host(s) always does. It is one if nothing else is known
@@ -149,7 +123,7 @@ func (a *Alias) suspect(ctx context.Context, p netip.Prefix, first error) error 
 	if _, err := a.list(ctx); err != nil {
 		return first
 	}
-	if err := a.sendAdd(ctx, p); refusedWith(err) != http.StatusInternalServerError {
+	if err := a.sendAdd(ctx, p); api.RefusedWith(err) != http.StatusInternalServerError {
 		return err
 	}
 	a.mu.Lock()

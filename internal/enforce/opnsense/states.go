@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 )
 
 // Each kill makes the firewall list all of its states. After a reboot there are
@@ -33,8 +35,8 @@ func (a *Alias) kill(ctx context.Context, added []netip.Prefix) {
 			return
 		}
 		var answer struct{ Result string }
-		err := a.api.post(ctx, "diagnostics/firewall/kill_states", map[string]string{"filter": p.Addr().String()}, &answer)
-		switch refusedWith(err) {
+		err := a.api.Post(ctx, "diagnostics/firewall/kill_states", map[string]string{"filter": p.Addr().String()}, &answer)
+		switch api.RefusedWith(err) {
 		case http.StatusForbidden, http.StatusNotFound:
 			a.mu.Lock()
 			a.muted = true

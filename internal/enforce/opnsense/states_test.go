@@ -76,10 +76,14 @@ func TestForbiddenKillsAreSaidOnceAndAreNoError(t *testing.T) {
 
 func TestAFailedKillIsNoErrorOfTheBan(t *testing.T) {
 	f := firewall(External, opnsensetest.ShowStates, opnsensetest.AliasView)
-	a := reach(t, f, killing)
-	held(t, a)
 	fails := &failing{Firewall: f}
-	a.api.http.Transport = fails
+	c := f.Config()
+	killing(&c)
+	a, err := NewWithTransport(c, fails)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held(t, a)
 	apply(t, a, sequence(1), nil)
 	held(t, a, sequence(1)...)
 	if fails.n != 1 {

@@ -13,6 +13,7 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest"
 )
 
@@ -40,7 +41,7 @@ func ask(t *testing.T, c config.OPNsense) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.api.http.CloseIdleConnections()
+	defer a.api.CloseIdle()
 	_, err = a.Held(t.Context())
 	keeps(t, err)
 	return err
@@ -89,7 +90,7 @@ func TestInsecureWorksAndSaysWhatToPin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.api.http.CloseIdleConnections()
+	defer a.api.CloseIdle()
 	var log strings.Builder
 	a.Log = slog.New(slog.NewTextHandler(&log, nil))
 	if notes := strings.Join(a.Notes(), "\n"); strings.Contains(notes, "certificate") {
@@ -97,7 +98,7 @@ func TestInsecureWorksAndSaysWhatToPin(t *testing.T) {
 	}
 	for _, p := range sequence(3) {
 		apply(t, a, []netip.Prefix{p}, nil)
-		a.api.http.CloseIdleConnections()
+		a.api.CloseIdle()
 	}
 	held(t, a, sequence(3)...)
 	if n := strings.Count(log.String(), pin); n != 1 || !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "allow_insecure") {
@@ -159,16 +160,16 @@ func TestCAFileIsTrusted(t *testing.T) {
 
 func TestPinOfAURL(t *testing.T) {
 	_, c, want := listening(t, opnsensetest.Options{})
-	got, cert, err := Pin(t.Context(), c.URL)
+	got, cert, err := api.Pin(t.Context(), c.URL)
 	if err != nil || got != want || cert.Subject.CommonName != "OPNsense.internal" {
 		t.Errorf("got %s %v %v, want %s", got, cert, err, want)
 	}
-	if _, _, err := Pin(t.Context(), "http://127.0.0.1"); err == nil {
+	if _, _, err := api.Pin(t.Context(), "http://127.0.0.1"); err == nil {
 		t.Error("a pin of a URL without TLS")
 	}
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := Pin(done, c.URL); err == nil {
+	if _, _, err := api.Pin(done, c.URL); err == nil {
 		t.Error("a pin from a call that was cancelled")
 	}
 }
@@ -224,7 +225,7 @@ func TestADeadConnectionIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.api.http.CloseIdleConnections()
+	defer a.api.CloseIdle()
 	for _, p := range sequence(5) {
 		apply(t, a, prefixes(p.Addr().String()), nil)
 		f.Fail(opnsensetest.Lost, 1)

@@ -179,6 +179,8 @@ func (s *Server) answer(r *http.Request, body []byte) (answer, error) {
 	switch path := r.URL.Path; {
 	case r.Method == http.MethodGet && path == "/v1/health":
 		return inJSON(map[string]bool{"healthy": true})
+	case r.Method == http.MethodGet && path == "/v1/account" && u != nil:
+		return s.account(v, u)
 	case publishes && path == "/":
 		p, err := s.fromJSON(body)
 		if err != nil {
@@ -193,6 +195,27 @@ func (s *Server) answer(r *http.Request, body []byte) (answer, error) {
 	}
 	s.odd = append(s.odd, "nothing is known of "+r.Method+" "+r.URL.Path)
 	return answer{}, errNotFound
+}
+
+// account returns what a user may know of itself; of the recorded fields those that
+// do not depend on the server's limits.
+func (s *Server) account(v *visitor, u *User) (answer, error) {
+	if !v.requests.take(time.Now()) {
+		return answer{}, errRequests
+	}
+	type token struct {
+		Token   string `json:"token"`
+		Expires int64  `json:"expires,omitempty"`
+	}
+	tokens := []token{}
+	for text, end := range u.Tokens {
+		t := token{Token: text}
+		if !end.IsZero() {
+			t.Expires = end.Unix()
+		}
+		tokens = append(tokens, t)
+	}
+	return inJSON(map[string]any{"username": u.Name, "role": "user", "tokens": tokens})
 }
 
 // poll returns the cached messages of a topic, a JSON object a line.

@@ -5,19 +5,12 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/known"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
-
-// imposed is a ban as it is remembered. All but its mark never changes.
-type imposed struct {
-	row.CompactBan
-	seq    edgeban.Seq
-	lifted bool
-}
 
 // Impose implements edgeban.Ledger.
 func (s *Store) Impose(ctx context.Context, vs ...edgeban.Verdict) error {
@@ -36,8 +29,7 @@ func (s *Store) Impose(ctx context.Context, vs ...edgeban.Verdict) error {
 			b := v.Ban
 			b.Subject = b.Subject.Masked()
 			b.Node = cmp.Or(b.Node, s.o.Node)
-			again := func(old *imposed) bool { return old.Cause == b.Cause }
-			if b.Cause != 0 && (seen(these, decision{b.Key, b.Cause}) || slices.ContainsFunc(s.bans[b.Key], again)) {
+			if b.Cause != 0 && (seen(these, decision{b.Key, b.Cause}) || s.bans.Decided(b.Key, b.Cause)) {
 				continue
 			}
 			c.add(b)
@@ -51,7 +43,7 @@ func (s *Store) Impose(ctx context.Context, vs ...edgeban.Verdict) error {
 func (s *Store) Lift(ctx context.Context, l edgeban.Lift) error {
 	l.Subject = l.Subject.Masked()
 	return s.change(ctx, afterBlackout, func(_ context.Context, c *change) error {
-		if _, ok := last(s.bans[l.Key], l.At); !ok {
+		if !s.bans.Stands(l.Key, l.At) {
 			return fmt.Errorf("lift %s in %s: %w", l.Subject, l.Jail, edgeban.ErrNotFound)
 		}
 		c.add(l)
@@ -60,61 +52,21 @@ func (s *Store) Lift(ctx context.Context, l edgeban.Lift) error {
 }
 
 // remember takes in a ban, which is later than all others.
-func (s *Store) remember(b *imposed) {
-	s.bans[b.Key] = append(s.bans[b.Key], b)
-	if b.seq > s.pinned {
-		s.bare = append(s.bare, b)
+func (s *Store) remember(b row.CompactBan) {
+	s.bans.Edit(b)
+	if b.Seq > s.pinned {
+		s.bare = append(s.bare, known.PlaceOf(&b))
 	}
 }
 
-// lift marks every ban of k that is there.
-func (s *Store) lift(k edgeban.Key) {
-	for i := range s.bans[k] {
-		s.bans[k][i].lifted = true
-	}
-}
-
-// last returns, of the bans of one key, the one that stands at t and ends last.
-func last(bans []*imposed, t time.Time) (best *imposed, ok bool) {
-	for _, b := range bans {
-		if !b.lifted && b.Standing(t) && (!ok || b.Outlasts(&best.CompactBan)) {
-			best, ok = b, true
-		}
-	}
-	return best, ok
-}
-
-// Standing implements edgeban.Ledger. The oldest ban comes first.
+// Standing implements edgeban.Ledger.
 func (s *Store) Standing(ctx context.Context, t time.Time) (iter.Seq[edgeban.Ban], error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	standing := make([]*imposed, 0, len(s.bans))
-	for _, all := range s.bans {
-		if b, ok := last(all, t); ok {
-			standing = append(standing, b)
-		}
-	}
-	s.mu.Unlock()
-	slices.SortFunc(standing, func(a, b *imposed) int { return cmp.Compare(a.seq, b.seq) })
-	return func(yield func(edgeban.Ban) bool) {
-		for _, b := range standing {
-			if !yield(b.Ban()) {
-				return
-			}
-		}
-	}, nil
-}
-
-// forgetBan drops a ban that was pruned.
-func (s *Store) forgetBan(k edgeban.Key, seq edgeban.Seq) {
-	left := slices.DeleteFunc(s.bans[k], func(b *imposed) bool { return b.seq == seq })
-	if len(left) == 0 {
-		delete(s.bans, k)
-		return
-	}
-	s.bans[k] = left
+	defer s.mu.Unlock()
+	return s.bans.Standing(t), nil
 }
 
 func (s *Store) loadBans(ctx context.Context) error {
@@ -126,14 +78,15 @@ func (s *Store) loadBans(ctx context.Context) error {
 	for _, seq := range lifted {
 		marks[seq] = true
 	}
-	words := row.Words{}
 	_, err = row.List(ctx, s.file, func(r row.Scanner) (none struct{}, err error) {
 		e, err := row.Ban(r)
 		if b, ok := e.Fact.(edgeban.Ban); ok && err == nil {
-			b.Jail = words.One(b.Jail)
-			s.remember(&imposed{CompactBan: row.CompactBanOf(b), seq: e.Seq, lifted: marks[e.Seq]})
+			c := row.CompactBanOf(e.Seq, b)
+			c.Lifted = marks[e.Seq]
+			s.remember(c)
 		}
 		return none, err
 	}, `select `+row.BanColumns+` from ban order by seq`)
+	s.bans.Pack()
 	return err
 }

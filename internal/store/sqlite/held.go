@@ -7,15 +7,9 @@ import (
 	"slices"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/known"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
-
-// A holding is what was said last of one subject at one target. Released ones
-// are remembered too, to know a repetition.
-type holding struct {
-	row.CompactHeld
-	seq edgeban.Seq
-}
 
 // Note implements edgeban.Ledger. A note that says nothing new of any subject
 // is a repetition, and tells nobody.
@@ -33,11 +27,11 @@ func (s *Store) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.N
 		fresh := map[string]map[netip.Prefix]edgeban.Held{}
 		for _, h := range hs {
 			h = row.Normal(h).(edgeban.Held)
-			known, ok := fresh[h.Target][h.Subject]
-			if last, noted := s.held[h.Target][h.Subject]; !ok && noted {
-				known = last.Held(h.Target, h.Subject)
+			before, ok := fresh[h.Target][h.Subject]
+			if last := s.entries(h.Target).Last(h.Subject); !ok && last != nil {
+				before = last.Held(h.Target)
 			}
-			if h == known {
+			if h == before {
 				continue
 			}
 			if fresh[h.Target] == nil {
@@ -53,46 +47,58 @@ func (s *Store) Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.N
 	})
 }
 
-// hold remembers what was said of an entry last.
-func (s *Store) hold(seq edgeban.Seq, h edgeban.Held) {
-	if s.held[h.Target] == nil {
-		s.held[h.Target] = map[netip.Prefix]holding{}
+// entries returns what is known of those of a target.
+func (s *Store) entries(target string) known.Entries {
+	all, ok := s.held[target]
+	if !ok {
+		all = known.NewEntries()
 	}
-	s.held[h.Target][h.Subject] = holding{row.CompactHeldOf(h), seq}
+	return all
 }
 
-// Holdings implements edgeban.Ledger. They come in no order.
-func (s *Store) Holdings(ctx context.Context, target string) ([]edgeban.Held, error) {
+// hold remembers what was said of an entry last.
+func (s *Store) hold(seq edgeban.Seq, h edgeban.Held) {
+	all := s.entries(h.Target)
+	all.Note(seq, h)
+	s.held[h.Target] = all
+	s.widths.Note(h.Subject)
+}
+
+// Holdings implements edgeban.Ledger.
+func (s *Store) Holdings(ctx context.Context, target string) (edgeban.Holdings, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make([]edgeban.Held, 0, len(s.held[target]))
-	for subject, h := range s.held[target] {
-		if !h.Released() {
-			out = append(out, h.Held(target, subject))
-		}
-	}
-	return out, nil
+	return s.entries(target).Holdings(target), nil
 }
 
-// forgetHeld drops a released entry that was pruned, unless it was noted since.
-func (s *Store) forgetHeld(target string, subject netip.Prefix, seq edgeban.Seq) {
-	if s.held[target][subject].seq == seq {
-		delete(s.held[target], subject)
+// Around returns what is known of the entries of all targets that contain an
+// address, released ones left out.
+func (s *Store) Around(ctx context.Context, a netip.Addr) (held []edgeban.Held, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.widths.Around(a) {
+		for target, all := range s.held {
+			if h := all.Last(p); h != nil && !h.Released() {
+				held = append(held, h.Held(target))
+			}
+		}
 	}
+	return held, ctx.Err()
 }
 
 func (s *Store) loadHeld(ctx context.Context) error {
-	words := row.Words{}
 	_, err := row.List(ctx, s.file, func(r row.Scanner) (none struct{}, err error) {
 		e, err := row.Held(r)
 		if h, ok := e.Fact.(edgeban.Held); ok && err == nil {
-			h.Target = words.One(h.Target)
 			s.hold(e.Seq, h)
 		}
 		return none, err
-	}, `select `+row.HeldColumns+` from held where seq in (select max(seq) from held group by subject, target)`)
+	}, `select `+row.HeldColumns+` from held order by seq`) // the last note of each counts; to ask for only these takes longer than to read all
+	for _, all := range s.held {
+		all.Pack()
+	}
 	return err
 }

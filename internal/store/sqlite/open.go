@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"path/filepath"
 	"sync"
 	"time"
@@ -21,7 +20,9 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/store/lease"
 	"github.com/edgeban/edgeban/internal/store/sqlite/file"
+	"github.com/edgeban/edgeban/internal/store/sqlite/known"
 	"github.com/edgeban/edgeban/internal/store/sqlite/page"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 // Options are what a Store needs to know beyond its path.
@@ -64,10 +65,11 @@ type Store struct {
 	saved     edgeban.Seq     // the last event on disk
 	tail      []edgeban.Event // the events after covered; its elements never change
 	covered   edgeban.Seq
-	bans      map[edgeban.Key][]*imposed
-	pinned    edgeban.Seq                         // the bans up to here have their evidence in its table
-	bare      []*imposed                          // those after that, in order
-	held      map[string]map[netip.Prefix]holding // by target
+	bans      known.Bans
+	pinned    edgeban.Seq              // the bans up to here have their evidence in its table
+	bare      []known.Place            // those after that, in order
+	held      map[string]known.Entries // by target
+	widths    row.Widths               // of all in held
 	notices   []edgeban.Notice
 	told      map[string]edgeban.Seq
 	cursors   map[stream]cursor             // on disk
@@ -135,8 +137,8 @@ func (s *Store) begin() error {
 	s.waiting = map[string]struct{}{}
 	s.squeeze = queueLen
 	s.gens, s.gen = map[string]int64{}, 0
-	s.bans, s.bare = map[edgeban.Key][]*imposed{}, nil
-	s.held = map[string]map[netip.Prefix]holding{}
+	s.bans, s.bare = known.NewBans(), nil
+	s.held = map[string]known.Entries{}
 	s.told = map[string]edgeban.Seq{}
 	s.cursors = map[stream]cursor{}
 	s.snapshots = map[string]edgeban.Seq{}

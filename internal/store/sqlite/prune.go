@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/known"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
@@ -137,7 +138,7 @@ func (s *Store) alone(ctx context.Context, f func(context.Context) error) error 
 
 // bans forgets the bans that ended long ago. One that was lifted ended then.
 func (p pruning) bans(ctx context.Context) error {
-	forget := func(g grave) { p.s.forgetBan(edgeban.Key{Jail: g.name, Subject: g.subject}, g.seq) }
+	forget := func(g grave) { p.s.bans.Drop(known.Place{Subject: row.EntryOf(g.subject), Seq: g.seq}.Order) }
 	return p.steps(ctx, forget, `delete from ban where seq in (select seq from ban where seq <= ?1
 		and min(coalesce(lifted, until), coalesce(until, lifted)) < ?2 limit ?3) returning seq, jail, subject`,
 		p.judged, p.before(p.r.Bans), pruneRows)
@@ -170,7 +171,7 @@ func (p pruning) replaced(ctx context.Context) error {
 
 // released forgets the stays that ended long ago.
 func (p pruning) released(ctx context.Context) error {
-	forget := func(g grave) { p.s.forgetHeld(g.name, g.subject, g.seq) }
+	forget := func(g grave) { p.s.entries(g.name).Forget(g.subject, g.seq) }
 	return p.steps(ctx, forget, `delete from held where seq in (select seq from held where seq <= ?1 and released < ?2 limit ?3)
 		returning seq, target, subject`, p.judged, p.before(p.r.Bans), pruneRows)
 }
@@ -210,7 +211,10 @@ func (p pruning) shrink(ctx context.Context) error {
 		}
 	}
 	s.file.Fold()
-	return s.alone(ctx, s.file.FoldLog) // a reader at work hinders it; the next time will do
+	if err := s.alone(ctx, s.file.FoldLog); err != nil { // a reader at work hinders it; the next time will do
+		return err
+	}
+	return s.alone(ctx, s.file.Shrink)
 }
 
 // Used returns how many bytes of the file are used.

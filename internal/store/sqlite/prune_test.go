@@ -35,6 +35,27 @@ func TestEvidenceOfABanThatComesMeanwhileStays(t *testing.T) {
 	}
 }
 
+// The evidence of many bans is looked up some at a time: none may be left out
+// between two times, nor what comes meanwhile be taken for written down.
+func TestEvidenceOfAFloodStays(t *testing.T) {
+	const n = together + 100
+	b := newBench(t, Options{})
+	b.must(b.Record(t.Context(), batch(0, n, "")))
+	var all []edgeban.Verdict
+	for i, m := range batch(0, n, "").Matches {
+		ban := banOf(i)
+		ban.Subject, ban.Cause = m.Subject, edgeban.Seq(i+1)
+		all = append(all, edgeban.Verdict{Ban: ban})
+	}
+	b.must(b.Impose(t.Context(), all...))
+	b.must(b.Prune(t.Context(), noon.Add(48*time.Hour), edgeban.Retention{Matches: time.Hour}))
+	var pinned int
+	b.must(b.file.Writer.QueryRowContext(t.Context(), "select count(*) from evidence").Scan(&pinned))
+	b.want("matches that are evidence", pinned, n)
+	b.want("events", b.events(), 2*n)
+	b.must(b.Close())
+}
+
 // What nearly all was forgotten of must not leave a page for each line.
 func TestSmallPagesBecomeBigOnes(t *testing.T) {
 	pages := func(b *bench) (n int) {

@@ -70,7 +70,7 @@ func (p pruning) thin(ctx context.Context, first edgeban.Seq, may func(edgeban.M
 	s := p.s
 	return s.alone(ctx, func(ctx context.Context) error {
 		gone := map[edgeban.Seq]bool{}
-		bare, _ := claims(s.bare)
+		bare, _ := claims(&s.bans.View, s.bare)
 		err := s.rewrite(ctx, func(ctx context.Context) error {
 			pinned, err := s.pinnedIn(ctx, first)
 			if err != nil {

@@ -56,7 +56,7 @@ func TestUpgradeLosesNothing(t *testing.T) {
 		b.want("standing", slices.Collect(bans), []edgeban.Ban{banOf(4)})
 		held, err := b.Holdings(t.Context(), "edge")
 		b.must(err)
-		b.want("holdings", len(held), 1)
+		b.want("holdings", held.Len(), 1)
 		ns, err := b.Pending(t.Context(), "ntfy", 10)
 		b.must(err)
 		b.want("notices", ns[0].Text, "banned")

@@ -190,9 +190,9 @@ func (s *Store) apply(c change, written bool) {
 	for _, e := range c.events {
 		switch f := e.Fact.(type) {
 		case edgeban.Ban:
-			s.remember(&imposed{CompactBan: row.CompactBanOf(f), seq: e.Seq})
+			s.remember(row.CompactBanOf(e.Seq, f))
 		case edgeban.Lift:
-			s.lift(f.Key)
+			s.bans.Lift(f.Key)
 		case edgeban.Held:
 			s.hold(e.Seq, f)
 		}

@@ -200,7 +200,12 @@ func (m *model) standing(t time.Time) (bans []edgeban.Ban) {
 			bans = append(bans, b)
 		}
 	}
+	slices.SortFunc(bans, byKey)
 	return bans
+}
+
+func byKey(a, b edgeban.Ban) int {
+	return cmp.Or(a.Subject.Compare(b.Subject), cmp.Compare(a.Jail, b.Jail))
 }
 
 func (p *play) noting() {

@@ -94,16 +94,29 @@ func (w *world) note(hs ...edgeban.Held) {
 
 func (w *world) standing(t time.Time) []edgeban.Ban {
 	w.Helper()
-	bans, err := w.Standing(w.Context(), t)
+	standing, err := w.Standing(w.Context(), t)
 	w.must(err)
-	return slices.Collect(bans)
+	bans := slices.Collect(standing)
+	if !slices.IsSortedFunc(bans, func(a, b edgeban.Ban) int { return a.Subject.Compare(b.Subject) }) {
+		w.Errorf("%d bans stand, want them in the order of their subjects", len(bans))
+	}
+	slices.SortFunc(bans, byKey) // those of one subject come in no order
+	return bans
 }
 
 func (w *world) holdings(target string) []edgeban.Held {
 	w.Helper()
-	held, err := w.Holdings(w.Context(), target)
+	known, err := w.Holdings(w.Context(), target)
 	w.must(err)
-	slices.SortFunc(held, func(a, b edgeban.Held) int { return a.Subject.Compare(b.Subject) }) // they come in no order
+	held := slices.Collect(known.All())
+	if known.Len() != len(held) || !slices.IsSortedFunc(held, func(a, b edgeban.Held) int { return a.Subject.Compare(b.Subject) }) {
+		w.Errorf("%s: got %d holdings (Len %d), want them in the order of their subjects", target, len(held), known.Len())
+	}
+	for _, h := range held {
+		if got, ok := known.Of(h.Subject); !ok || got != h {
+			w.Errorf("%s: holding of %s: got %+v, %v, want %+v", target, h.Subject, got, ok, h)
+		}
+	}
 	return held
 }
 

@@ -73,7 +73,8 @@ func (f *File) connect(ctx context.Context) error {
 	if f.Writer, err = f.db.Conn(ctx); err != nil {
 		return err
 	}
-	f.Readers, err = sql.Open("sqlite", name+"?_pragma=busy_timeout(5000)&_pragma=query_only(1)")
+	// Readers read on and on, which a large cache does not help: each has half a MB.
+	f.Readers, err = sql.Open("sqlite", name+"?_pragma=busy_timeout(5000)&_pragma=query_only(1)&_pragma=cache_size(-512)")
 	if err != nil {
 		return err
 	}

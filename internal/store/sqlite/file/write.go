@@ -74,6 +74,12 @@ func (f *File) GiveBack(ctx context.Context, pages int) error {
 	return rows.Err()
 }
 
+// Shrink gives back the memory that the writer does not need now.
+func (f *File) Shrink(ctx context.Context) error {
+	_, err := f.Writer.ExecContext(ctx, `pragma shrink_memory`)
+	return err
+}
+
 // FoldLog folds the rest of the log while nobody writes, and empties it. While a
 // reader is at work it does what it can.
 func (f *File) FoldLog(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package row
 
 import (
+	"bytes"
 	"math"
 	"net/netip"
 	"time"
@@ -9,24 +10,55 @@ import (
 	"github.com/edgeban/edgeban"
 )
 
-// A CompactBan is a ban in half of its bytes: there may be hundreds of thousands.
+// An Entry is a subject in half of its bytes, and without a pointer: 4 or 6, the
+// address, and the bits.
+type Entry [18]byte
+
+// EntryOf returns p, which is masked; nothing for no subject.
+func EntryOf(p netip.Prefix) (e Entry) {
+	if !p.IsValid() {
+		return e
+	}
+	e[0] = family(p.Addr())
+	copy(e[1:17], p.Addr().AsSlice())
+	e[17] = byte(p.Bits())
+	return e
+}
+
+// Prefix returns the subject as it came.
+func (e Entry) Prefix() netip.Prefix {
+	switch e[0] {
+	case 0:
+		return netip.Prefix{}
+	case 4:
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte(e[1:5])), int(e[17]))
+	}
+	return netip.PrefixFrom(netip.AddrFrom16([16]byte(e[1:17])), int(e[17]))
+}
+
+// Compare orders entries as Prefix.Compare does.
+func (e Entry) Compare(other Entry) int { return bytes.Compare(e[:], other[:]) }
+
+// A CompactBan is an event that is a ban, in a third of its bytes: there may be
+// hundreds of thousands.
 type CompactBan struct {
-	edgeban.Key
-	Cause         edgeban.Seq
+	Subject       Entry
+	Lifted        bool
+	failures, nth int32
+	Seq, Cause    edgeban.Seq
 	since, until  Instant
 	addr          *netip.Addr // nil where it is the subject's
-	failures, nth int32
 	words         unique.Handle[banWords]
 }
 
 // Most bans have the words of others.
-type banWords struct{ node, reason string }
+type banWords struct{ jail, node, reason string }
 
 // CompactBanOf returns b, whose times are Moments.
-func CompactBanOf(b edgeban.Ban) CompactBan {
+func CompactBanOf(seq edgeban.Seq, b edgeban.Ban) CompactBan {
 	c := CompactBan{
-		Key: b.Key, Cause: b.Cause, since: InstantOf(b.Since), until: InstantOf(b.Until),
-		failures: number(b.Failures), nth: number(b.Nth), words: unique.Make(banWords{b.Node, b.Reason}),
+		Subject: EntryOf(b.Subject), Seq: seq, Cause: b.Cause, since: InstantOf(b.Since), until: InstantOf(b.Until),
+		failures: number(b.Failures), nth: number(b.Nth), words: unique.Make(banWords{b.Jail, b.Node, b.Reason}),
 	}
 	if b.Addr != b.Subject.Addr() {
 		c.addr = &b.Addr
@@ -36,9 +68,9 @@ func CompactBanOf(b edgeban.Ban) CompactBan {
 
 // Ban returns the ban as it came.
 func (c *CompactBan) Ban() edgeban.Ban {
-	w := c.words.Value()
+	w, subject := c.words.Value(), c.Subject.Prefix()
 	b := edgeban.Ban{
-		Key: c.Key, Since: c.since.Time(), Until: c.until.Time(), Addr: c.Subject.Addr(),
+		Key: edgeban.Key{Jail: w.jail, Subject: subject}, Since: c.since.Time(), Until: c.until.Time(), Addr: subject.Addr(),
 		Failures: int(c.failures), Nth: int(c.nth), Cause: c.Cause, Node: w.node, Reason: w.reason,
 	}
 	if c.addr != nil {
@@ -46,6 +78,9 @@ func (c *CompactBan) Ban() edgeban.Ban {
 	}
 	return b
 }
+
+// Jail returns the jail of the ban.
+func (c *CompactBan) Jail() string { return c.words.Value().jail }
 
 // Standing is edgeban.Ban's.
 func (c *CompactBan) Standing(t time.Time) bool { return c.until == Unset || t.Before(c.until.Time()) }
@@ -57,28 +92,29 @@ func (c *CompactBan) Outlasts(old *CompactBan) bool {
 
 func number(n int) int32 { return int32(min(max(n, math.MinInt32), math.MaxInt32)) }
 
-// A CompactHeld is what is said of a subject at a target, without these.
+// A CompactHeld is what is said of a subject at a target, without that.
 type CompactHeld struct {
+	Subject              Entry
+	foreign              bool
 	sent, held, released Instant
 	packets              uint64
-	foreign              bool
 }
 
 // CompactHeldOf returns h, whose times are Moments.
 func CompactHeldOf(h edgeban.Held) CompactHeld {
-	return CompactHeld{InstantOf(h.Sent), InstantOf(h.Held), InstantOf(h.Released), h.Packets, h.Foreign}
+	return CompactHeld{EntryOf(h.Subject), h.Foreign, InstantOf(h.Sent), InstantOf(h.Held), InstantOf(h.Released), h.Packets}
 }
 
 // Held returns it as it came.
-func (c CompactHeld) Held(target string, subject netip.Prefix) edgeban.Held {
+func (c *CompactHeld) Held(target string) edgeban.Held {
 	return edgeban.Held{
-		Subject: subject, Target: target, Sent: c.sent.Time(), Held: c.held.Time(), Released: c.released.Time(),
+		Subject: c.Subject.Prefix(), Target: target, Sent: c.sent.Time(), Held: c.held.Time(), Released: c.released.Time(),
 		Foreign: c.foreign, Packets: c.packets,
 	}
 }
 
 // Released reports whether the target was seen to have let the subject go.
-func (c CompactHeld) Released() bool { return c.released != Unset }
+func (c *CompactHeld) Released() bool { return c.released != Unset }
 
 // An Instant is a time in a third of its bytes, as the file has it.
 type Instant int64
@@ -100,16 +136,4 @@ func (i Instant) Time() time.Time {
 		return time.Time{}
 	}
 	return time.Unix(0, int64(i)).UTC()
-}
-
-// Words hold one string for all that are equal: many rows have the same.
-type Words map[string]string
-
-// One returns the string that stands for s.
-func (w Words) One(s string) string {
-	if known, ok := w[s]; ok {
-		return known
-	}
-	w[s] = s
-	return s
 }

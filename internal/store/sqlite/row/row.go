@@ -178,11 +178,14 @@ func found(p netip.Prefix, a netip.Addr) []byte {
 }
 
 func key(a netip.Addr, bits byte) []byte {
-	family := byte(6)
+	return append(append([]byte{family(a)}, a.AsSlice()...), bits)
+}
+
+func family(a netip.Addr) byte {
 	if a.Is4() {
-		family = 4
+		return 4
 	}
-	return append(append([]byte{family}, a.AsSlice()...), bits)
+	return 6
 }
 
 // IntoTime returns what reads a time into t.

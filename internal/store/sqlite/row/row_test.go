@@ -106,18 +106,19 @@ func FuzzCompact(f *testing.F) {
 			Key: edgeban.Key{Jail: "sshd", Subject: p}, Since: at(since), Until: at(until), Addr: addr,
 			Failures: int(int32(n)), Nth: 2, Cause: edgeban.Seq(since), Node: "n1", Reason: reason,
 		}).(edgeban.Ban)
-		c := CompactBanOf(b)
+		c := CompactBanOf(7, b)
 		if got := c.Ban(); got != b {
 			t.Errorf("%+v comes back as %+v", b, got)
 		}
 		old := b
 		old.Until = at(since)
-		o := CompactBanOf(old)
+		o := CompactBanOf(3, old)
 		if c.Outlasts(&o) != b.Outlasts(old) || c.Standing(old.Since) != b.Standing(old.Since) {
 			t.Errorf("%+v and one until %v: its compact says otherwise", b, old.Until)
 		}
 		h := edgeban.Held{Subject: p, Target: "edge", Sent: at(since), Held: at(until), Released: at(int64(n)), Foreign: n%2 == 0, Packets: uint64(until)}
-		if got := CompactHeldOf(h).Held(h.Target, h.Subject); got != h {
+		ch := CompactHeldOf(h)
+		if got := ch.Held("edge"); got != h {
 			t.Errorf("%+v comes back as %+v", h, got)
 		}
 	})

@@ -1,4 +1,4 @@
-package opnsense
+package api
 
 import (
 	"bytes"
@@ -20,18 +20,18 @@ import (
 	"github.com/edgeban/edgeban/internal/config"
 )
 
-// newTransport returns the transport of one target, which tells unverified the
+// NewTransport returns the transport of one target, which tells unverified the
 // pin of a certificate that it trusted because it was told to trust any. Its
 // limits are the product's: connections that idle for 30 s are closed there.
-func newTransport(c config.OPNsense, unverified func(pin string)) (*http.Transport, error) {
+func NewTransport(c config.OPNsense, unverified func(pin string)) (*http.Transport, error) {
 	t := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: 10 * time.Second,
 		IdleConnTimeout:     25 * time.Second,
-		MaxConnsPerHost:     workers,
-		MaxIdleConnsPerHost: workers,
+		MaxConnsPerHost:     Workers,
+		MaxIdleConnsPerHost: Workers,
 		ForceAttemptHTTP2:   true,
 	}
 	if c.CA != "" {
@@ -82,27 +82,35 @@ func pinOf(cert *x509.Certificate) string {
 	return pinPrefix + hex.EncodeToString(sum[:])
 }
 
-// setting is how a pin is written, whichever file the target came from. It is to
+// Setting is how a pin is written, whichever file the target came from. It is to
 // be pasted: what it stands in must be short enough to be shown whole.
-func setting(pin string) string {
+func Setting(pin string) string {
 	return fmt.Sprintf("pin=%q (in edgeban.yaml pin:)", pin)
 }
 
-type pinMismatch struct{ got string } // empty for none
+// PinMismatch is the error for another certificate than the pinned one.
+type PinMismatch struct{ Got string } // empty for none
 
-func (e *pinMismatch) Error() string {
-	if e.got == "" {
+func (e *PinMismatch) Error() string {
+	if e.Got == "" {
 		return "it shows no certificate, and one is pinned"
 	}
-	return "its certificate is not the pinned one: somebody stands in between, or the firewall has a new one; then write " + setting(e.got)
+	return "its certificate is not the pinned one: somebody stands in between, or the firewall has a new one; then write " + Setting(e.Got)
+}
+
+// Untrusted is the error for a certificate that nobody vouches for.
+type Untrusted struct{ Why, Got string }
+
+func (e *Untrusted) Error() string {
+	return "its certificate is not trusted: " + e.Why + "; if it is your firewall's, write " + Setting(e.Got)
 }
 
 func checkPin(want string, chain []*x509.Certificate) error {
 	if len(chain) == 0 {
-		return &pinMismatch{}
+		return &PinMismatch{}
 	}
 	if got := pinOf(chain[0]); got != want {
-		return &pinMismatch{got}
+		return &PinMismatch{got}
 	}
 	return nil
 }
@@ -110,7 +118,7 @@ func checkPin(want string, chain []*x509.Certificate) error {
 // certificateTrouble marks an error of TLS as one for a person, and says what to
 // do about a certificate that cannot be verified. Other errors pass as they are.
 func certificateTrouble(err error) error {
-	if e, ok := errors.AsType[*pinMismatch](err); ok {
+	if e, ok := errors.AsType[*PinMismatch](err); ok {
 		return edgeban.Permanent(e)
 	}
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && len(e.UnverifiedCertificates) > 0 {
@@ -119,7 +127,7 @@ func certificateTrouble(err error) error {
 		if _, unknown := errors.AsType[x509.UnknownAuthorityError](e.Err); unknown && bytes.Equal(cert.RawIssuer, cert.RawSubject) {
 			why = "it is self-signed"
 		}
-		return edgeban.Permanent(fmt.Errorf("its certificate is not trusted: %s; if it is your firewall's, write %s", why, setting(pinOf(cert))))
+		return edgeban.Permanent(&Untrusted{why, pinOf(cert)})
 	}
 	op, _ := errors.AsType[*net.OpError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)

@@ -1,0 +1,46 @@
+package doctor
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/notify"
+)
+
+// Parts returns the targets and notifiers of a configuration. It knows every kind of
+// them. A key that is given looks at the rules of firewalls in place of a target's
+// own, which needs not be allowed to.
+func Parts(c config.Config, key, secret config.Secret) (parts []Part) {
+	for _, t := range c.Targets {
+		name := "target " + t.Name
+		if t.OPNsense != nil { // a feed is served by the daemon: see exam.feeds
+			a, err := opnsense.New(*t.OPNsense)
+			if err == nil {
+				a.LookWith(key, secret)
+			}
+			parts = append(parts, part(name, a, err))
+		}
+	}
+	for _, n := range c.Notify {
+		parts = append(parts, Part{"notify " + n.Name, notify.NewNtfy(*n.Ntfy, http.DefaultTransport)})
+	}
+	return parts
+}
+
+func part(name string, c edgeban.Checker, err error) Part {
+	if err != nil {
+		return Part{name, unusable{err}}
+	}
+	return Part{name, c}
+}
+
+// unusable is what cannot even be made.
+type unusable struct{ error }
+
+// Check implements edgeban.Checker.
+func (u unusable) Check(context.Context) []edgeban.Finding {
+	return []edgeban.Finding{{Link: "settings", Grade: edgeban.Broken, Evidence: u.Error(), Fix: "correct it in the configuration; edgeban check reads it again"}}
+}
