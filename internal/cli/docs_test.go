@@ -21,7 +21,7 @@ func TestTheExampleConfigurationIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := regexp.MustCompile(`(?m)^( *)# (state|socket|listen|states|ignoreip|logtimezone|multipliers|click|fail2ban|jails|journalmatch): `).ReplaceAllString(string(b), "$1$2: ")
+	all := regexp.MustCompile(`(?m)^( *)# (state|socket|listen|states|ignoreip|logtimezone|multipliers|click|fail2ban|jails|journalmatch|url): `).ReplaceAllString(string(b), "$1$2: ")
 	for name, text := range map[string]string{"as it stands": string(b), "with every setting": all} {
 		path := filepath.Join(t.TempDir(), "edgeban.yaml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -38,6 +38,28 @@ func TestTheExampleConfigurationIsTrue(t *testing.T) {
 		}
 		if c.Budget != config.Default().Budget || c.Forget != config.Default().Forget {
 			t.Errorf("%s: it shows budget %+v and forget %v, the defaults are others", name, c.Budget, c.Forget)
+		}
+	}
+}
+
+func TestTheSourcesOfTheGuideAreUnderstood(t *testing.T) {
+	b, err := os.ReadFile("../../docs/sources.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?ms)^```yaml\n(sources:.*?)^```").FindAllStringSubmatch(string(b), -1)
+	if len(blocks) != 2 {
+		t.Errorf("%d configurations, want 2", len(blocks))
+	}
+	for _, m := range blocks {
+		c, err := config.Parse("edgeban.yaml", []byte(m[1]), config.Env{})
+		if err != nil {
+			t.Errorf("%v in\n%s", err, m[1])
+		}
+		for _, s := range c.Sources {
+			if len(c.Reading(s.Name)) == 0 {
+				t.Errorf("no jail reads %s in\n%s", s.Name, m[1])
+			}
 		}
 	}
 }

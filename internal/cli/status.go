@@ -185,12 +185,24 @@ func (e *env) statusStreams(streams []web.Stream, now time.Time) {
 	}
 	rows := [][]string{{"LOG", "SIZE", "BEHIND", "LAST READ"}}
 	for _, s := range streams {
-		rows = append(rows, []string{tail(s.Origin, 44), term.Volume(s.Size), term.Volume(s.Size - s.Offset), term.Clock(s.Read, now)})
+		size, behind := term.Volume(s.Size), term.Volume(s.Size-s.Offset)
+		if s.Source != "" {
+			size, behind = number(int64(s.Lines))+" lines", "-"
+			if s.Origin == s.Source { // it is all its senders
+				size = "-"
+			}
+		}
+		rows = append(rows, []string{tail(s.Origin, 44), size, behind, term.Clock(s.Read, now)})
 		if s.Skipped > 0 {
 			rows = append(rows, []string{term.Count(int(s.Skipped), "line") + " longer than 64 KiB: skipped"})
 		}
-		if s.Error != "" {
-			rows = append(rows, []string{term.Clean(s.Error, 400)})
+		if s.Dropped > 0 {
+			rows = append(rows, []string{term.Count(int(s.Dropped), "line") + " lost: they came faster than they could be recorded (TCP would wait)"})
+		}
+		for _, text := range []string{s.Note, s.Error} {
+			if text != "" {
+				rows = append(rows, []string{term.Clean(text, 400)})
+			}
 		}
 	}
 	fmt.Fprintln(e.stdout)

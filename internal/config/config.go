@@ -20,6 +20,7 @@ type Config struct {
 	Listen   string // address of /healthz; empty for none
 	Targets  []Target
 	Notify   []Notifier
+	Sources  []Source
 	Never    []string // addresses, networks and lower-case names that are never banned
 	Budget   Budget
 	Forget   time.Duration // how long ended bans are remembered
@@ -89,7 +90,8 @@ type Jail struct {
 	Name        string
 	Filter      string   // a built-in filter, or the path of a filter file; empty with Rules
 	Rules       *Rules   // patterns in the way of fail2ban, in place of a filter
-	LogPath     []string // globs, or Stdin; empty for a jail over the bans of the others (Recidive)
+	LogPath     []string // globs, or Stdin
+	Source      []string // what of which source, NAME/GLOB; neither for a jail over the bans of the others (Recidive)
 	MaxRetry    int
 	FindTime    time.Duration
 	BanTime     time.Duration // Forever for no end

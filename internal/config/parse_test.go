@@ -20,6 +20,8 @@ func furnished() Env {
 	files, vars := env.ReadFile, env.LookupEnv
 	env.ReadFile = func(path string) ([]byte, error) {
 		switch path {
+		case "/etc/edgeban/pair.pem":
+			return os.ReadFile("testdata/pair.pem")
 		case "/etc/edgeban/ca.pem":
 			return os.ReadFile("testdata/ca.pem")
 		case "/etc/edgeban/ntfy.password":
@@ -63,7 +65,7 @@ func TestEverySettingArrives(t *testing.T) {
 		}
 	}
 	dovecot, web, recidive := jail("dovecot"), jail("web"), jail("recidive")
-	dovecot.LogPath = []string{"/logs/mail/*.log"}
+	dovecot.LogPath, dovecot.Source = []string{"/logs/mail/*.log"}, []string{"syslog/*", "engine/mail-*"}
 	web.Filter, web.LogPath = "/etc/edgeban/web.conf", []string{"-"}
 	web.BanTime, web.Increment.MaxTime = 2*week, 2*week
 	own := jail("own")
@@ -100,6 +102,16 @@ func TestEverySettingArrives(t *testing.T) {
 			{Name: "ntfy", On: []string{"ban", "unban", "inside", "leak", "trouble"}, Ntfy: &Ntfy{
 				URL: "https://ntfy.sh", Topic: "quiet", Token: NewSecret("tk_of_the_file"), Priority: 2,
 			}},
+		},
+		Sources: []Source{
+			{Name: "syslog", Syslog: &Syslog{
+				Listen: []string{"udp://0.0.0.0:514", "tls://[::]:6514", "unix:///run/edgeban/log"},
+				Allow:  []netip.Prefix{netip.MustParsePrefix("172.18.0.1/32"), netip.MustParsePrefix("10.0.0.0/8")},
+				Cert:   "/etc/edgeban/pair.pem", Key: "/etc/edgeban/pair.pem", ClientCA: "/etc/edgeban/ca.pem", Bare: true,
+			}},
+			{Name: "engine", Docker: &Docker{URL: "http://socket-proxy:2375"}},
+			{Name: "docker", Docker: &Docker{URL: "unix:///var/run/docker.sock"}},
+			{Name: "journal", Journal: &Journal{URL: "https://host:19531", CA: "/etc/edgeban/ca.pem", Match: []string{"_SYSTEMD_UNIT=ssh.service _COMM=sshd + A=b", "C=d"}}},
 		},
 		Never:  []string{"home.example.dyndns.org", "192.168.123.0/24", "2001:db8::1", "192.0.2.9"},
 		Budget: Budget{PerMinute: 60, Entries: 1000, IPv4: 24, IPv6: 48},

@@ -40,6 +40,8 @@ type generation struct {
 	deliveries []*notify.Delivery
 	feeds      []*feed.Feed
 	files      *source.File
+	feeders    []feeder // the sources that are no files
+	syslogs    []taking
 	piped      bool                 // some jail reads the standard input
 	readAt     map[string]time.Time // when the generation before last read a log, by its path
 
@@ -120,7 +122,7 @@ func (g *generation) addJail(c config.Jail) error {
 		c: c, ledger: g.store, lease: g.store, log: g.Log, now: g.Now, forget: g.c.Forget,
 		sure: func() bool { return g.clock.Doubt() == "" },
 	})
-	if len(c.LogPath) == 0 { // over the bans of the others
+	if c.OverBans() { // over the bans of the others
 		return nil
 	}
 	w, err := intake.NewWatcher(c, intake.Settings{
@@ -157,6 +159,9 @@ func (g *generation) addSources() {
 	}
 	if len(globs) > 0 {
 		g.files = source.NewFile(source.FileConfig{Name: "file", Globs: globs, Log: g.Log})
+	}
+	for _, c := range g.c.Sources {
+		g.addSource(c)
 	}
 }
 
@@ -202,6 +207,9 @@ func (g *generation) run(parent context.Context) error {
 	}
 	if g.files != nil {
 		eg.Go(func() error { return g.read(ctx, "file", g.files) })
+	}
+	for _, f := range g.feeders {
+		eg.Go(func() error { return g.read(ctx, f.name, f) })
 	}
 	if g.piped {
 		eg.Go(func() error { return g.read(ctx, "stdin", g.stdin) })

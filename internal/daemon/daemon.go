@@ -61,6 +61,7 @@ type daemon struct {
 	clock   *clock
 	started time.Time
 	feeds   listeners
+	senders senders
 	stdin   *source.Stdin // one for all generations: its lines cannot be asked for again
 	leaks   *lookout.Lookout
 	current atomic.Pointer[generation]
@@ -110,12 +111,14 @@ func start(ctx context.Context, o Options) (*daemon, error) {
 	}
 	gen.protect(ctx)
 	d.current.Store(gen)
+	d.senders.keep(gen.syslogs)
 	return d, nil
 }
 
 // close lets go of what start took.
 func (d *daemon) close() {
 	d.feeds.keep(nil)
+	d.senders.keep(nil)
 	d.stdin.Close()
 	d.store.Close()
 }
@@ -178,6 +181,7 @@ func (d *daemon) generations(ctx context.Context, gen *generation) error {
 		gen = next
 		d.current.Store(gen)
 		d.feeds.keep(gen.addresses())
+		d.senders.keep(gen.syslogs)
 		d.Log.Info("reloaded", "config", gen.c.Path, "jails", len(gen.c.Jails), "targets", len(gen.c.Targets))
 	}
 }

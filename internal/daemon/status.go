@@ -71,11 +71,14 @@ func (g *generation) jailStatus(j *judge, banned int) web.Jail {
 
 func (g *generation) streams() []web.Stream {
 	out := []web.Stream{}
-	if g.files == nil {
-		return out
-	}
-	for _, s := range g.files.Status() {
-		w := web.Stream{Origin: s.Origin, Size: s.Size, Offset: s.Offset, Skipped: int64(s.Long), Read: s.Read, Live: s.Live, Error: s.Err}
+	for _, s := range g.readings() {
+		w := web.Stream{
+			Origin: s.Origin, Size: s.Size, Offset: s.Offset, Skipped: int64(s.Long), Read: s.Read, Live: s.Live, Error: s.Err,
+			Lines: s.Lines, Dropped: s.Dropped, Note: s.Note,
+		}
+		if s.source != "file" {
+			w.Source = s.source
+		}
 		if w.Read.IsZero() {
 			w.Read = g.readAt[w.Origin]
 		}

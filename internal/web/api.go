@@ -96,7 +96,11 @@ type Stream struct {
 	Origin  string    `json:"origin"`
 	Size    int64     `json:"size"`
 	Offset  int64     `json:"offset"`
-	Skipped int64     `json:"skipped"` // lines that were too long
+	Skipped int64     `json:"skipped"`           // lines that were too long
+	Source  string    `json:"source,omitempty"`  // the name of the source, of logs that are no files
+	Lines   uint64    `json:"lines"`             // that were read since the daemon started
+	Dropped uint64    `json:"dropped,omitempty"` // lines that are lost because they came too fast
+	Note    string    `json:"note,omitempty"`    // what its owner may want to know
 	Read    time.Time `json:"read,omitzero"`
 	Live    bool      `json:"live"`
 	Error   string    `json:"error,omitempty"`

@@ -67,6 +67,7 @@ func writeConfig(root block, c config.Config) {
 			writeNotifier(list.item(i), n)
 		}
 	}
+	writeSources(root, c.Sources)
 	root.words("never", c.Never)
 	if c.Budget != usual.Budget {
 		b := root.section("budget")
@@ -159,6 +160,7 @@ func writeJail(jails block, j config.Jail, budget config.Budget) {
 		b.unless("filter", j.Filter, j.Name)
 	}
 	b.list("logpath", j.LogPath)
+	b.list("source", j.Source)
 	b.number("maxretry", j.MaxRetry, usual.MaxRetry)
 	b.duration("findtime", j.FindTime, usual.FindTime)
 	b.duration("bantime", j.BanTime, usual.BanTime)

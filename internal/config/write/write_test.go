@@ -22,7 +22,7 @@ import (
 // room holds a file of certificates at each path that ends in .pem.
 func room(t testing.TB) config.Env {
 	t.Helper()
-	cert, err := os.ReadFile("../testdata/ca.pem")
+	cert, err := os.ReadFile("../testdata/pair.pem") // a certificate and its key
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +107,9 @@ func (d dice) config() config.Config {
 			c.Targets = append(c.Targets, d.target())
 		}
 	}
+	for i := range d.IntN(4) {
+		c.Sources = append(c.Sources, d.source(i))
+	}
 	names := []string{}
 	for _, t := range c.Targets {
 		names = append(names, t.Name)
@@ -117,6 +120,12 @@ func (d dice) config() config.Config {
 	}
 	for range d.IntN(4) {
 		c.Jails = append(c.Jails, d.jail(c.Budget, names))
+		if j := &c.Jails[len(c.Jails)-1]; len(c.Sources) > 0 && len(j.LogPath) > 0 && d.coin() {
+			j.Source = d.some(2, func() string { return c.Sources[d.IntN(len(c.Sources))].Name + d.one("/*", "/mail-[ab]*") })
+			if len(j.Source) > 0 && d.coin() {
+				j.LogPath = nil
+			}
+		}
 	}
 	for range d.IntN(3) {
 		c.Notify = append(c.Notify, d.notifier(c))
@@ -142,6 +151,27 @@ func (d dice) target() config.Target {
 	}
 	t.OPNsense = o
 	return t
+}
+
+func (d dice) source(i int) config.Source {
+	s := config.Source{Name: fmt.Sprintf("s%d", i)}
+	switch kind := d.one("syslog", "docker", "journal"); kind {
+	case "syslog":
+		s.Syslog = &config.Syslog{Listen: append([]string{"unixgram:///run/" + d.name()}, d.some(2, func() string { return d.one("udp://127.0.0.1:514", "tcp://[::1]:0") })...), Bare: d.coin()}
+		if d.coin() {
+			s.Syslog.Listen = append(s.Syslog.Listen, "tls://:6514")
+			s.Syslog.Allow = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128")}
+			s.Syslog.Cert, s.Syslog.Key, s.Syslog.ClientCA = d.path()+".pem", d.path()+".pem", d.path()+".pem"
+		}
+	case "docker":
+		s.Docker = &config.Docker{URL: d.one(config.DefaultDocker, "http://proxy:2375")}
+	default:
+		s.Journal = &config.Journal{Match: d.some(2, func() string { return d.one("_SYSTEMD_UNIT=a.service", "A=1 B=2 + C=3") })}
+		if d.coin() {
+			s.Journal.URL, s.Journal.CA = "https://host:19531", d.path()+".pem"
+		}
+	}
+	return s
 }
 
 func (d dice) notifier(c config.Config) config.Notifier {
