@@ -65,7 +65,7 @@ type chaos struct {
 const chaosBudget = 120
 
 func TestChaos(t *testing.T) {
-	steps := 700
+	steps := 500
 	if text := os.Getenv(chaosSteps); text != "" {
 		var err error
 		if steps, err = strconv.Atoi(text); err != nil {

@@ -3,7 +3,6 @@ package enforce_test
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -74,7 +73,7 @@ func (l *lab) start() {
 	l.Helper()
 	c := l.firewall.Config()
 	c.States = l.states
-	var way http.RoundTripper = l.firewall.Client()
+	way := l.firewall.Client()
 	if l.tenth {
 		way = &faulty{Firewall: l.firewall}
 	}

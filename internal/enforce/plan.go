@@ -134,7 +134,7 @@ func (v view) planWanted(p *plan, listed set, w want) {
 // planListed looks for entries that should not be held, and are ours.
 func (v view) planListed(p *plan) {
 	for _, e := range v.listed.entries {
-		if _, ok := v.wanted.of(e); ok {
+		if v.wanted.has(e) {
 			continue
 		}
 		switch h, known := v.known.Of(e); {
@@ -153,7 +153,7 @@ func (v view) planListed(p *plan) {
 func (v view) planGone(p *plan) {
 	for h := range v.known.All() {
 		e := h.Subject
-		if _, ok := v.wanted.of(e); ok {
+		if v.wanted.has(e) {
 			continue
 		}
 		if !h.Foreign && (v.listed.has(e) || v.inFlight[e] || !v.remove()) {

@@ -281,8 +281,8 @@ func TestResyncOfAFaultyFirewallGoesOn(t *testing.T) {
 func TestListAndAliasSideBySide(t *testing.T) {
 	inLab(t, opnsensetest.Options{PerCall: perCall}, func(l *lab) {
 		l.stop()
-		l.settings.Budget.PerMinute = 5000
-		l.impose(5000)
+		l.settings.Budget.PerMinute = 2000
+		l.impose(2000)
 		list, both := feed.New(config.Feed{Listen: "127.0.0.1:0"}, "", l.settings.Log), l.settings
 		both.Name, both.Place, both.Target, both.Exclusive = "feed", "feed", list, true
 		served := enforce.NewKeeper(both)
@@ -290,8 +290,8 @@ func TestListAndAliasSideBySide(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- served.Run(ctx) }()
 		l.start()
-		if got, err := list.Held(l.Context()); err != nil || len(got) != 5000 {
-			t.Errorf("after a second the list has %d (%v), want 5000", len(got), err)
+		if got, err := list.Held(l.Context()); err != nil || len(got) != 2000 {
+			t.Errorf("after a second the list has %d (%v), want 2000", len(got), err)
 		}
 		b := l.ban(subject(1), time.Hour)
 		time.Sleep(time.Second)
@@ -299,8 +299,8 @@ func TestListAndAliasSideBySide(t *testing.T) {
 			t.Errorf("a new ban is not in both after a second (%v)", err)
 		}
 		time.Sleep(2 * time.Minute)
-		if n := len(l.firewall.Entries(alias)); n != 5001 {
-			t.Errorf("the alias has %d, want 5001", n)
+		if n := len(l.firewall.Entries(alias)); n != 2001 {
+			t.Errorf("the alias has %d, want 2001", n)
 		}
 		cancel()
 		if err := <-done; err != nil {

@@ -51,12 +51,9 @@ func newWants(all []want) wants {
 	return out
 }
 
-func (ws wants) of(e netip.Prefix) (want, bool) {
-	i, ok := slices.BinarySearchFunc(ws, e, func(w want, e netip.Prefix) int { return compare(w.entry, e) })
-	if !ok {
-		return want{}, false
-	}
-	return ws[i], true
+func (ws wants) has(e netip.Prefix) bool {
+	_, ok := slices.BinarySearchFunc(ws, e, func(w want, e netip.Prefix) int { return compare(w.entry, e) })
+	return ok
 }
 
 // A set answers whether a prefix is in it, or inside one that is.
