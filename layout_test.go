@@ -38,7 +38,7 @@ var may = map[string][]string{
 	"internal/config/write":               {"", "internal/config"},
 	"internal/daemon":                     {"*"},
 	"internal/demo":                       {"*"},
-	"internal/doctor":                     {"", "internal/config", "internal/enforce/opnsense", "internal/filter", "internal/intake", "internal/never", "internal/notify", "internal/source", "internal/source/glob", "internal/web"},
+	"internal/doctor":                     {"", "internal/config", "internal/enforce/opnsense", "internal/enforce/traefik", "internal/filter", "internal/intake", "internal/never", "internal/notify", "internal/source", "internal/source/glob", "internal/web"},
 	"internal/enforce":                    {"", "internal/config"},
 	"internal/enforce/endpoint":           {"internal/config"},
 	"internal/enforce/feed":               {"", "internal/config", "internal/enforce", "internal/enforce/endpoint"},

@@ -151,6 +151,9 @@ func (c Config) Hosts() []string {
 		if t.OPNsense != nil {
 			urls = append(urls, t.OPNsense.URL)
 		}
+		if t.Traefik != nil {
+			urls = append(urls, t.Traefik.API)
+		}
 	}
 	for _, n := range c.Notify {
 		if n.Ntfy != nil {

@@ -33,6 +33,7 @@ type Target struct {
 	Name     string
 	OPNsense *OPNsense
 	Feed     *Feed
+	Traefik  *Traefik
 }
 
 // OPNsense is an alias of an OPNsense firewall.
@@ -55,6 +56,24 @@ type Feed struct {
 	Token   Secret         // Bearer token; may be empty on loopback
 	Allow   []netip.Prefix // clients that need no token
 	StandIn bool           // nobody asked for it: it is there because no target is named
+}
+
+// Traefik is a Traefik that closes the connections of banned addresses. Its document
+// is a file or served. At least one of the four lists of entry points has something.
+type Traefik struct {
+	File     string         // in the folder that the file provider watches; empty to serve it
+	Listen   string         // where the HTTP provider asks for it, with File empty
+	Token    Secret         // Bearer token of that; may be empty on loopback
+	Allow    []netip.Prefix // clients of that which need no token
+	Cert     string         // PEM file with which it is served over TLS; empty for none
+	Key      string         // PEM file of Cert
+	TCP      []string       // entry points of TCP routers without tls
+	TLS      []string       // of TCP routers with tls
+	HTTP     []string       // of HTTP routers without tls
+	HTTPS    []string       // of HTTP routers with tls
+	API      string         // URL of Traefik's API; empty for none
+	User     string         // of the API
+	Password Secret
 }
 
 // A Notifier is one way to tell people. Exactly one kind is set.

@@ -75,8 +75,11 @@ func (g *generation) holds(ctx context.Context) (holds, error) {
 // place says what a target is, however it is called: two names of one alias are
 // one place, and another alias under an old name is another one.
 func place(t config.Target) string {
-	if t.OPNsense != nil {
+	switch {
+	case t.OPNsense != nil:
 		return t.OPNsense.URL + " " + t.OPNsense.Alias
+	case t.Traefik != nil:
+		return "traefik " + cmp.Or(t.Traefik.File, t.Traefik.Listen)
 	}
 	return "feed " + t.Feed.Listen
 }
@@ -299,6 +302,9 @@ func (g *generation) adopt(ctx context.Context, t config.Target) (int, error) {
 func kindOf(c config.Target, t any) string {
 	if k, ok := t.(interface{ Kind() string }); ok && c.OPNsense != nil {
 		return "opnsense alias, " + k.Kind()
+	}
+	if c.Traefik != nil {
+		return "traefik"
 	}
 	return "feed"
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/edgeban/edgeban/internal/enforce"
 	"github.com/edgeban/edgeban/internal/enforce/feed"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/enforce/traefik"
 	"github.com/edgeban/edgeban/internal/intake"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/notify"
@@ -38,7 +39,7 @@ type generation struct {
 	targets    map[string]enforce.Target
 	keepers    []*enforce.Keeper
 	deliveries []*notify.Delivery
-	feeds      []*feed.Feed
+	served     []served // what others ask
 	files      *source.File
 	piped      bool                 // some jail reads the standard input
 	readAt     map[string]time.Time // when the generation before last read a log, by its path
@@ -46,6 +47,12 @@ type generation struct {
 	turn     sync.Mutex // of the keepers
 	mu       sync.Mutex
 	troubles map[string]string // present ones, by what they are about
+}
+
+// served is what listens on a port of its own.
+type served interface {
+	Addr() string
+	Serve(ctx context.Context, ln net.Listener) error
 }
 
 // build makes a generation, and starts nothing.
@@ -87,8 +94,14 @@ func (g *generation) addTarget(c config.Target) error {
 		s.Target, s.Exclusive = a, c.OPNsense.Exclusive
 	case c.Feed != nil:
 		f := feed.New(*c.Feed, g.Config.State, g.Log)
-		g.feeds = append(g.feeds, f)
+		g.served = append(g.served, f)
 		s.Target, s.Exclusive = f, true
+	case c.Traefik != nil:
+		d := traefik.New(*c.Traefik, g.Config.State, g.Transport, g.Log)
+		if d.Addr() != "" {
+			g.served = append(g.served, d)
+		}
+		s.Target, s.Exclusive = d, true
 	default:
 		return fmt.Errorf("no kind is set")
 	}
@@ -182,13 +195,13 @@ func (g *generation) run(parent context.Context) error {
 	for range lookups {
 		eg.Go(func() error { return g.names.Run(ctx) })
 	}
-	for _, f := range g.feeds {
+	for _, s := range g.served {
 		eg.Go(func() error {
-			l, err := g.daemon.feeds.listen(f.Addr())
+			l, err := g.ports.listen(s.Addr())
 			if err != nil {
-				return fmt.Errorf("feed: %w", err)
+				return err
 			}
-			return f.Serve(ctx, l)
+			return s.Serve(ctx, l)
 		})
 	}
 	for _, k := range g.keepers {
@@ -214,8 +227,8 @@ func (g *generation) run(parent context.Context) error {
 
 // addresses returns the ports that the generation listens on.
 func (g *generation) addresses() (addrs []string) {
-	for _, f := range g.feeds {
-		addrs = append(addrs, f.Addr())
+	for _, s := range g.served {
+		addrs = append(addrs, s.Addr())
 	}
 	return addrs
 }

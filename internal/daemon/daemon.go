@@ -60,7 +60,7 @@ type daemon struct {
 	store   *sqlite.Store
 	clock   *clock
 	started time.Time
-	feeds   listeners
+	ports   listeners
 	stdin   *source.Stdin // one for all generations: its lines cannot be asked for again
 	leaks   *lookout.Lookout
 	current atomic.Pointer[generation]
@@ -115,7 +115,7 @@ func start(ctx context.Context, o Options) (*daemon, error) {
 
 // close lets go of what start took.
 func (d *daemon) close() {
-	d.feeds.keep(nil)
+	d.ports.keep(nil)
 	d.stdin.Close()
 	d.store.Close()
 }
@@ -177,7 +177,7 @@ func (d *daemon) generations(ctx context.Context, gen *generation) error {
 		}
 		gen = next
 		d.current.Store(gen)
-		d.feeds.keep(gen.addresses())
+		d.ports.keep(gen.addresses())
 		d.Log.Info("reloaded", "config", gen.c.Path, "jails", len(gen.c.Jails), "targets", len(gen.c.Targets))
 	}
 }
@@ -244,10 +244,10 @@ func (d *daemon) reload(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range g.feeds {
-		if err := d.feeds.reserve(f.Addr()); err != nil {
-			d.feeds.keep(d.current.Load().addresses())
-			return nil, fmt.Errorf("feed: %w", err)
+	for _, addr := range g.addresses() {
+		if err := d.ports.reserve(addr); err != nil {
+			d.ports.keep(d.current.Load().addresses())
+			return nil, err
 		}
 	}
 	g.remember(d.current.Load())

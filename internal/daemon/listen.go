@@ -24,7 +24,7 @@ func (l *listeners) reserve(addr string) error {
 	}
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("%w; stop what listens there, or serve the list elsewhere: targets: [{feed: {listen: ADDRESS:PORT}}] in an edgeban.yaml", err)
+		return fmt.Errorf("target: %w; stop what listens there, or let the target listen elsewhere: targets: [{feed: {listen: ADDRESS:PORT}}] in an edgeban.yaml", err)
 	}
 	if l.open == nil {
 		l.open = map[string]*net.TCPListener{}

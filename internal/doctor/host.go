@@ -156,7 +156,7 @@ func here(listen string) string {
 func (e *exam) enforced() {
 	l := e.link("host", "enforcement")
 	for _, t := range e.Config.Targets {
-		if t.OPNsense != nil || !t.Feed.StandIn {
+		if t.Feed == nil || !t.Feed.StandIn {
 			l.good("bans go to target %s", t.Name)
 			return
 		}

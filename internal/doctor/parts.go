@@ -2,11 +2,13 @@ package doctor
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/enforce/traefik"
 	"github.com/edgeban/edgeban/internal/notify"
 )
 
@@ -22,6 +24,9 @@ func Parts(c config.Config, key, secret config.Secret) (parts []Part) {
 				a.LookWith(key, secret)
 			}
 			parts = append(parts, part(name, a, err))
+		}
+		if t.Traefik != nil {
+			parts = append(parts, Part{name, traefik.New(*t.Traefik, c.State, nil, slog.New(slog.DiscardHandler))})
 		}
 	}
 	for _, n := range c.Notify {

@@ -42,6 +42,7 @@ type view struct {
 	exclusive bool
 	doubt     string                // why nothing may be removed now, or empty
 	wanted    wants                 // what it should hold
+	beyond    int                   // how many bans it has no room for
 	barred    map[netip.Prefix]bool // what stands, and it may not hold
 	listed    set                   // what it holds
 	known     edgeban.Holdings
@@ -54,7 +55,7 @@ func (v view) remove() bool { return v.doubt == "" }
 
 func (v view) plan() plan {
 	var p plan
-	p.counts.Wanted, p.counts.Refused = len(v.wanted), len(v.barred)
+	p.counts.Wanted, p.counts.Refused, p.counts.Waiting = len(v.wanted)+v.beyond, len(v.barred), v.beyond
 	if v.whole {
 		p.diff.Want = make([]netip.Prefix, 0, len(v.wanted))
 	}

@@ -118,7 +118,7 @@ func (k *Keeper) look(ctx context.Context) (next time.Duration, err error) {
 	case unproven >= proofs && !whole:
 		return 0, errUnproven
 	case len(p.missing)+len(p.diff.Remove) > 0:
-		return min(next, settle<<unproven), nil
+		return min(next, settle<<min(unproven, 8)), nil
 	case p.counts.Waiting > 0:
 		return min(next, 5*time.Second), nil
 	}
@@ -169,6 +169,9 @@ func (k *Keeper) view(ctx context.Context, listed []netip.Prefix) (view, time.Du
 		}
 	}
 	v.wanted = newWants(all)
+	if b, ok := k.Target.(Bounded); ok {
+		v.wanted, v.beyond = v.wanted.foremost(b.Room(), now)
+	}
 	return v, next, nil
 }
 

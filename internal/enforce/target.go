@@ -39,3 +39,10 @@ type Diff struct {
 	Remove  []netip.Prefix
 	Partial bool // the ledger may lack bans: nothing was taken out of Want, and an empty Want means nothing
 }
+
+// A Bounded target takes so many entries and no more: it is sent the newest and
+// the longest, and the rest waits.
+type Bounded interface {
+	Target
+	Room() int
+}

@@ -104,6 +104,9 @@ func writeTargets(root block, targets []config.Target) {
 		case t.Feed != nil:
 			item.unless("name", t.Name, "feed")
 			writeFeed(item.under("feed"), *t.Feed)
+		case t.Traefik != nil:
+			item.unless("name", t.Name, "traefik")
+			writeTraefik(item.under("traefik"), *t.Traefik)
 		}
 	}
 }
@@ -126,11 +129,23 @@ func writeOPNsense(b block, o config.OPNsense) {
 func writeFeed(b block, f config.Feed) {
 	b.text("listen", f.Listen)
 	b.secret("token", f.Token)
-	var allow []string
-	for _, p := range f.Allow {
-		allow = append(allow, p.String())
-	}
-	b.words("allow", allow)
+	b.networks("allow", f.Allow)
+}
+
+func writeTraefik(b block, t config.Traefik) {
+	b.text("file", t.File)
+	b.text("listen", t.Listen)
+	b.secret("token", t.Token)
+	b.networks("allow", t.Allow)
+	b.text("cert", t.Cert)
+	b.text("key", t.Key)
+	b.words("tcp", t.TCP)
+	b.words("tls", t.TLS)
+	b.words("http", t.HTTP)
+	b.words("https", t.HTTPS)
+	b.text("api", t.API)
+	b.text("api_user", t.User)
+	b.secret("api_password", t.Password)
 }
 
 func writeNotifier(b block, n config.Notifier) {

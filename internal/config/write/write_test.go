@@ -124,7 +124,21 @@ func (d dice) config() config.Config {
 	return c
 }
 
+func (d dice) door() config.Target {
+	t := &config.Traefik{TCP: []string{"smtp", "submission"}, API: d.one("", "http://127.0.0.1:8080"), File: "/" + d.name() + ".yml"}
+	if d.coin() {
+		t.File, t.Listen, t.Token, t.Allow = "", ":9091", d.secret(), []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	}
+	if d.coin() {
+		t.TLS, t.HTTP, t.HTTPS, t.User, t.Password = []string{"imaps"}, []string{"web"}, []string{"websecure"}, "u"+d.text(), d.secret()
+	}
+	return config.Target{Name: d.name(), Traefik: t}
+}
+
 func (d dice) target() config.Target {
+	if d.IntN(3) == 0 {
+		return d.door()
+	}
 	t := config.Target{Name: d.name()}
 	if d.coin() {
 		t.Feed = &config.Feed{Listen: d.one(":9098", "[::]:1", "localhost:0"), Token: d.secret()}
