@@ -140,7 +140,8 @@ func (d *Door) Apply(_ context.Context, diff enforce.Diff) error {
 		return edgeban.Permanent(fmt.Errorf("%d entries, and Traefik is given %d at most", len(want), room))
 	}
 	text := render(d.config, want)
-	if !bytes.Equal(text, old) {
+	changed := !bytes.Equal(text, old)
+	if changed {
 		if err := d.write(text); err != nil {
 			return mend(err)
 		}
@@ -148,6 +149,9 @@ func (d *Door) Apply(_ context.Context, diff enforce.Diff) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.served = text
+	if changed { // what the API said was about the one before
+		return nil
+	}
 	return d.trouble
 }
 

@@ -433,6 +433,8 @@ func TestHeldIsOnlyWhatAnEnabledRouterHas(t *testing.T) {
 	// new bans are written.
 	a.down = true
 	wantHeld(t, d, "192.0.2.7/32")
+	apply(t, d, "192.0.2.7/32", "203.0.113.5/32")
+	wantHeld(t, d, "192.0.2.7/32")
 	err := d.Apply(t.Context(), enforce.Diff{Want: prefixes("192.0.2.7/32", "203.0.113.5/32")})
 	if err == nil || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("API down: %v, want that", err)
@@ -443,6 +445,7 @@ func TestHeldIsOnlyWhatAnEnabledRouterHas(t *testing.T) {
 	}
 	a.down = false
 
+	apply(t, d, "192.0.2.7/32")
 	a.takes("HostSNI(`*`) && (ClientIP(`192.0.2.7`))", "disabled", "EntryPoint doesn't exist")
 	wantHeld(t, d)
 	err = d.Apply(t.Context(), enforce.Diff{Want: prefixes("192.0.2.7/32")})
