@@ -37,8 +37,10 @@ var may = map[string][]string{
 	"internal/config/node":                {},
 	"internal/config/write":               {"", "internal/config"},
 	"internal/daemon":                     {"*"},
+	"internal/daemon/ports":               {},
+	"internal/daemon/wall":                {},
 	"internal/demo":                       {"*"},
-	"internal/doctor":                     {"", "internal/config", "internal/enforce/opnsense", "internal/enforce/traefik", "internal/filter", "internal/intake", "internal/never", "internal/notify", "internal/source", "internal/source/glob", "internal/web"},
+	"internal/doctor":                     {"", "internal/config", "internal/enforce/opnsense", "internal/enforce/traefik", "internal/filter", "internal/intake", "internal/never", "internal/notify", "internal/source", "internal/source/glob", "internal/web", "internal/zone"},
 	"internal/enforce":                    {"", "internal/config"},
 	"internal/enforce/endpoint":           {"internal/config"},
 	"internal/enforce/feed":               {"", "internal/config", "internal/enforce", "internal/enforce/endpoint"},
@@ -64,7 +66,7 @@ var may = map[string][]string{
 	"internal/intake":                     {"", "internal/config", "internal/filter", "internal/filter/compat", "internal/filter/scan", "internal/jail", "internal/never", "internal/source"},
 	"internal/jail":                       {"", "internal/config", "internal/formula", "internal/sorted"},
 	"internal/leak":                       {""},
-	"internal/leak/lookout":               {"", "internal/enforce", "internal/leak", "internal/never"},
+	"internal/leak/lookout":               {"", "internal/enforce", "internal/leak"},
 	"internal/never":                      {"", "internal/config"},
 	"internal/notify":                     {"", "internal/config"},
 	"internal/sorted":                     {},
@@ -79,6 +81,7 @@ var may = map[string][]string{
 	"internal/systemd":                    {},
 	"internal/web":                        {"", "internal/config"},
 	"internal/zeroconf":                   {"internal/config"},
+	"internal/zone":                       {"internal/config", "internal/never"},
 
 	// For tests; see testOnly.
 	"internal/enforce/enforcetest":                  {"", "internal/enforce"},

@@ -19,6 +19,7 @@ type Config struct {
 	Socket   string // the unix socket of the commands; empty with State: SocketName in that folder
 	Listen   string // address of /healthz; empty for none
 	Targets  []Target
+	Zones    []Zone
 	Notify   []Notifier
 	Never    []string // addresses, networks and lower-case names that are never banned
 	Budget   Budget
@@ -75,6 +76,30 @@ type Traefik struct {
 	User     string         // of the API
 	Password Secret
 }
+
+// A Zone is some networks, and what becomes of who attacks from there. Without any
+// zone private addresses are told and not banned, and all targets hold all others.
+type Zone struct {
+	Name     string         // Internet: whatever is in no other zone, and not private
+	Networks []netip.Prefix // empty: the private ones and this host's own, but for what other zones have
+	Targets  []string       // hold its bans; those of Internet: empty for all but Escalate
+	Escalate []string       // hold a ban as well, one after the other, if it leaks at those before
+	Policy   Policy
+	Look     string // what people are to look at when it attacks; empty for the usual words
+}
+
+// Internet is the zone of everybody outside.
+const Internet = "internet"
+
+// Policy is what is done about who attacks from a zone.
+type Policy string
+
+// The policies.
+const (
+	PolicyBan    Policy = "ban"    // its targets hold them
+	PolicyNotify Policy = "notify" // people are told
+	PolicyNever  Policy = "never"  // it is protected, as what never: names
+)
 
 // A Notifier is one way to tell people. Exactly one kind is set.
 type Notifier struct {

@@ -24,6 +24,7 @@ import (
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/notify"
 	"github.com/edgeban/edgeban/internal/source"
+	"github.com/edgeban/edgeban/internal/zone"
 )
 
 // A generation is what one configuration runs. It is built whole before the one
@@ -33,6 +34,7 @@ type generation struct {
 	c          config.Config
 	finder     *never.Finder
 	never      atomic.Pointer[never.List]
+	zones      atomic.Pointer[zone.Map]
 	names      *intake.Names     // looks up the hosts that failed
 	watchers   []*intake.Watcher // the jails that read logs
 	judges     []*judge
@@ -61,6 +63,8 @@ func (d *daemon) build(c config.Config) (*generation, error) {
 		daemon: d, c: c, targets: map[string]enforce.Target{}, troubles: map[string]string{},
 		finder: &never.Finder{Never: c.Never, Hosts: c.Hosts(), Memory: filepath.Join(d.Config.State, "names.json"), Log: d.Log},
 	}
+	g.findZones()
+	g.finder.Never = slices.Concat(c.Never, g.unharmed())
 	g.names = intake.NewNames(lookup, g.store, g.never.Load)
 	for _, t := range c.Targets {
 		if err := g.addTarget(t); err != nil {
@@ -83,7 +87,7 @@ func (d *daemon) build(c config.Config) (*generation, error) {
 func (g *generation) addTarget(c config.Target) error {
 	s := enforce.Settings{
 		Name: c.Name, Place: place(c), Ledger: g.store, Budget: g.c.Budget, Every: g.Look, Log: g.Log, Now: g.Now,
-		Sends: func(b edgeban.Ban) bool { return g.sends(b.Jail, c.Name) }, Refuse: g.refuse, Doubt: g.doubt, Partial: g.partial, Turn: &g.turn,
+		Sends: func(b edgeban.Ban) bool { return g.sends(b, c.Name) }, Refuse: g.refuse, Doubt: g.doubt, Partial: g.partial, Turn: &g.turn,
 	}
 	switch {
 	case c.OPNsense != nil:
@@ -125,19 +129,19 @@ func (g *generation) alias(c config.OPNsense) (a *opnsense.Alias, err error) {
 // addNotifier knows every kind of notifier.
 func (g *generation) addNotifier(c config.Notifier) {
 	n := notify.NewNtfy(*c.Ntfy, g.Transport)
-	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy}))
+	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy, Place: g.whereabouts}))
 }
 
 func (g *generation) addJail(c config.Jail) error {
 	g.judges = append(g.judges, &judge{
 		c: c, ledger: g.store, lease: g.store, log: g.Log, now: g.Now, forget: g.c.Forget,
-		sure: func() bool { return g.clock.Doubt() == "" },
+		sure: func() bool { return g.clock.Doubt() == "" }, inside: g.inside,
 	})
 	if len(c.LogPath) == 0 { // over the bans of the others
 		return nil
 	}
 	w, err := intake.NewWatcher(c, intake.Settings{
-		Fits: func(p netip.Prefix) bool { return g.fits(c, p) }, Names: g.names,
+		Fits: func(p netip.Prefix) bool { return g.fits(c, p) }, Names: g.names, Inside: g.inside,
 		Memory: filepath.Join(g.daemon.Config.State, "names-"+c.Name+".json"), Log: g.Log,
 	})
 	if err != nil {
@@ -197,7 +201,7 @@ func (g *generation) run(parent context.Context) error {
 	}
 	for _, s := range g.served {
 		eg.Go(func() error {
-			l, err := g.ports.listen(s.Addr())
+			l, err := g.ports.Listen(s.Addr())
 			if err != nil {
 				return err
 			}

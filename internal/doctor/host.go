@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -166,7 +167,7 @@ func (e *exam) enforced() {
 
 // protected finds what is never banned.
 func (e *exam) protected(ctx context.Context) {
-	f := &never.Finder{Never: e.Config.Never, Hosts: e.Config.Hosts()}
+	f := &never.Finder{Never: slices.Concat(e.Config.Never, e.Config.Protected(never.PrivateWords())), Hosts: e.Config.Hosts()}
 	e.list = f.Find(ctx)
 	problems := f.Problems()
 	for _, j := range e.Config.Jails {

@@ -41,6 +41,7 @@ type Watcher struct {
 // Settings is what a Watcher needs from outside.
 type Settings struct {
 	Fits   func(netip.Prefix) bool // whether every target of the jail can hold it; nil for yes
+	Inside func(netip.Prefix) bool // whether it is in a network of the owner's; nil for the private ones
 	Names  *Names                  // looks up the names that a jail with usedns yes finds; nil to count none
 	Memory string                  // the file of what the names in ignoreip resolved to; empty for none
 	Log    *slog.Logger            // nil for none
@@ -152,7 +153,7 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeba
 // judgeable settles what must be settled before the ledger, so that the fold is
 // pure: what would be banned, and whether the match counts.
 func (w *Watcher) judgeable(m *edgeban.Match, list *never.List) {
-	alone := never.Private(m.Addr)
+	alone := never.Private(m.Addr) || w.set.Inside != nil && w.set.Inside(netip.PrefixFrom(m.Addr, m.Addr.BitLen()))
 	m.Subject = jail.Subject(w.Jail, m.Addr, alone)
 	if !m.Subject.IsSingleIP() && w.set.Fits != nil && !w.set.Fits(m.Subject) {
 		m.Subject = jail.Subject(w.Jail, m.Addr, true)

@@ -41,7 +41,9 @@ type story struct {
 	failures, nth int
 	time, until   time.Time // zero until: for ever
 	user, text    string
-	times         int // notices
+	zone, host    string // of an inside subject
+	look          string // what people are to look at
+	times         int    // notices
 }
 
 // A section is what a message says about one kind of thing.
@@ -118,7 +120,7 @@ func gather(ns []edgeban.Notice) []*story {
 		}
 		s := found[k]
 		if s == nil {
-			s = &story{kind: k.kind, subject: n.Subject, time: n.Time, until: n.Until, target: n.Target, text: n.Text}
+			s = &story{kind: k.kind, subject: n.Subject, time: n.Time, until: n.Until, target: n.Target, text: n.Text, zone: n.Zone, host: n.Host, look: n.Look}
 			found[k] = s
 			stories = append(stories, s)
 		}

@@ -61,6 +61,12 @@ func writeConfig(root block, c config.Config) {
 	if !reflect.DeepEqual(c.Targets, usual.Targets) {
 		writeTargets(root, c.Targets)
 	}
+	if len(c.Zones) > 0 {
+		zones := root.section("zones")
+		for _, z := range c.Zones {
+			writeZone(zones.under(z.Name), z)
+		}
+	}
 	if len(c.Notify) > 0 {
 		list := root.section("notify")
 		for i, n := range c.Notify {
@@ -87,6 +93,14 @@ func writeConfig(root block, c config.Config) {
 	case c.Jails != nil && c.Fail2ban == "":
 		root.raw("jails", "{}")
 	}
+}
+
+func writeZone(b block, z config.Zone) {
+	b.networks("networks", z.Networks)
+	b.list("targets", z.Targets)
+	b.list("escalate", z.Escalate)
+	b.unless("policy", string(z.Policy), "")
+	b.text("look", z.Look)
 }
 
 func writeTargets(root block, targets []config.Target) {

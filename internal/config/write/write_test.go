@@ -111,6 +111,14 @@ func (d dice) config() config.Config {
 	for _, t := range c.Targets {
 		names = append(names, t.Name)
 	}
+	if len(names) > 1 && d.coin() {
+		c.Zones = []config.Zone{
+			{Name: "iot", Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Policy: config.PolicyNotify, Look: d.text() + "x"},
+			{Name: "lan", Targets: names[:1], Escalate: names[1:], Policy: config.PolicyBan},
+			{Name: "vpn", Networks: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("fd00:9::/32")}, Policy: config.PolicyNever},
+			{Name: config.Internet, Escalate: names[:1], Policy: config.PolicyBan},
+		}
+	}
 	if d.coin() {
 		c.Fail2ban = "/etc/" + d.name()
 		c.Jails = []config.Jail{}

@@ -45,6 +45,7 @@ type Door struct {
 var (
 	_ enforce.Whole   = (*Door)(nil)
 	_ enforce.Bounded = (*Door)(nil)
+	_ enforce.Door    = (*Door)(nil)
 	_ edgeban.Checker = (*Door)(nil)
 )
 
@@ -74,6 +75,11 @@ func (d *Door) Whole() {}
 
 // Room implements enforce.Bounded.
 func (d *Door) Room() int { return room }
+
+// Passes implements enforce.Door.
+func (d *Door) Passes() string {
+	return strings.Join(slices.Concat(d.config.TCP, d.config.TLS, d.config.HTTP, d.config.HTTPS), ", ") + " of Traefik"
+}
 
 // Fits reports whether p can stand in a rule.
 func (d *Door) Fits(p netip.Prefix) bool { return fits(p) }
