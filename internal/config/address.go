@@ -154,6 +154,9 @@ func (c Config) Hosts() []string {
 		if t.Traefik != nil {
 			urls = append(urls, t.Traefik.API)
 		}
+		if t.Dovecot != nil {
+			urls = append(urls, t.Dovecot.Doveadm)
+		}
 	}
 	for _, n := range c.Notify {
 		if n.Ntfy != nil {

@@ -35,6 +35,8 @@ type Target struct {
 	OPNsense *OPNsense
 	Feed     *Feed
 	Traefik  *Traefik
+	Dovecot  *Dovecot
+	Postfix  *Postfix
 }
 
 // OPNsense is an alias of an OPNsense firewall.
@@ -75,6 +77,23 @@ type Traefik struct {
 	API      string         // URL of Traefik's API; empty for none
 	User     string         // of the API
 	Password Secret
+}
+
+// Dovecot is where a Dovecot asks whether an address may log in, and reports who did.
+// The target's name is that of a source as well.
+type Dovecot struct {
+	Listen     string
+	Token      Secret         // that every request has in its header
+	Allow      []netip.Prefix // clients that may ask with it; empty for all
+	Tarpit     time.Duration  // that a banned address waits, twice; 0 to refuse it
+	Doveadm    string         // URL of doveadm's HTTP API, which ends sessions; empty for none
+	DoveadmKey Secret
+}
+
+// Postfix is where a Postfix asks whether an address may connect.
+type Postfix struct {
+	Listen string
+	Allow  []netip.Prefix // clients that may ask; empty for this machine alone
 }
 
 // A Zone is some networks, and what becomes of who attacks from there. Without any
@@ -133,7 +152,8 @@ type Jail struct {
 	Name        string
 	Filter      string   // a built-in filter, or the path of a filter file; empty with Rules
 	Rules       *Rules   // patterns in the way of fail2ban, in place of a filter
-	LogPath     []string // globs, or Stdin; empty for a jail over the bans of the others (Recidive)
+	LogPath     []string // globs, or Stdin
+	Source      []string // what of which source, NAME/GLOB; neither for a jail over the bans of the others (Recidive)
 	MaxRetry    int
 	FindTime    time.Duration
 	BanTime     time.Duration // Forever for no end

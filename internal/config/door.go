@@ -2,7 +2,11 @@ package config
 
 import (
 	"fmt"
+	"net"
+	"path"
 	"regexp"
+	"slices"
+	"time"
 
 	"github.com/edgeban/edgeban/internal/config/node"
 )
@@ -66,6 +70,66 @@ func both(v node.Value, a, b string) {
 	case hasB && !hasA:
 		y.Wrong("needs %s: as well", a)
 	}
+}
+
+func readDovecot(v node.Value) *Dovecot {
+	d := new(Dovecot)
+	v.Mapping([]node.Field{
+		node.Need("listen", node.Into(&d.Listen, node.As(address)), "listen: 127.0.0.1:9092"),
+		node.Need("token", node.Into(&d.Token, secret), "token: file:PATH of a secret that Dovecot sends as auth_policy_server_api_header = Authorization: Bearer …"),
+		node.Key("allow", node.Each(&d.Allow, node.Value.Words, node.As(prefix))),
+		node.Key("tarpit", node.Into(&d.Tarpit, span(time.Second, time.Minute))),
+		node.Key("doveadm", node.Into(&d.Doveadm, node.As(ServerURL))),
+		node.Key("doveadm_key", node.Into(&d.DoveadmKey, secret)),
+	})
+	if v.IsMapping() {
+		both(v, "doveadm", "doveadm_key")
+	}
+	return d
+}
+
+func readPostfix(v node.Value) *Postfix {
+	p := new(Postfix)
+	v.Mapping([]node.Field{
+		node.Need("listen", node.Into(&p.Listen, node.As(address)), "listen: 127.0.0.1:9093"),
+		node.Key("allow", node.Each(&p.Allow, node.Value.Words, node.As(prefix))),
+	})
+	h, _, err := net.SplitHostPort(p.Listen)
+	if err == nil && !isLoopback(h) && len(p.Allow) == 0 {
+		listen, _ := v.Get("listen")
+		listen.Wrong("can be reached from other machines, and Postfix sends no secret; add allow: and Postfix's address, or listen on 127.0.0.1")
+	}
+	return p
+}
+
+// from returns the reading of a source that a jail names, as NAME/GLOB: a dovecot
+// target, for what it reports.
+func from(targets []Target) func(node.Value) (string, bool) {
+	var names []string
+	for _, t := range targets {
+		if t.Dovecot != nil {
+			names = append(names, t.Name)
+		}
+	}
+	return func(v node.Value) (string, bool) {
+		s, ok := v.Text()
+		if ok && !slices.Contains(names, s) {
+			v.Wrong("no source is called %s; %s", node.Quote(s), node.Meant(s, names))
+			return "", false
+		}
+		return s + "/*", ok
+	}
+}
+
+// OverBans reports whether the jail reads no log but the bans of the others.
+func (j Jail) OverBans() bool { return len(j.LogPath) == 0 && len(j.Source) == 0 }
+
+// Reads reports whether the jail reads an origin of a source, NAME/WHOM.
+func (j Jail) Reads(origin string) bool {
+	return slices.ContainsFunc(j.Source, func(glob string) bool {
+		ok, err := path.Match(glob, origin)
+		return ok && err == nil
+	})
 }
 
 var dynamic = regexp.MustCompile(`\.ya?ml$`)

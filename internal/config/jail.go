@@ -63,16 +63,20 @@ func readJail(v node.Value, j Jail, c *Config) (Jail, bool) {
 		node.Key("enabled", node.Into(&on, node.As(node.Truth))),
 		node.Key("filter", node.Into(&j.Filter, filter)),
 		node.Key("logpath", node.Each(&j.LogPath, node.Value.Some, logPath)),
+		node.Key("source", node.Each(&j.Source, node.Value.Some, from(c.Targets))),
 		node.Key("targets", node.Each(&j.Targets, node.Value.Some, target(c.Targets))),
 	}, rules(r), settings(&j)))
 	settleRules(v, &j, r)
 
 	log, has := v.Get("logpath")
+	source, some := v.Get("source")
 	switch over := j.Filter == Recidive; {
 	case over && has:
 		log.Wrong("is not for this jail, which reads the bans of the other jails; take the key out")
-	case on && !over && !has && (v.Null() || v.IsMapping()):
-		v.Missing("logpath", "logpath: and the log to read, such as /var/log/auth.log")
+	case over && some:
+		source.Wrong("is not for this jail, which reads the bans of the other jails; take the key out")
+	case on && !over && !has && !some && (v.Null() || v.IsMapping()):
+		v.Missing("logpath", "logpath: and the log to read, such as /var/log/auth.log, or source: and the name of a dovecot target")
 	}
 	checkIncrement(v, j)
 	checkWidth(v, j, c.Budget)

@@ -28,8 +28,10 @@ func readTargets(dst *[]Target, v node.Value) {
 			node.Key("opnsense", func(v node.Value) { t.OPNsense = readOPNsense(v) }),
 			node.Key("feed", func(v node.Value) { t.Feed = readFeed(v) }),
 			node.Key("traefik", func(v node.Value) { t.Traefik = readTraefik(v) }),
+			node.Key("dovecot", func(v node.Value) { t.Dovecot = readDovecot(v) }),
+			node.Key("postfix", func(v node.Value) { t.Postfix = readPostfix(v) }),
 		})
-		named(item, &t.Name, names, "opnsense", "feed", "traefik")
+		named(item, &t.Name, names, "opnsense", "feed", "traefik", "dovecot", "postfix")
 		*dst = append(*dst, t)
 	}
 }

@@ -79,6 +79,10 @@ func place(t config.Target) string {
 		return t.OPNsense.URL + " " + t.OPNsense.Alias
 	case t.Traefik != nil:
 		return "traefik " + cmp.Or(t.Traefik.File, t.Traefik.Listen)
+	case t.Dovecot != nil:
+		return "dovecot " + t.Dovecot.Listen
+	case t.Postfix != nil:
+		return "postfix " + t.Postfix.Listen
 	}
 	return "feed " + t.Feed.Listen
 }
@@ -305,8 +309,13 @@ func kindOf(c config.Target, t any) string {
 	if k, ok := t.(interface{ Kind() string }); ok && c.OPNsense != nil {
 		return "opnsense alias, " + k.Kind()
 	}
-	if c.Traefik != nil {
+	switch {
+	case c.Traefik != nil:
 		return "traefik"
+	case c.Dovecot != nil:
+		return "dovecot"
+	case c.Postfix != nil:
+		return "postfix"
 	}
 	return "feed"
 }

@@ -17,8 +17,10 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
+	"github.com/edgeban/edgeban/internal/enforce/dovecot"
 	"github.com/edgeban/edgeban/internal/enforce/feed"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/enforce/postfix"
 	"github.com/edgeban/edgeban/internal/enforce/traefik"
 	"github.com/edgeban/edgeban/internal/intake"
 	"github.com/edgeban/edgeban/internal/never"
@@ -41,7 +43,8 @@ type generation struct {
 	targets    map[string]enforce.Target
 	keepers    []*enforce.Keeper
 	deliveries []*notify.Delivery
-	served     []served // what others ask
+	served     []served  // what others ask
+	reports    []reports // what tells of logins by itself
 	files      *source.File
 	piped      bool                 // some jail reads the standard input
 	readAt     map[string]time.Time // when the generation before last read a log, by its path
@@ -55,6 +58,12 @@ type generation struct {
 type served interface {
 	Addr() string
 	Serve(ctx context.Context, ln net.Listener) error
+}
+
+// reports is a target that is told of logins.
+type reports struct {
+	name string
+	*dovecot.Door
 }
 
 // build makes a generation, and starts nothing.
@@ -106,6 +115,14 @@ func (g *generation) addTarget(c config.Target) error {
 			g.served = append(g.served, d)
 		}
 		s.Target, s.Exclusive = d, true
+	case c.Dovecot != nil:
+		d := dovecot.New(*c.Dovecot, g.Transport, g.Log)
+		g.served, g.reports = append(g.served, d), append(g.reports, reports{c.Name, d})
+		s.Target, s.Exclusive = d, true
+	case c.Postfix != nil:
+		p := postfix.New(*c.Postfix, g.Log)
+		g.served = append(g.served, p)
+		s.Target, s.Exclusive = p, true
 	default:
 		return fmt.Errorf("no kind is set")
 	}
@@ -137,7 +154,7 @@ func (g *generation) addJail(c config.Jail) error {
 		c: c, ledger: g.store, lease: g.store, log: g.Log, now: g.Now, forget: g.c.Forget,
 		sure: func() bool { return g.clock.Doubt() == "" }, inside: g.inside,
 	})
-	if len(c.LogPath) == 0 { // over the bans of the others
+	if c.OverBans() { // over the bans of the others
 		return nil
 	}
 	w, err := intake.NewWatcher(c, intake.Settings{
@@ -217,6 +234,11 @@ func (g *generation) run(parent context.Context) error {
 	for _, n := range g.deliveries {
 		eg.Go(func() error { return n.Run(ctx) })
 	}
+	for _, r := range g.reports {
+		if t := g.taker(r); len(t.Jails) > 0 {
+			eg.Go(func() error { return t.Run(ctx) })
+		}
+	}
 	if g.files != nil {
 		eg.Go(func() error { return g.read(ctx, "file", g.files) })
 	}
@@ -270,6 +292,20 @@ func (g *generation) remember(earlier *generation) {
 			}
 		}
 	}
+}
+
+// taker returns what carries reported logins to the jails that count them.
+func (g *generation) taker(r reports) *intake.Taker {
+	t := &intake.Taker{Name: r.name, Ledger: g.store, Never: g.never.Load}
+	for _, w := range g.watchers {
+		if w.Jail.Reads(r.name + "/logins") {
+			t.Jails = append(t.Jails, w)
+		}
+	}
+	if len(t.Jails) > 0 {
+		t.Found = r.Logins()
+	}
+	return t
 }
 
 func (g *generation) read(ctx context.Context, name string, s source.Source) error {

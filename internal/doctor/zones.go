@@ -86,7 +86,7 @@ func flatOf(m *zone.Map, z config.Zone) (bool, netip.Prefix) {
 }
 
 // isDoor reports whether everybody passes a target, wherever they are.
-func isDoor(t config.Target) bool { return t.Traefik != nil }
+func isDoor(t config.Target) bool { return t.Traefik != nil || t.Dovecot != nil || t.Postfix != nil }
 
 // passes names a target, and what passes it.
 func passes(t config.Target) string {
@@ -94,6 +94,10 @@ func passes(t config.Target) string {
 	case t.Traefik != nil:
 		c := t.Traefik
 		return fmt.Sprintf("%s (%s of Traefik)", t.Name, strings.Join(slices.Concat(c.TCP, c.TLS, c.HTTP, c.HTTPS), ", "))
+	case t.Dovecot != nil:
+		return t.Name + " (logins that Dovecot is asked for)"
+	case t.Postfix != nil:
+		return t.Name + " (SMTP connections to Postfix)"
 	case t.OPNsense != nil:
 		return fmt.Sprintf("%s (what its rules for alias %s see)", t.Name, t.OPNsense.Alias)
 	}

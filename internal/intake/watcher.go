@@ -114,6 +114,21 @@ func (w *Watcher) options() filter.Options {
 	return o
 }
 
+// Take judges what a source has found itself, as if the jail had read it in lines.
+func (w *Watcher) Take(found []edgeban.Match, list *never.List) []edgeban.Match {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flood.begin(w.Jail.MaxRetry)
+	for _, m := range found {
+		m.Jail, m.ID = w.Jail.Name, w.Jail.Name+" "+m.ID
+		w.judgeable(&m, list)
+		w.flood.add(&m)
+	}
+	w.counters.lines.Add(int64(len(found)))
+	w.counters.matched(w.flood.matches)
+	return w.flood.matches
+}
+
 func (w *Watcher) recall(c edgeban.Chunk) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

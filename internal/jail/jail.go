@@ -39,7 +39,7 @@ type Jail struct {
 // are forgotten together, as in fail2ban.
 func New(c config.Jail, forget time.Duration) *Jail {
 	j := &Jail{
-		c: c, forget: forget, over: len(c.LogPath) == 0, max: MaxSubjects,
+		c: c, forget: forget, over: c.OverBans(), max: MaxSubjects,
 		counts: newTable(), records: newRecords(), lifted: map[key]int64{},
 	}
 	if c.Increment.Formula != "" {

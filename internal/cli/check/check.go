@@ -178,6 +178,10 @@ func (r *report) target(t config.Target) {
 			at = "served at " + t.Traefik.Listen
 		}
 		r.line("  routers of Traefik, %s", at)
+	case t.Dovecot != nil:
+		r.line("  Dovecot asks at %s", t.Dovecot.Listen)
+	case t.Postfix != nil:
+		r.line("  Postfix asks at %s", t.Postfix.Listen)
 	}
 }
 

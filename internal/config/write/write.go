@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
@@ -121,6 +122,14 @@ func writeTargets(root block, targets []config.Target) {
 		case t.Traefik != nil:
 			item.unless("name", t.Name, "traefik")
 			writeTraefik(item.under("traefik"), *t.Traefik)
+		case t.Dovecot != nil:
+			item.unless("name", t.Name, "dovecot")
+			writeDovecot(item.under("dovecot"), *t.Dovecot)
+		case t.Postfix != nil:
+			item.unless("name", t.Name, "postfix")
+			p := item.under("postfix")
+			p.text("listen", t.Postfix.Listen)
+			p.networks("allow", t.Postfix.Allow)
 		}
 	}
 }
@@ -162,6 +171,15 @@ func writeTraefik(b block, t config.Traefik) {
 	b.secret("api_password", t.Password)
 }
 
+func writeDovecot(b block, d config.Dovecot) {
+	b.text("listen", d.Listen)
+	b.secret("token", d.Token)
+	b.networks("allow", d.Allow)
+	b.duration("tarpit", d.Tarpit, 0)
+	b.text("doveadm", d.Doveadm)
+	b.secret("doveadm_key", d.DoveadmKey)
+}
+
 func writeNotifier(b block, n config.Notifier) {
 	b.unless("name", n.Name, "ntfy")
 	if y := n.Ntfy; y != nil {
@@ -188,6 +206,11 @@ func writeJail(jails block, j config.Jail, budget config.Budget) {
 		b.unless("filter", j.Filter, j.Name)
 	}
 	b.list("logpath", j.LogPath)
+	var sources []string
+	for _, s := range j.Source {
+		sources = append(sources, strings.TrimSuffix(s, "/*"))
+	}
+	b.list("source", sources)
 	b.number("maxretry", j.MaxRetry, usual.MaxRetry)
 	b.duration("findtime", j.FindTime, usual.FindTime)
 	b.duration("bantime", j.BanTime, usual.BanTime)
