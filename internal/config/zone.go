@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/edgeban/edgeban/internal/config/node"
@@ -22,11 +23,11 @@ func readZones(v node.Value, c *Config) {
 			continue
 		}
 		z := readZone(item, c.Targets)
-		if z.Name != Internet && len(z.Networks) == 0 {
+		if _, named := item.Get("networks"); z.Name != Internet && !named && item.IsMapping() {
 			if rest != "" {
 				item.Wrong("has no networks: and would be the private ones, which is what %s is; name those of one of the two", node.Quote(rest))
 			}
-			rest = z.Name
+			rest = cmp.Or(rest, z.Name)
 		}
 		c.Zones = append(c.Zones, z)
 	}
@@ -49,11 +50,10 @@ func readZone(v node.Value, targets []Target) Zone {
 	case z.Name == Internet && z.Policy != PolicyBan:
 		policy.Wrong("would let everybody in; take the key out")
 	case z.Name != Internet && z.Policy == PolicyBan && len(z.Targets)+len(z.Escalate) == 0:
-		if said {
+		if said && policy.Is(string(PolicyBan)) {
 			policy.Wrong("needs targets: that hold the bans")
-		} else {
-			z.Policy = PolicyNotify
 		}
+		z.Policy = PolicyNotify
 	case z.Policy != PolicyBan && len(z.Targets)+len(z.Escalate) > 0:
 		policy.Wrong("bans nobody, and targets: or escalate: are here; keep one of the two")
 	}

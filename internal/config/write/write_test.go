@@ -124,7 +124,13 @@ func (d dice) config() config.Config {
 		c.Jails = []config.Jail{}
 	}
 	for range d.IntN(4) {
-		c.Jails = append(c.Jails, d.jail(c.Budget, names))
+		j := d.jail(c.Budget, names)
+		for _, t := range c.Targets {
+			if t.Dovecot != nil && j.Filter != config.Recidive {
+				j.Source = []string{t.Name + "/*"}
+			}
+		}
+		c.Jails = append(c.Jails, j)
 	}
 	for range d.IntN(3) {
 		c.Notify = append(c.Notify, d.notifier(c))
@@ -133,9 +139,20 @@ func (d dice) config() config.Config {
 }
 
 func (d dice) door() config.Target {
+	switch d.IntN(3) {
+	case 0:
+		return config.Target{Name: d.name(), Postfix: &config.Postfix{Listen: ":9093", Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
+	case 1:
+		v := &config.Dovecot{Listen: d.one(":9092", "127.0.0.1:1"), Token: d.secret(), Tarpit: time.Duration(d.IntN(60)) * time.Second}
+		if d.coin() {
+			v.Allow, v.Doveadm, v.DoveadmKey = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, "http://127.0.0.1:8080", d.secret()
+		}
+		return config.Target{Name: d.name(), Dovecot: v}
+	}
 	t := &config.Traefik{TCP: []string{"smtp", "submission"}, API: d.one("", "http://127.0.0.1:8080"), File: "/" + d.name() + ".yml"}
 	if d.coin() {
 		t.File, t.Listen, t.Token, t.Allow = "", ":9091", d.secret(), []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		t.Cert, t.Key = d.path()+".pem", d.path()
 	}
 	if d.coin() {
 		t.TLS, t.HTTP, t.HTTPS, t.User, t.Password = []string{"imaps"}, []string{"web"}, []string{"websecure"}, "u"+d.text(), d.secret()
