@@ -31,8 +31,10 @@ func (s Step) stands(now time.Time) bool { return s.Until.IsZero() || now.Before
 
 // A Ladder remembers the steps that were taken. It is safe for concurrent use.
 type Ladder struct {
-	mu    sync.Mutex
-	steps map[netip.Prefix][]Step // of an entry, in their order
+	mu     sync.Mutex
+	steps  map[netip.Prefix][]Step // of an entry, in their order
+	n      int                     // of them all
+	pruned time.Time
 }
 
 // NewLadder returns a Ladder on which no step was taken.
@@ -70,20 +72,29 @@ func (l *Ladder) Raise(s Step, ban time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.steps[s.Entry] = append(l.steps[s.Entry], s)
+	l.n++
 	l.prune(s.At)
 }
 
-// prune forgets what is over for long, and the oldest if there are too many. The
-// caller holds the lock.
+// prune forgets what is over for long, and the oldest if there are too many, but not
+// at every step: that takes time. The caller holds the lock.
 func (l *Ladder) prune(now time.Time) {
-	all := l.all()
-	for i, s := range all {
-		if old := !s.stands(now.Add(-told)); old || i < len(all)-maxSteps {
-			left := slices.DeleteFunc(l.steps[s.Entry], func(t Step) bool { return t == s })
-			if l.steps[s.Entry] = left; len(left) == 0 {
-				delete(l.steps, s.Entry)
-			}
-		}
+	if l.n <= maxSteps && now.Sub(l.pruned).Abs() < time.Hour {
+		return
+	}
+	l.pruned = now
+	all := slices.DeleteFunc(l.all(), func(s Step) bool { return !s.stands(now.Add(-told)) })
+	if len(all) > maxSteps {
+		all = all[len(all)-maxSteps*3/4:]
+	}
+	l.set(all)
+}
+
+// set makes steps all that are known. The caller holds the lock.
+func (l *Ladder) set(steps []Step) {
+	l.n, l.steps = len(steps), map[netip.Prefix][]Step{}
+	for _, s := range steps {
+		l.steps[s.Entry] = append(l.steps[s.Entry], s)
 	}
 }
 
@@ -126,8 +137,6 @@ func Restore(snapshot []byte) (*Ladder, error) {
 		return nil, fmt.Errorf("escalations: %w", err)
 	}
 	l := NewLadder()
-	for _, s := range all {
-		l.steps[s.Entry] = append(l.steps[s.Entry], s)
-	}
+	l.set(all)
 	return l, nil
 }
