@@ -19,6 +19,7 @@ type plan struct {
 	notes   []edgeban.Held
 	notices []edgeban.Notice
 	missing []netip.Prefix // wanted and sent, and not listed
+	beyond  int            // as the view has it
 	counts  Counts
 }
 
@@ -54,7 +55,7 @@ type view struct {
 func (v view) remove() bool { return v.doubt == "" }
 
 func (v view) plan() plan {
-	var p plan
+	p := plan{beyond: v.beyond}
 	p.counts.Wanted, p.counts.Refused, p.counts.Waiting = len(v.wanted)+v.beyond, len(v.barred), v.beyond
 	if v.whole {
 		p.diff.Want = make([]netip.Prefix, 0, len(v.wanted))

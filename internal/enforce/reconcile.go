@@ -119,7 +119,7 @@ func (k *Keeper) look(ctx context.Context) (next time.Duration, err error) {
 		return 0, errUnproven
 	case len(p.missing)+len(p.diff.Remove) > 0:
 		return min(next, settle<<min(unproven, 8)), nil
-	case p.counts.Waiting > 0:
+	case p.counts.Waiting > p.beyond: // for what there is no room, there is none soon
 		return min(next, 5*time.Second), nil
 	}
 	return next, nil
