@@ -85,7 +85,7 @@ type Dovecot struct {
 	Listen     string
 	Token      Secret         // that every request has in its header
 	Allow      []netip.Prefix // clients that may ask with it; empty for all
-	Tarpit     time.Duration  // that a banned address waits, twice; 0 to refuse it
+	Tarpit     time.Duration  // that a banned address waits at each login; 0 to refuse it
 	Doveadm    string         // URL of doveadm's HTTP API, which ends sessions; empty for none
 	DoveadmKey Secret
 }

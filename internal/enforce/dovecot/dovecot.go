@@ -8,9 +8,9 @@
 //	POST ?command=allow  {"login":"…","remote":"203.0.113.9","protocol":"imap",…}
 //	POST ?command=report the same with "success":false,"policy_reject":false
 //
-// and take {"status":0,"msg":""}: -1 refuses, N > 0 waits N seconds, once before the
-// password is looked at and once after. Whatever else is answered, or nothing in
-// time, lets the login go on as if nobody had been asked.
+// and take {"status":0,"msg":""}: -1 refuses, N > 0 waits N seconds before the password
+// is looked at (and is asked for again after). Whatever else is answered, or nothing
+// in time, lets the login go on as if nobody had been asked.
 //
 // Whoever may report may ban and forgive: every request needs the token in the
 // header. The package must not decide who is banned.
