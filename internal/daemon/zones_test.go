@@ -198,3 +198,31 @@ func TestALeakAtTheEdgeShutsTheDoor(t *testing.T) {
 		})
 	})
 }
+
+// An alias for the rules of the LAN is a target like any other, also for private
+// addresses; where it stands in nobody's way the next target is tried.
+func TestAnAliasOfTheLANMayHoldPrivateAddresses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := doors(t, "  lan: {targets: [opnsense], escalate: [proxy]}\n")
+		s.networks = []netip.Prefix{netip.MustParsePrefix("192.168.1.10/24")}
+		s.run(func() {
+			for range 6 {
+				s.guess("192.168.1.50")
+				s.pass(time.Second)
+			}
+			s.pass(10 * time.Second)
+			if !s.holds("192.168.1.50") || s.shut("192.168.1.50") {
+				t.Fatalf("held at the alias %v, at the door %v; want the alias alone\n%s", s.holds("192.168.1.50"), s.shut("192.168.1.50"), s.log)
+			}
+			for range 30 {
+				s.guess("192.168.1.50")
+				s.pass(10 * time.Second)
+			}
+			if !s.shut("192.168.1.50") {
+				t.Error("it leaks at the alias, and the door is open")
+			}
+			s.wantAlarm("Inside", "Banned at opnsense")
+			s.wantAlarm("Leak", "is in 192.168.1.0/24, like this host: its packets need not cross opnsense. Look at the device. proxy is to hold it as well now.")
+		})
+	})
+}

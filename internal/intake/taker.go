@@ -17,6 +17,8 @@ type Taker struct {
 	Jails  []*Watcher // those that count it
 	Ledger edgeban.Ledger
 	Never  func() *never.List
+
+	at string // the cursor after what was recorded: nothing is looked for that came before
 }
 
 // maxTaken is how many matches are recorded at once.
@@ -51,11 +53,14 @@ func (t *Taker) gather(m edgeban.Match) []edgeban.Match {
 }
 
 func (t *Taker) record(ctx context.Context, found []edgeban.Match) error {
-	b := edgeban.Batch{Source: t.Name, Stream: t.Name + "/logins", Read: time.Now()}
+	b := edgeban.Batch{Source: t.Name, Stream: t.Name + "/logins", From: t.at, To: found[len(found)-1].ID, Read: time.Now()}
 	list := t.Never()
 	for _, w := range t.Jails {
 		b.Matches = append(b.Matches, w.Take(found, list)...)
 	}
-	_, err := record(ctx, t.Ledger, b)
+	done, err := record(ctx, t.Ledger, b)
+	if done {
+		t.at = b.To
+	}
 	return err
 }

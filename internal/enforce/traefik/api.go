@@ -43,7 +43,7 @@ func (d *Door) enabled(ctx context.Context, entries []netip.Prefix) []netip.Pref
 			held = nil
 			continue
 		case err != nil:
-			return d.unproven(entries, fmt.Errorf("Traefik's API at %s: %w", d.config.API, err))
+			return d.unproven(entries, fmt.Errorf("the API at %s: %w", d.config.API, err))
 		}
 		ps := clients(s.Rule)
 		if err := s.usable(r); err != nil {
@@ -69,11 +69,11 @@ func (d *Door) unproven(entries []netip.Prefix, err error) []netip.Prefix {
 // usable says why a router does not do what it is there for, or returns nil.
 func (s state) usable(r router) error {
 	if s.Status != "enabled" {
-		return fmt.Errorf("Traefik does not enable its router %s: %s %s", r.name, clean(s.Status), clean(strings.Join(s.Error, "; ")))
+		return fmt.Errorf("its router is not enabled: Traefik has %s: %s %s", r.name, clean(s.Status), clean(strings.Join(s.Error, "; ")))
 	}
 	for _, p := range r.points {
 		if !slices.Contains(s.Using, p) {
-			return fmt.Errorf("Traefik's router %s is not on the entry point %s: is there one of that name?", r.name, p)
+			return fmt.Errorf("its router %s is not on the entry point %s: has Traefik one of that name?", r.name, p)
 		}
 	}
 	return nil
