@@ -281,6 +281,7 @@ func (g *generation) protect(ctx context.Context) {
 func (g *generation) remember(earlier *generation) {
 	g.finder.Remember(earlier.finder)
 	g.knowBroken(earlier)
+	g.keepShut(earlier)
 	g.readAt = map[string]time.Time{}
 	for _, s := range earlier.streams() {
 		g.readAt[s.Origin] = s.Read

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -123,6 +124,19 @@ func TestReportedLoginsBanAtTheEdgeAndAtTheDoors(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until("it is let in again", func() bool { return !refused("192.168.77.50") && !turnedAway("192.168.77.50") })
+
+	s.hup <- syscall.SIGHUP // a reload opens no door
+	s.until("the reload", func() bool {
+		if !refused("203.0.113.9") {
+			t.Error("the door was open")
+		}
+		return strings.Contains(s.out.String(), "msg=reloaded")
+	})
+	for range 50 {
+		if !refused("203.0.113.9") {
+			t.Fatal("after the reload the door was open")
+		}
+	}
 
 	s.stop() // and what stood stands in the next life
 	s.start()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/enforce/gate"
 	"github.com/edgeban/edgeban/internal/leak"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/notify"
@@ -97,6 +98,25 @@ func (d *daemon) steps(ctx context.Context) *zone.Ladder {
 		return zone.NewLadder()
 	}
 	return l
+}
+
+// gated is a target that holds its bans in memory.
+type gated interface{ Keeps() *gate.Gate }
+
+// keepShut has doors refuse whom they refused in the generation before.
+func (g *generation) keepShut(earlier *generation) {
+	for i, c := range g.c.Targets {
+		next, ok := g.targets[c.Name].(gated)
+		if !ok {
+			continue
+		}
+		for j, old := range earlier.c.Targets {
+			before, ok := earlier.targets[old.Name].(gated)
+			if ok && place(earlier.c.Targets[j]) == place(g.c.Targets[i]) {
+				next.Keeps().Inherit(before.Keeps())
+			}
+		}
+	}
 }
 
 // escalate has the next target of the zone hold what leaks, as long as the ban stands.

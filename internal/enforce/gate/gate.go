@@ -8,6 +8,7 @@ package gate
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -42,6 +43,17 @@ var (
 // New returns a Gate that refuses nobody yet, for a service of that name.
 func New(who string) *Gate {
 	return &Gate{who: who, made: time.Now(), last: map[netip.Addr]time.Time{}}
+}
+
+// Inherit takes over what an earlier Gate of the same service refuses, and remembers.
+func (g *Gate) Inherit(earlier *Gate) {
+	earlier.mu.Lock()
+	asked, count, last := earlier.asked, earlier.count, maps.Clone(earlier.last)
+	earlier.mu.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.asked, g.count, g.last, g.made = asked, count, last, earlier.made
+	g.set.Store(earlier.set.Load())
 }
 
 // A set is immutable.
@@ -79,6 +91,9 @@ func (s *set) contains(a netip.Addr) bool {
 	}
 	return false
 }
+
+// Keeps returns the Gate itself, to whoever has something around it.
+func (g *Gate) Keeps() *Gate { return g }
 
 // Whole says that the bans are set as a whole.
 func (g *Gate) Whole() {}

@@ -118,6 +118,23 @@ func TestSilenceIsSaid(t *testing.T) {
 	})
 }
 
+// A reload opens no door.
+func TestTheNextGateRefusesWhomThisOneDoes(t *testing.T) {
+	g, next := New("Dovecot"), New("Dovecot")
+	g.Set(enforce.Diff{Want: prefixes("192.0.2.7/32")})
+	g.Refuses(netip.MustParseAddr("192.0.2.7"))
+	next.Inherit(g)
+	if held, _ := next.Held(t.Context()); !slices.Equal(held, prefixes("192.0.2.7/32")) || !next.Refuses(netip.MustParseAddr("192.0.2.7")) {
+		t.Errorf("the next holds %v", held)
+	}
+	if notes := strings.Join(next.Notes(), " "); !strings.Contains(notes, "refused 2 times") {
+		t.Errorf("notes: %q", notes)
+	}
+	if fresh := next.Set(enforce.Diff{Want: prefixes("192.0.2.7/32", "192.0.2.8/32")}); !slices.Equal(fresh, prefixes("192.0.2.8/32")) {
+		t.Errorf("new: %v", fresh)
+	}
+}
+
 func TestMemoryIsBounded(t *testing.T) {
 	g := New("Dovecot")
 	g.Set(enforce.Diff{Want: prefixes("10.0.0.0/8")})
