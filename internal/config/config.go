@@ -162,7 +162,11 @@ type Jail struct {
 	IgnoreIP    []string       // addresses, networks, names, and file:PATH of such
 	LogTimezone *time.Location // of stamps without a zone; nil for the local zone
 	IPv6Prefix  int            // how much of an outside IPv6 address is banned, 64 unless said
-	Targets     []string       // names; empty for all
+
+	ResetOnSuccess bool          // a login forgives the failures of that user from there
+	KnownGood      time.Duration // after a login from there, in which it takes more failures; 0 for none
+
+	Targets []string // names; empty for all
 }
 
 // Broken is a jail that somebody has enabled and that cannot run, while the others

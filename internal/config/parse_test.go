@@ -64,6 +64,7 @@ func TestEverySettingArrives(t *testing.T) {
 	}
 	dovecot, web, recidive := jail("dovecot"), jail("web"), jail("recidive")
 	dovecot.LogPath, dovecot.Source = []string{"/logs/mail/*.log"}, []string{"logins/*"}
+	dovecot.ResetOnSuccess, dovecot.KnownGood = true, 2*week
 	web.Filter, web.LogPath = "/etc/edgeban/web.conf", []string{"-"}
 	web.BanTime, web.Increment.MaxTime = 2*week, 2*week
 	own := jail("own")

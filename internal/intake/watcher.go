@@ -118,7 +118,7 @@ func (w *Watcher) options() filter.Options {
 func (w *Watcher) Take(found []edgeban.Match, list *never.List) []edgeban.Match {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.flood.begin(w.Jail.MaxRetry)
+	w.flood.begin(w.Jail.Threshold(true))
 	for _, m := range found {
 		m.Jail, m.ID = w.Jail.Name, w.Jail.Name+" "+m.ID
 		w.judgeable(&m, list)
@@ -150,7 +150,7 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeba
 	if w.mail {
 		w.vantage.read(c)
 	}
-	w.flood.begin(w.Jail.MaxRetry)
+	w.flood.begin(w.Jail.Threshold(true))
 	for m := range matches(c) {
 		w.judgeable(&m, list)
 		w.flood.add(&m)

@@ -221,6 +221,8 @@ func writeJail(jails block, j config.Jail, budget config.Budget) {
 		b.zone("logtimezone", j.LogTimezone)
 	}
 	b.number("ipv6", j.IPv6Prefix, usual.IPv6Prefix)
+	b.truth("reset_on_success", j.ResetOnSuccess)
+	b.duration("known_good", j.KnownGood, 0)
 	b.list("targets", j.Targets)
 	if j.Rules != nil {
 		writeRules(b, *j.Rules)

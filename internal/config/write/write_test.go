@@ -246,6 +246,9 @@ func (d dice) jail(b config.Budget, targets []string) config.Jail {
 		}
 		j.Increment = i
 	}
+	if j.Count == config.Window && d.coin() {
+		j.ResetOnSuccess, j.KnownGood = d.coin(), d.span(time.Minute)
+	}
 	if len(targets) > 0 && d.coin() {
 		j.Targets = []string{targets[d.IntN(len(targets))]}
 	}
