@@ -151,6 +151,12 @@ func (c Config) Hosts() []string {
 		if t.OPNsense != nil {
 			urls = append(urls, t.OPNsense.URL)
 		}
+		if t.Traefik != nil {
+			urls = append(urls, t.Traefik.API)
+		}
+		if t.Dovecot != nil {
+			urls = append(urls, t.Dovecot.Doveadm)
+		}
 	}
 	for _, n := range c.Notify {
 		if n.Ntfy != nil {

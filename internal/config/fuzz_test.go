@@ -80,7 +80,22 @@ func within(t *testing.T, c Config) {
 	for _, target := range c.Targets {
 		must(isName(target.Name) && !names[target.Name], "target's name", target.Name)
 		names[target.Name] = true
-		must((target.OPNsense == nil) != (target.Feed == nil), "target of one kind", target)
+		kinds := 0
+		for _, is := range []bool{target.OPNsense != nil, target.Feed != nil, target.Traefik != nil, target.Dovecot != nil, target.Postfix != nil} {
+			if is {
+				kinds++
+			}
+		}
+		must(kinds == 1, "target of one kind", target)
+		if x := target.Traefik; x != nil {
+			must((x.File == "") != (x.Listen == "") && len(x.TCP)+len(x.TLS)+len(x.HTTP)+len(x.HTTPS) > 0, "Traefik", *x)
+			for _, p := range slices.Concat(x.TCP, x.TLS, x.HTTP, x.HTTPS) {
+				must(entryPointRule.MatchString(p), "entry point", p)
+			}
+		}
+		if x := target.Dovecot; x != nil {
+			must(x.Listen != "" && !x.Token.Empty(), "Dovecot", *x)
+		}
 		if o := target.OPNsense; o != nil {
 			must(o.URL != "" && !o.Key.Empty() && !o.Secret.Empty() && aliasRule.MatchString(o.Alias) && o.Timeout > 0, "OPNsense", *o)
 			must(!o.Insecure || o.Pin == "" && o.CA == "", "insecure", *o)

@@ -63,7 +63,7 @@ func readJail(v node.Value, j Jail, c *Config) (Jail, bool) {
 		node.Key("enabled", node.Into(&on, node.As(node.Truth))),
 		node.Key("filter", node.Into(&j.Filter, filter)),
 		node.Key("logpath", node.Each(&j.LogPath, node.Value.Some, logPath)),
-		node.Key("source", node.Each(&j.Source, node.Value.Some, from(c.Sources))),
+		node.Key("source", node.Each(&j.Source, node.Value.Some, from(c.sources()))),
 		node.Key("targets", node.Each(&j.Targets, node.Value.Some, target(c.Targets))),
 	}, rules(r), settings(&j)))
 	settleRules(v, &j, r)
@@ -76,14 +76,31 @@ func readJail(v node.Value, j Jail, c *Config) (Jail, bool) {
 	case over && some:
 		source.Wrong("is not for this jail, which reads the bans of the other jails; take the key out")
 	case on && !over && !has && !some && (v.Null() || v.IsMapping()):
-		v.Missing("logpath", "logpath: and the log to read, such as /var/log/auth.log, or source: and the name of one of sources:")
+		v.Missing("logpath", "logpath: and the log to read, such as /var/log/auth.log, or source: and the name of one of sources: or of a dovecot target")
 	}
 	checkIncrement(v, j)
 	checkWidth(v, j, c.Budget)
+	for _, key := range []string{"reset_on_success", "known_good"} {
+		if x, ok := v.Get(key); ok && j.Count == Rate && (j.ResetOnSuccess || j.KnownGood > 0) {
+			x.Wrong("needs failures that are counted one by one; write count: window, or take it out")
+		}
+	}
 	if j.Increment.MaxTime > 0 {
 		j.Increment.MaxTime = max(j.Increment.MaxTime, j.BanTime)
 	}
 	return j, on
+}
+
+// patience is how many times as many failures an address may have that is known as good.
+const patience = 3
+
+// Threshold returns how many failures are too many, for an address that is known as
+// good or not.
+func (j Jail) Threshold(good bool) int {
+	if good && j.Count == Window && j.KnownGood > 0 {
+		return patience * j.MaxRetry
+	}
+	return j.MaxRetry
 }
 
 // settings is what a jail and the defaults have in common.
@@ -97,6 +114,8 @@ func settings(j *Jail) []node.Field {
 		node.Key("ignoreip", node.Each(&j.IgnoreIP, node.Value.Words, hostOrFile)),
 		node.Key("logtimezone", node.Into(&j.LogTimezone, node.As(Timezone))),
 		node.Key("ipv6", node.Into(&j.IPv6Prefix, node.Whole(32, 128))),
+		node.Key("reset_on_success", node.Into(&j.ResetOnSuccess, node.As(node.Truth))),
+		node.Key("known_good", node.Into(&j.KnownGood, span(time.Minute, LongestTime))),
 		node.Key("bantime.increment", node.Into(&j.Increment.Enabled, node.As(node.Truth))),
 	}, increment(&j.Increment, "bantime.")...)
 }

@@ -65,7 +65,8 @@ func TestEverySettingArrives(t *testing.T) {
 		}
 	}
 	dovecot, web, recidive := jail("dovecot"), jail("web"), jail("recidive")
-	dovecot.LogPath, dovecot.Source = []string{"/logs/mail/*.log"}, []string{"syslog/*", "engine/mail-*"}
+	dovecot.LogPath, dovecot.Source = []string{"/logs/mail/*.log"}, []string{"syslog/*", "engine/mail-*", "logins/*"}
+	dovecot.ResetOnSuccess, dovecot.KnownGood = true, 2*week
 	web.Filter, web.LogPath = "/etc/edgeban/web.conf", []string{"-"}
 	web.BanTime, web.Increment.MaxTime = 2*week, 2*week
 	own := jail("own")
@@ -93,6 +94,25 @@ func TestEverySettingArrives(t *testing.T) {
 				Listen: "[::]:9098", Token: NewSecret("the feed's token"),
 				Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("192.0.2.0/24")},
 			}},
+			{Name: "proxy", Traefik: &Traefik{
+				File: "/etc/edgeban/dynamic/edgeban.yml", TCP: []string{"smtp", "submission"}, TLS: []string{"imaps", "smtps"}, HTTP: []string{"web"}, HTTPS: []string{"websecure"},
+				API: "http://127.0.0.1:8080", User: "edgeban", Password: NewSecret("the password"),
+			}},
+			{Name: "traefik", Traefik: &Traefik{
+				Listen: "172.30.0.1:9091", Token: NewSecret("the feed's token"), Allow: []netip.Prefix{netip.MustParsePrefix("172.30.0.2/32")},
+				Cert: "/etc/edgeban/ca.pem", Key: "/etc/edgeban/key.pem", TLS: []string{"imaps"},
+			}},
+			{Name: "logins", Dovecot: &Dovecot{
+				Listen: "172.30.0.1:9092", Token: NewSecret("the feed's token"), Allow: []netip.Prefix{netip.MustParsePrefix("172.30.0.4/32")},
+				Tarpit: 10 * time.Second, Doveadm: "http://172.30.0.4:8080", DoveadmKey: NewSecret("the password"),
+			}},
+			{Name: "postfix", Postfix: &Postfix{Listen: "172.30.0.1:9093", Allow: []netip.Prefix{netip.MustParsePrefix("172.30.0.3/32")}}},
+		},
+		Zones: []Zone{
+			{Name: "iot", Networks: []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fd00:2::/64")}, Policy: PolicyNotify, Look: "Pull its plug."},
+			{Name: "lan", Targets: []string{"proxy", "logins"}, Escalate: []string{"postfix"}, Policy: PolicyBan},
+			{Name: "vpn", Networks: []netip.Prefix{netip.MustParsePrefix("192.168.3.0/24")}, Policy: PolicyNever},
+			{Name: "internet", Targets: []string{"edge"}, Escalate: []string{"proxy"}, Policy: PolicyBan},
 		},
 		Notify: []Notifier{
 			{Name: "phone", On: []string{"ban", "trouble"}, Jails: []string{"dovecot", "off"}, Ntfy: &Ntfy{

@@ -12,7 +12,6 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
-	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/web"
 )
 
@@ -75,8 +74,15 @@ func (g *generation) holds(ctx context.Context) (holds, error) {
 // place says what a target is, however it is called: two names of one alias are
 // one place, and another alias under an old name is another one.
 func place(t config.Target) string {
-	if t.OPNsense != nil {
+	switch {
+	case t.OPNsense != nil:
 		return t.OPNsense.URL + " " + t.OPNsense.Alias
+	case t.Traefik != nil:
+		return "traefik " + cmp.Or(t.Traefik.File, t.Traefik.Listen)
+	case t.Dovecot != nil:
+		return "dovecot " + t.Dovecot.Listen
+	case t.Postfix != nil:
+		return "postfix " + t.Postfix.Listen
 	}
 	return "feed " + t.Feed.Listen
 }
@@ -109,8 +115,8 @@ func (g *generation) describe(b edgeban.Ban, holds holds) web.Ban {
 		w.Held = append(w.Held, holds(netip.PrefixFrom(b.Addr, b.Addr.BitLen()))...)
 	}
 	w.Refused = g.refuse(b)
-	if !slices.ContainsFunc(g.c.Targets, func(t config.Target) bool { return g.sends(b.Jail, t.Name) }) {
-		w.Refused = "no target is configured"
+	if !slices.ContainsFunc(g.c.Targets, func(t config.Target) bool { return g.sends(b, t.Name) }) && w.Refused == "" {
+		w.Refused = "no target is to hold it"
 	}
 	return w
 }
@@ -157,7 +163,7 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 		}
 	}
 	notices := []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: now, Jail: b.Jail, Subject: b.Subject, Until: b.Until, Nth: 1, Text: b.Reason}}
-	if never.PrivatePrefix(b.Subject) {
+	if g.zones.Load().Inside(b.Subject) {
 		notices = nil // no edge stops it, and nobody has attacked: who asked is told
 	}
 	if err := g.store.Impose(ctx, edgeban.Verdict{Ban: b, Notices: notices}); err != nil {
@@ -214,6 +220,9 @@ func (a api) Why(ctx context.Context, p netip.Prefix) (web.Why, error) {
 			Time: m.Time, Jail: m.Jail, Kind: m.Kind.String(), Addr: m.Addr, Count: m.Count,
 			User: m.User, Text: m.Text, Ignored: m.Ignored,
 		})
+	}
+	for _, s := range g.ladder.About(p) {
+		w.Steps = append(w.Steps, web.Step{Subject: s.Entry, At: s.At, From: s.From, To: s.To, Why: s.Why})
 	}
 	for _, l := range rec.Lifts {
 		w.Lifts = append(w.Lifts, web.Lifted{Jail: l.Jail, At: l.At, By: l.By})
@@ -299,6 +308,14 @@ func (g *generation) adopt(ctx context.Context, t config.Target) (int, error) {
 func kindOf(c config.Target, t any) string {
 	if k, ok := t.(interface{ Kind() string }); ok && c.OPNsense != nil {
 		return "opnsense alias, " + k.Kind()
+	}
+	switch {
+	case c.Traefik != nil:
+		return "traefik"
+	case c.Dovecot != nil:
+		return "dovecot"
+	case c.Postfix != nil:
+		return "postfix"
 	}
 	return "feed"
 }

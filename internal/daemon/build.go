@@ -17,12 +17,16 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
+	"github.com/edgeban/edgeban/internal/enforce/dovecot"
 	"github.com/edgeban/edgeban/internal/enforce/feed"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/enforce/postfix"
+	"github.com/edgeban/edgeban/internal/enforce/traefik"
 	"github.com/edgeban/edgeban/internal/intake"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/notify"
 	"github.com/edgeban/edgeban/internal/source"
+	"github.com/edgeban/edgeban/internal/zone"
 )
 
 // A generation is what one configuration runs. It is built whole before the one
@@ -32,13 +36,15 @@ type generation struct {
 	c          config.Config
 	finder     *never.Finder
 	never      atomic.Pointer[never.List]
+	zones      atomic.Pointer[zone.Map]
 	names      *intake.Names     // looks up the hosts that failed
 	watchers   []*intake.Watcher // the jails that read logs
 	judges     []*judge
 	targets    map[string]enforce.Target
 	keepers    []*enforce.Keeper
 	deliveries []*notify.Delivery
-	feeds      []*feed.Feed
+	served     []served  // what others ask
+	reports    []reports // what tells of logins by itself
 	files      *source.File
 	feeders    []feeder // the sources that are no files
 	syslogs    []taking
@@ -50,12 +56,26 @@ type generation struct {
 	troubles map[string]string // present ones, by what they are about
 }
 
+// served is what listens on a port of its own.
+type served interface {
+	Addr() string
+	Serve(ctx context.Context, ln net.Listener) error
+}
+
+// reports is a target that is told of logins.
+type reports struct {
+	name string
+	*dovecot.Door
+}
+
 // build makes a generation, and starts nothing.
 func (d *daemon) build(c config.Config) (*generation, error) {
 	g := &generation{
 		daemon: d, c: c, targets: map[string]enforce.Target{}, troubles: map[string]string{},
 		finder: &never.Finder{Never: c.Never, Hosts: c.Hosts(), Memory: filepath.Join(d.Config.State, "names.json"), Log: d.Log},
 	}
+	g.findZones()
+	g.finder.Never = slices.Concat(c.Never, g.unharmed())
 	g.names = intake.NewNames(lookup, g.store, g.never.Load)
 	for _, t := range c.Targets {
 		if err := g.addTarget(t); err != nil {
@@ -78,7 +98,7 @@ func (d *daemon) build(c config.Config) (*generation, error) {
 func (g *generation) addTarget(c config.Target) error {
 	s := enforce.Settings{
 		Name: c.Name, Place: place(c), Ledger: g.store, Budget: g.c.Budget, Every: g.Look, Log: g.Log, Now: g.Now,
-		Sends: func(b edgeban.Ban) bool { return g.sends(b.Jail, c.Name) }, Refuse: g.refuse, Doubt: g.doubt, Partial: g.partial, Turn: &g.turn,
+		Sends: func(b edgeban.Ban) bool { return g.sends(b, c.Name) }, Refuse: g.refuse, Doubt: g.doubt, Partial: g.partial, Turn: &g.turn,
 	}
 	switch {
 	case c.OPNsense != nil:
@@ -89,8 +109,22 @@ func (g *generation) addTarget(c config.Target) error {
 		s.Target, s.Exclusive = a, c.OPNsense.Exclusive
 	case c.Feed != nil:
 		f := feed.New(*c.Feed, g.Config.State, g.Log)
-		g.feeds = append(g.feeds, f)
+		g.served = append(g.served, f)
 		s.Target, s.Exclusive = f, true
+	case c.Traefik != nil:
+		d := traefik.New(*c.Traefik, g.Config.State, g.Transport, g.Log)
+		if d.Addr() != "" {
+			g.served = append(g.served, d)
+		}
+		s.Target, s.Exclusive = d, true
+	case c.Dovecot != nil:
+		d := dovecot.New(*c.Dovecot, g.Transport, g.Log)
+		g.served, g.reports = append(g.served, d), append(g.reports, reports{c.Name, d})
+		s.Target, s.Exclusive = d, true
+	case c.Postfix != nil:
+		p := postfix.New(*c.Postfix, g.Log)
+		g.served = append(g.served, p)
+		s.Target, s.Exclusive = p, true
 	default:
 		return fmt.Errorf("no kind is set")
 	}
@@ -114,19 +148,19 @@ func (g *generation) alias(c config.OPNsense) (a *opnsense.Alias, err error) {
 // addNotifier knows every kind of notifier.
 func (g *generation) addNotifier(c config.Notifier) {
 	n := notify.NewNtfy(*c.Ntfy, g.Transport)
-	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy, Prove: g.prove}))
+	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy, Prove: g.prove, Place: g.whereabouts}))
 }
 
 func (g *generation) addJail(c config.Jail) error {
 	g.judges = append(g.judges, &judge{
 		c: c, ledger: g.store, lease: g.store, log: g.Log, now: g.Now, forget: g.c.Forget,
-		sure: func() bool { return g.clock.Doubt() == "" },
+		sure: func() bool { return g.clock.Doubt() == "" }, inside: g.inside,
 	})
 	if c.OverBans() { // over the bans of the others
 		return nil
 	}
 	w, err := intake.NewWatcher(c, intake.Settings{
-		Fits: func(p netip.Prefix) bool { return g.fits(c, p) }, Names: g.names,
+		Fits: func(p netip.Prefix) bool { return g.fits(c, p) }, Names: g.names, Inside: g.inside,
 		Memory: filepath.Join(g.daemon.Config.State, "names-"+c.Name+".json"), Log: g.Log,
 	})
 	if err != nil {
@@ -187,13 +221,13 @@ func (g *generation) run(parent context.Context) error {
 	for range lookups {
 		eg.Go(func() error { return g.names.Run(ctx) })
 	}
-	for _, f := range g.feeds {
+	for _, s := range g.served {
 		eg.Go(func() error {
-			l, err := g.daemon.feeds.listen(f.Addr())
+			l, err := g.ports.Listen(s.Addr())
 			if err != nil {
-				return fmt.Errorf("feed: %w", err)
+				return err
 			}
-			return f.Serve(ctx, l)
+			return s.Serve(ctx, l)
 		})
 	}
 	for _, k := range g.keepers {
@@ -204,6 +238,11 @@ func (g *generation) run(parent context.Context) error {
 	}
 	for _, n := range g.deliveries {
 		eg.Go(func() error { return n.Run(ctx) })
+	}
+	for _, r := range g.reports {
+		if t := g.taker(r); len(t.Jails) > 0 {
+			eg.Go(func() error { return t.Run(ctx) })
+		}
 	}
 	if g.files != nil {
 		eg.Go(func() error { return g.read(ctx, "file", g.files) })
@@ -222,8 +261,8 @@ func (g *generation) run(parent context.Context) error {
 
 // addresses returns the ports that the generation listens on.
 func (g *generation) addresses() (addrs []string) {
-	for _, f := range g.feeds {
-		addrs = append(addrs, f.Addr())
+	for _, s := range g.served {
+		addrs = append(addrs, s.Addr())
 	}
 	return addrs
 }
@@ -250,6 +289,7 @@ func (g *generation) protect(ctx context.Context) {
 func (g *generation) remember(earlier *generation) {
 	g.finder.Remember(earlier.finder)
 	g.knowBroken(earlier)
+	g.keepShut(earlier)
 	g.readAt = map[string]time.Time{}
 	for _, s := range earlier.streams() {
 		g.readAt[s.Origin] = s.Read
@@ -266,6 +306,20 @@ func (g *generation) remember(earlier *generation) {
 			}
 		}
 	}
+}
+
+// taker returns what carries reported logins to the jails that count them.
+func (g *generation) taker(r reports) *intake.Taker {
+	t := &intake.Taker{Name: r.name, Ledger: g.store, Never: g.never.Load}
+	for _, w := range g.watchers {
+		if w.Jail.Reads(r.name + "/logins") {
+			t.Jails = append(t.Jails, w)
+		}
+	}
+	if len(t.Jails) > 0 {
+		t.Found = r.Logins()
+	}
+	return t
 }
 
 func (g *generation) read(ctx context.Context, name string, s source.Source) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/jail"
-	"github.com/edgeban/edgeban/internal/never"
 )
 
 // snapshotEvery is how often a jail that has judged something is written down.
@@ -26,7 +26,8 @@ type judge struct {
 	lease  edgeban.Lease
 	log    *slog.Logger
 	now    func() time.Time
-	sure   func() bool // the clock is to be believed
+	sure   func() bool             // the clock is to be believed
+	inside func(netip.Prefix) bool // in a network of the owner's
 	forget time.Duration
 	began  edgeban.Seq // the head before anything was read
 	fresh  bool        // no earlier snapshot was there
@@ -218,7 +219,7 @@ func (j *judge) notices(b edgeban.Ban, m edgeban.Match) []edgeban.Notice {
 		Kind: edgeban.NoticeBan, Time: b.Since, Jail: b.Jail, Subject: b.Subject, Until: b.Until,
 		Failures: b.Failures, Nth: b.Nth, User: m.User, Text: m.Text,
 	}
-	if never.PrivatePrefix(b.Subject) {
+	if j.inside(b.Subject) {
 		n.Kind = edgeban.NoticeInside
 	}
 	return []edgeban.Notice{n}

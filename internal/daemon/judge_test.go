@@ -13,6 +13,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/store/sqlite"
 )
 
@@ -38,7 +39,7 @@ func TestProlongedBanIsImposedAndNotTold(t *testing.T) {
 	var log strings.Builder
 	j := &judge{
 		c: c, ledger: store, lease: store, log: slog.New(slog.NewTextHandler(&log, nil)), forget: time.Hour,
-		now: func() time.Time { return noon }, sure: func() bool { return true },
+		now: func() time.Time { return noon }, sure: func() bool { return true }, inside: never.PrivatePrefix,
 	}
 	if err := j.begin(t.Context()); err != nil {
 		t.Fatal(err)

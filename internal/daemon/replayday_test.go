@@ -138,7 +138,7 @@ func life(t *testing.T, path string, s *script) []edgeban.Ban {
 	for _, j := range dayJails() {
 		judges = append(judges, &judge{
 			c: j, ledger: store, lease: store, log: slog.New(slog.DiscardHandler), forget: 90 * 24 * time.Hour,
-			now: func() time.Time { return s.read[0] }, sure: func() bool { return true },
+			now: func() time.Time { return s.read[0] }, sure: func() bool { return true }, inside: never.PrivatePrefix,
 		})
 		if len(j.LogPath) == 0 {
 			continue

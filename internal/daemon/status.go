@@ -34,7 +34,7 @@ func (a api) Status(ctx context.Context) (web.Status, error) {
 		t := g.targetStatus(c, s)
 		if s.Looked.IsZero() { // it was never reached
 			for b := range bans {
-				if g.sends(b.Jail, c.Name) && g.refuse(b) == "" {
+				if g.sends(b, c.Name) && g.refuse(b) == "" {
 					t.Wanted++
 				}
 			}

@@ -21,6 +21,7 @@ type plan struct {
 	notices []edgeban.Notice
 	lacks   []lack         // what to add
 	missing []netip.Prefix // wanted and sent, and not listed
+	beyond  int            // as the view has it
 	counts  Counts
 
 	// What a Keeper makes of it.
@@ -49,6 +50,7 @@ type view struct {
 	exclusive bool
 	doubt     string                // why nothing may be removed now, or empty
 	wanted    wants                 // what it should hold
+	beyond    int                   // how many bans it has no room for
 	barred    map[netip.Prefix]bool // what stands, and it may not hold
 	listed    set                   // what it holds
 	known     edgeban.Holdings
@@ -60,8 +62,8 @@ type view struct {
 func (v view) remove() bool { return v.doubt == "" }
 
 func (v view) plan() plan {
-	var p plan
-	p.counts.Wanted, p.counts.Refused = len(v.wanted), len(v.barred)
+	p := plan{beyond: v.beyond}
+	p.counts.Wanted, p.counts.Refused, p.counts.Waiting = len(v.wanted)+v.beyond, len(v.barred), v.beyond
 	if v.whole {
 		p.diff.Want = make([]netip.Prefix, 0, len(v.wanted))
 	}

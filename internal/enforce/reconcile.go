@@ -120,8 +120,8 @@ func (k *Keeper) look(ctx context.Context) (next time.Duration, err error) {
 	case p.more && p.unproven <= 1: // what is sent now is the first try
 		return 0, nil
 	case len(p.missing)+len(p.diff.Remove) > 0:
-		return min(next, settle<<p.unproven), nil
-	case p.counts.Waiting > 0:
+		return min(next, settle<<min(p.unproven, 8)), nil
+	case p.counts.Waiting > p.beyond: // for what there is no room, there is none soon
 		return min(next, 5*time.Second), nil
 	}
 	return next, nil
@@ -192,6 +192,9 @@ func (k *Keeper) view(ctx context.Context, listed []netip.Prefix) (view, time.Du
 		}
 	}
 	v.wanted = newWants(all)
+	if b, ok := k.Target.(Bounded); ok {
+		v.wanted, v.beyond = v.wanted.foremost(b.Room(), now)
+	}
 	return v, next, nil
 }
 

@@ -152,6 +152,11 @@ func (k *Keeper) overBudget(ctx context.Context, now time.Time, waiting int) {
 	}
 	k.mu.Unlock()
 	if tell {
+		if b, ok := k.Target.(Bounded); ok && k.Status().Wanted > b.Room() {
+			k.Log.Warn("target has no room for all bans", "target", k.Name, "waiting", waiting)
+			k.post(ctx, now, fmt.Sprintf("%s takes %d entries and no more: it holds the newest and the longest bans, and %d others wait", k.Name, b.Room(), waiting))
+			return
+		}
 		k.Log.Warn("bans wait for the budget", "target", k.Name, "waiting", waiting)
 		k.post(ctx, now, fmt.Sprintf("%s: %d bans wait, because budget allows %d new ones a minute and %d entries; is this an attack, or a filter gone wild?",
 			k.Name, waiting, k.Budget.PerMinute, k.Budget.Entries))

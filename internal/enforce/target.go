@@ -75,3 +75,19 @@ type Diff struct {
 	Remove  []netip.Prefix
 	Partial bool // the ledger may lack bans: nothing was taken out of Want, and an empty Want means nothing
 }
+
+// A Door is a Target that clients pass whose packets need not cross a firewall:
+// the service itself, or what stands before it.
+type Door interface {
+	Target
+
+	// Passes says for people what passes it, such as "smtp and imaps of Traefik".
+	Passes() string
+}
+
+// A Bounded target takes so many entries and no more: it is sent the newest and
+// the longest, and the rest waits.
+type Bounded interface {
+	Target
+	Room() int
+}

@@ -42,6 +42,8 @@ type story struct {
 	time, until   time.Time // zero until: for ever
 	user, text    string
 	after         time.Duration // until it was held
+	zone, host    string        // of an inside subject
+	look          string        // what people are to look at
 	times         int           // notices
 }
 
@@ -119,7 +121,7 @@ func gather(ns []edgeban.Notice) []*story {
 		}
 		s := found[k]
 		if s == nil {
-			s = &story{kind: k.kind, subject: n.Subject, time: n.Time, until: n.Until, target: n.Target, text: n.Text}
+			s = &story{kind: k.kind, subject: n.Subject, time: n.Time, until: n.Until, target: n.Target, text: n.Text, zone: n.Zone, host: n.Host, look: n.Look}
 			found[k] = s
 			stories = append(stories, s)
 		}

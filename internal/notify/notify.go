@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +46,30 @@ type Options struct {
 	// Prove writes into the notice of a ban who is seen to hold it. It reports
 	// whether nobody else is to be expected within seconds; nil for nobody.
 	Prove func(ctx context.Context, n *edgeban.Notice) (settled bool)
+
+	// Place returns where an inside subject is; nil where that is not known.
+	Place func(ctx context.Context, subject netip.Prefix) Place
+}
+
+// A Place is what helps people to find an attacker in their own networks.
+type Place struct {
+	Zone, Host string   // may be empty
+	Look       string   // what to look at; empty for the usual words
+	Targets    []string // that are to hold it; empty for none
+}
+
+// placed adds to the notices of inside subjects where these are.
+func (o Options) placed(ctx context.Context, ns []edgeban.Notice) []edgeban.Notice {
+	if o.Place == nil {
+		return ns
+	}
+	for i, n := range ns {
+		if n.Kind == edgeban.NoticeInside {
+			p := o.Place(ctx, n.Subject)
+			ns[i].Zone, ns[i].Host, ns[i].Look, ns[i].Target = p.Zone, p.Host, p.Look, strings.Join(p.Targets, ", ")
+		}
+	}
+	return ns
 }
 
 // A Delivery tells one notifier what the outbox holds, at least once: the first
@@ -139,7 +164,7 @@ func (d *Delivery) step(ctx context.Context) time.Duration {
 	d.prove(ctx, wanted)
 	late, cancel := outlive(ctx, linger)
 	defer cancel()
-	if err := d.notifier.Notify(late, d.withLost(wanted, began)); err != nil {
+	if err := d.notifier.Notify(late, d.withLost(d.opt.placed(late, wanted), began)); err != nil {
 		if ctx.Err() != nil {
 			return 0 // it was the end of the daemon, not of the notifier
 		}

@@ -167,9 +167,19 @@ type Why struct {
 	Protected string       `json:"protected,omitempty"` // why it is never banned
 	Bans      []Ban        `json:"bans"`                // all that are remembered, oldest first
 	Lines     []Line       `json:"lines"`               // oldest first
+	Steps     []Step       `json:"steps,omitempty"`     // the targets that hold it as well because it leaked
 	Lifts     []Lifted     `json:"lifts"`
 	Holds     []Hold       `json:"holds"`
 	Leaks     []Leak       `json:"leaks,omitempty"`
+}
+
+// Step is a target that holds a ban as well, because it leaked at those before.
+type Step struct {
+	Subject netip.Prefix `json:"subject"`
+	At      time.Time    `json:"at"`
+	From    string       `json:"from"`
+	To      string       `json:"to"`
+	Why     string       `json:"why"`
 }
 
 // Line is one match.

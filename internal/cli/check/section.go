@@ -47,6 +47,9 @@ func (r *report) section(ctx context.Context, j config.Jail, patterns bool) (s s
 			s.problem(text)
 		}
 	}
+	for _, source := range j.Source {
+		s.line("  reads %s", source)
+	}
 	for _, glob := range j.LogPath {
 		s.log(glob)
 	}

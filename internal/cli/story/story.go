@@ -79,6 +79,10 @@ func moments(w web.Why, zone *time.Location) (ms []moment) {
 	for _, b := range w.Bans {
 		ms = append(ms, banMoment(w, b, zone))
 	}
+	for _, s := range w.Steps {
+		text := fmt.Sprintf("%s is to hold it as well, because it leaks at %s", term.Clean(s.To, 64), term.Clean(s.From, 80))
+		ms = append(ms, moment{s.At, text, term.Clean(s.Why, 1000)})
+	}
 	for _, l := range w.Lifts {
 		ms = append(ms, moment{l.At, fmt.Sprintf("LIFTED in %s by %s", term.Clean(l.Jail, 40), term.Clean(l.By, 80)), ""})
 	}

@@ -3,6 +3,7 @@ package write
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -190,6 +191,15 @@ func (b block) words(key string, values []string) {
 		}
 	}
 	b.list(key, values)
+}
+
+// networks writes networks in one line.
+func (b block) networks(key string, ps []netip.Prefix) {
+	var texts []string
+	for _, p := range ps {
+		texts = append(texts, p.String())
+	}
+	b.words(key, texts)
 }
 
 // pattern writes a regular expression, in quotes in which no character is

@@ -114,6 +114,14 @@ func (d dice) config() config.Config {
 	for _, t := range c.Targets {
 		names = append(names, t.Name)
 	}
+	if len(names) > 1 && d.coin() {
+		c.Zones = []config.Zone{
+			{Name: "iot", Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Policy: config.PolicyNotify, Look: d.text() + "x"},
+			{Name: "lan", Targets: names[:1], Escalate: names[1:], Policy: config.PolicyBan},
+			{Name: "vpn", Networks: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("fd00:9::/32")}, Policy: config.PolicyNever},
+			{Name: config.Internet, Escalate: names[:1], Policy: config.PolicyBan},
+		}
+	}
 	if d.coin() {
 		c.Fail2ban = "/etc/" + d.name()
 		c.Jails = []config.Jail{}
@@ -126,6 +134,11 @@ func (d dice) config() config.Config {
 				j.LogPath = nil
 			}
 		}
+		for _, t := range c.Targets {
+			if j := &c.Jails[len(c.Jails)-1]; t.Dovecot != nil && j.Filter != config.Recidive {
+				j.Source = append(j.Source, t.Name+"/*")
+			}
+		}
 	}
 	for range d.IntN(3) {
 		c.Notify = append(c.Notify, d.notifier(c))
@@ -133,7 +146,32 @@ func (d dice) config() config.Config {
 	return c
 }
 
+func (d dice) door() config.Target {
+	switch d.IntN(3) {
+	case 0:
+		return config.Target{Name: d.name(), Postfix: &config.Postfix{Listen: ":9093", Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
+	case 1:
+		v := &config.Dovecot{Listen: d.one(":9092", "127.0.0.1:1"), Token: d.secret(), Tarpit: time.Duration(d.IntN(60)) * time.Second}
+		if d.coin() {
+			v.Allow, v.Doveadm, v.DoveadmKey = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, "http://127.0.0.1:8080", d.secret()
+		}
+		return config.Target{Name: d.name(), Dovecot: v}
+	}
+	t := &config.Traefik{TCP: []string{"smtp", "submission"}, API: d.one("", "http://127.0.0.1:8080"), File: "/" + d.name() + ".yml"}
+	if d.coin() {
+		t.File, t.Listen, t.Token, t.Allow = "", ":9091", d.secret(), []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		t.Cert, t.Key = d.path()+".pem", d.path()
+	}
+	if d.coin() {
+		t.TLS, t.HTTP, t.HTTPS, t.User, t.Password = []string{"imaps"}, []string{"web"}, []string{"websecure"}, "u"+d.text(), d.secret()
+	}
+	return config.Target{Name: d.name(), Traefik: t}
+}
+
 func (d dice) target() config.Target {
+	if d.IntN(3) == 0 {
+		return d.door()
+	}
 	t := config.Target{Name: d.name()}
 	if d.coin() {
 		t.Feed = &config.Feed{Listen: d.one(":9098", "[::]:1", "localhost:0"), Token: d.secret()}
@@ -236,6 +274,9 @@ func (d dice) jail(b config.Budget, targets []string) config.Jail {
 			i.MaxTime = max(0, j.BanTime) + d.span(time.Second)
 		}
 		j.Increment = i
+	}
+	if j.Count == config.Window && d.coin() {
+		j.ResetOnSuccess, j.KnownGood = d.coin(), d.span(time.Minute)
 	}
 	if len(targets) > 0 && d.coin() {
 		j.Targets = []string{targets[d.IntN(len(targets))]}

@@ -1,4 +1,5 @@
-package daemon
+// Package ports keeps the ports on which targets are served open across reloads.
+package ports
 
 import (
 	"fmt"
@@ -9,14 +10,14 @@ import (
 	"time"
 )
 
-// listeners keeps ports open across a reload.
-type listeners struct {
+// Ports are open ports. The zero value has none.
+type Ports struct {
 	mu   sync.Mutex
 	open map[string]*net.TCPListener
 }
 
-// reserve opens a port, unless it is open.
-func (l *listeners) reserve(addr string) error {
+// Reserve opens a port, unless it is open.
+func (l *Ports) Reserve(addr string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open[addr] != nil {
@@ -24,7 +25,7 @@ func (l *listeners) reserve(addr string) error {
 	}
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("%w; stop what listens there, or serve the list elsewhere: targets: [{feed: {listen: ADDRESS:PORT}}] in an edgeban.yaml", err)
+		return fmt.Errorf("target: %w; stop what listens there, or let the target listen elsewhere: targets: [{feed: {listen: ADDRESS:PORT}}] in an edgeban.yaml", err)
 	}
 	if l.open == nil {
 		l.open = map[string]*net.TCPListener{}
@@ -33,10 +34,10 @@ func (l *listeners) reserve(addr string) error {
 	return nil
 }
 
-// listen returns a listener on addr: the one that the generation before used, if
+// Listen returns a listener on addr: the one that the generation before used, if
 // there is one.
-func (l *listeners) listen(addr string) (net.Listener, error) {
-	if err := l.reserve(addr); err != nil {
+func (l *Ports) Listen(addr string) (net.Listener, error) {
+	if err := l.Reserve(addr); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
@@ -45,8 +46,8 @@ func (l *listeners) listen(addr string) (net.Listener, error) {
 	return &lent{TCPListener: ln}, ln.SetDeadline(time.Time{})
 }
 
-// keep closes all ports but some.
-func (l *listeners) keep(addrs []string) {
+// Keep closes all ports but some.
+func (l *Ports) Keep(addrs []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for addr, ln := range l.open {

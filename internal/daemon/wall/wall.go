@@ -1,4 +1,5 @@
-package daemon
+// Package wall says whether the wall clock is to be believed.
+package wall
 
 import (
 	"fmt"
@@ -11,9 +12,9 @@ const (
 	agreed  = 10 * time.Minute // how long it must agree before it is believed again
 )
 
-// A clock watches the wall clock. While that is in doubt nothing is removed from
+// A Clock watches the wall clock. While that is in doubt nothing is removed from
 // a target and nothing is pruned: a wrong time would end every ban at once.
-type clock struct {
+type Clock struct {
 	now func() time.Time
 
 	mu    sync.Mutex
@@ -24,10 +25,10 @@ type clock struct {
 	since time.Duration // monotonic, of the doubt
 }
 
-// newClock returns a clock that is in doubt from the start if it is older than
+// New returns a clock that is in doubt from the start if it is older than
 // the newest event that the ledger knows.
-func newClock(now func() time.Time, newest time.Time) *clock {
-	c := &clock{now: now, start: time.Now()}
+func New(now func() time.Time, newest time.Time) *Clock {
+	c := &Clock{now: now, start: time.Now()}
 	c.last = now().Round(0)
 	if newest.Sub(c.last) > maxStep {
 		c.doubt = fmt.Sprintf("the clock says %s, but the ledger has seen %s", c.last.UTC().Format(time.RFC3339), newest.UTC().Format(time.RFC3339))
@@ -36,7 +37,7 @@ func newClock(now func() time.Time, newest time.Time) *clock {
 }
 
 // Doubt says why the wall clock is not believed, or returns "".
-func (c *clock) Doubt() string {
+func (c *Clock) Doubt() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	wall, mono := c.now().Round(0), time.Since(c.start)

@@ -1,4 +1,4 @@
-package daemon
+package wall
 
 import (
 	"strings"
@@ -11,7 +11,7 @@ func TestJumpedClockIsNotBelievedForTenMinutes(t *testing.T) {
 	for _, jump := range []time.Duration{365 * 24 * time.Hour, -365 * 24 * time.Hour, 2 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
 			var off time.Duration
-			c := newClock(func() time.Time { return time.Now().Add(off) }, time.Time{})
+			c := New(func() time.Time { return time.Now().Add(off) }, time.Time{})
 			time.Sleep(time.Hour)
 			if d := c.Doubt(); d != "" {
 				t.Fatalf("a steady clock: %q, want no doubt", d)
@@ -37,7 +37,7 @@ func TestClockAt1970IsNotBelieved(t *testing.T) {
 		newest := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 		epoch := time.Unix(0, 0)
 		start := time.Now()
-		c := newClock(func() time.Time { return epoch.Add(time.Since(start)) }, newest)
+		c := New(func() time.Time { return epoch.Add(time.Since(start)) }, newest)
 		if c.Doubt() == "" {
 			t.Error("a clock older than the ledger is believed")
 		}
@@ -47,7 +47,7 @@ func TestClockAt1970IsNotBelieved(t *testing.T) {
 func TestSmallStepsOfTimeKeepingAreNoDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var off time.Duration
-		c := newClock(func() time.Time { return time.Now().Add(off) }, time.Time{})
+		c := New(func() time.Time { return time.Now().Add(off) }, time.Time{})
 		for range 100 {
 			time.Sleep(10 * time.Second)
 			off += 500 * time.Millisecond

@@ -1,4 +1,4 @@
-package feed
+package endpoint
 
 import (
 	"net"
@@ -6,22 +6,27 @@ import (
 	"sync"
 )
 
-const (
-	maxConns  = 256 // at a time
-	maxClient = 16  // of these, of one address (IPv6: /64)
-)
+// Bounds say how many connections there may be at a time.
+type Bounds struct {
+	All    int
+	Client int // of one address (IPv6: /64)
+}
 
-// limit bounds the connections of ln. What is beyond is closed at once: waiting
+// Usual are the bounds of what few clients ask now and then.
+var Usual = Bounds{All: 256, Client: 16}
+
+// Limit bounds the connections of ln. What is beyond is closed at once: waiting
 // would let one client keep all others out.
-func limit(ln net.Listener) net.Listener {
-	return &limited{Listener: ln, open: make(map[netip.Prefix]int)}
+func Limit(ln net.Listener, b Bounds) net.Listener {
+	return &limited{Listener: ln, bounds: b, open: make(map[netip.Prefix]int)}
 }
 
 type limited struct {
 	net.Listener
-	mu    sync.Mutex
-	total int
-	open  map[netip.Prefix]int
+	bounds Bounds
+	mu     sync.Mutex
+	total  int
+	open   map[netip.Prefix]int
 }
 
 // Accept returns the next connection within the bounds.
@@ -42,7 +47,7 @@ func (l *limited) Accept() (net.Conn, error) {
 func (l *limited) enter(client netip.Prefix) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.total >= maxConns || l.open[client] >= maxClient {
+	if l.total >= l.bounds.All || l.open[client] >= l.bounds.Client {
 		return false
 	}
 	l.total++
