@@ -297,7 +297,7 @@ func (g *generation) remember(earlier *generation) {
 
 // taker returns what carries reported logins to the jails that count them.
 func (g *generation) taker(r reports) *intake.Taker {
-	t := &intake.Taker{Name: r.name, Ledger: g.store, Never: g.never.Load}
+	t := &intake.Taker{Name: r.name, Ledger: g.store, Never: g.never.Load, Accounts: g.accounts(r.name), Tell: g.store.Post}
 	for _, w := range g.watchers {
 		if w.Jail.Reads(r.name + "/logins") {
 			t.Jails = append(t.Jails, w)

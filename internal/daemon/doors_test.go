@@ -65,6 +65,38 @@ func login(addr, user string, success bool) string {
 	return fmt.Sprintf(`{"device_id":"","login":%q,"protocol":"imap","pwhash":"0aba","remote":%q,"session_id":"p5K8O9xgC9PLAHHA","success":%v,"policy_reject":false,"tls":true}`, user, addr, success)
 }
 
+// guesses reports logins that fail with different passwords, as guesses do.
+func (s *site) guesses(dovecot, addr, user string, n int) {
+	s.Helper()
+	for i := range n {
+		body := strings.Replace(login(addr, user, false), "0aba", fmt.Sprintf("%04x", i), 1)
+		policy(s, dovecot, "report", body, secretOfDovecot)
+	}
+}
+
+// An old password on a device of the office is named, and locks nobody out; who
+// guesses from the same address is banned.
+func TestAnOldPhoneDoesNotLockOutTheOffice(t *testing.T) {
+	s := newSite(t)
+	dovecot, _ := s.doors()
+	s.start()
+	for range 50 {
+		policy(t, dovecot, "report", login("192.0.2.77", "alice", false), secretOfDovecot)
+	}
+	told := func() (n int) {
+		for _, m := range s.ntfy.Messages(topic) {
+			n += strings.Count(m.Message, "An old password on a device of alice")
+		}
+		return n
+	}
+	s.until("the account is named", func() bool { return told() == 1 })
+	if s.holds("192.0.2.77") || told() != 1 {
+		t.Errorf("the office is banned %v, told %d times", s.holds("192.0.2.77"), told())
+	}
+	s.guesses(dovecot, "192.0.2.77", "bob", 3)
+	s.until("who guesses from there is banned", func() bool { return s.holds("192.0.2.77") })
+}
+
 // What Dovecot reports bans as lines do, and the doors know of it at once.
 func TestReportedLoginsBanAtTheEdgeAndAtTheDoors(t *testing.T) {
 	s := newSite(t)
@@ -93,9 +125,7 @@ func TestReportedLoginsBanAtTheEdgeAndAtTheDoors(t *testing.T) {
 		}
 	}
 	for _, addr := range []string{"203.0.113.9", "192.168.77.50"} {
-		for range 3 {
-			policy(t, dovecot, "report", login(addr, "alice", false), secretOfDovecot)
-		}
+		s.guesses(dovecot, addr, "alice", 3)
 	}
 	policy(t, dovecot, "report", login("203.0.113.10", "bob", true), secretOfDovecot)
 	s.until("the edge holds the one outside", func() bool { return s.holds("203.0.113.9") })
