@@ -137,7 +137,7 @@ type request struct {
 func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 	access := endpoint.Access{Token: d.config.Token}
 	if !access.HasToken(endpoint.Bearer(r)) || !d.mayAsk(r.RemoteAddr) {
-		d.refused.Say(d.log, "dovecot endpoint", r.RemoteAddr, http.StatusUnauthorized)
+		d.refused.Say(d.log, "dovecot", r.RemoteAddr, http.StatusUnauthorized)
 		http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
 		return
 	}
