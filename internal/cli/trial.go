@@ -58,7 +58,7 @@ func (e *env) running(c config.Config) (names []string) {
 		e.complain(errors.New(idle(c, b.Jail)))
 	}
 	for _, j := range c.Jails {
-		if len(j.LogPath) > 0 {
+		if !j.OverBans() {
 			names = append(names, j.Name)
 		}
 	}

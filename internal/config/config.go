@@ -21,6 +21,7 @@ type Config struct {
 	Targets  []Target
 	Zones    []Zone
 	Notify   []Notifier
+	Sources  []Source
 	Never    []string // addresses, networks and lower-case names that are never banned
 	Budget   Budget
 	Forget   time.Duration // how long ended bans are remembered

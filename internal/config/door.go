@@ -3,9 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
-	"path"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/edgeban/edgeban/internal/config/node"
@@ -100,36 +98,6 @@ func readPostfix(v node.Value) *Postfix {
 		listen.Wrong("can be reached from other machines, and Postfix sends no secret; add allow: and Postfix's address, or listen on 127.0.0.1")
 	}
 	return p
-}
-
-// from returns the reading of a source that a jail names, as NAME/GLOB: a dovecot
-// target, for what it reports.
-func from(targets []Target) func(node.Value) (string, bool) {
-	var names []string
-	for _, t := range targets {
-		if t.Dovecot != nil {
-			names = append(names, t.Name)
-		}
-	}
-	return func(v node.Value) (string, bool) {
-		s, ok := v.Text()
-		if ok && !slices.Contains(names, s) {
-			v.Wrong("no source is called %s; %s", node.Quote(s), node.Meant(s, names))
-			return "", false
-		}
-		return s + "/*", ok
-	}
-}
-
-// OverBans reports whether the jail reads no log but the bans of the others.
-func (j Jail) OverBans() bool { return len(j.LogPath) == 0 && len(j.Source) == 0 }
-
-// Reads reports whether the jail reads an origin of a source, NAME/WHOM.
-func (j Jail) Reads(origin string) bool {
-	return slices.ContainsFunc(j.Source, func(glob string) bool {
-		ok, err := path.Match(glob, origin)
-		return ok && err == nil
-	})
 }
 
 var dynamic = regexp.MustCompile(`\.ya?ml$`)

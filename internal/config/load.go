@@ -73,6 +73,7 @@ func readConfig(c *Config, root node.Value) {
 		node.Key("targets", func(v node.Value) { readTargets(&c.Targets, v) }),
 		node.Key("zones", func(v node.Value) { readZones(v, c) }),
 		node.Key("notify", func(v node.Value) { readNotifiers(&c.Notify, v) }),
+		node.Key("sources", func(v node.Value) { readSources(&c.Sources, v) }),
 		node.Key("never", node.Each(&c.Never, node.Value.Words, node.As(Host))),
 		node.Key("budget", func(v node.Value) {
 			readBudget(&c.Budget, v)

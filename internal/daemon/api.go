@@ -12,6 +12,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/daemon/judge"
 	"github.com/edgeban/edgeban/internal/web"
 )
 
@@ -64,7 +65,7 @@ func (g *generation) holds(ctx context.Context) (holds, error) {
 	return func(p netip.Prefix) (out []web.Hold) {
 		for i, t := range g.c.Targets {
 			if h, ok := all[i].Of(p); ok {
-				out = append(out, holdAt(t, h))
+				out = append(out, holdAt(t, g.dropped(h)))
 			}
 		}
 		return out
@@ -95,11 +96,11 @@ func (g *generation) hold(h edgeban.Held) web.Hold {
 			at = t
 		}
 	}
-	return holdAt(at, h)
+	return holdAt(at, g.dropped(h))
 }
 
 func holdAt(t config.Target, h edgeban.Held) web.Hold {
-	return web.Hold{Subject: h.Subject, Target: t.Name, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign, Served: t.Feed != nil}
+	return web.Hold{Subject: h.Subject, Target: t.Name, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign, Served: t.Feed != nil, Packets: h.Packets}
 }
 
 // describe tells of a ban, and of who holds it where holds is given.
@@ -169,7 +170,7 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 	if err := g.store.Impose(ctx, edgeban.Verdict{Ban: b, Notices: notices}); err != nil {
 		return web.BanResult{}, err
 	}
-	g.Log.Info("ban by hand", "subject", b.Subject, "for", length(b))
+	g.Log.Info("ban by hand", "subject", b.Subject, "for", judge.Length(b))
 	return web.BanResult{Ban: g.describe(b, nil)}, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/daemon/judge"
 	"github.com/edgeban/edgeban/internal/enforce"
 	"github.com/edgeban/edgeban/internal/enforce/dovecot"
 	"github.com/edgeban/edgeban/internal/enforce/feed"
@@ -39,13 +40,15 @@ type generation struct {
 	zones      atomic.Pointer[zone.Map]
 	names      *intake.Names     // looks up the hosts that failed
 	watchers   []*intake.Watcher // the jails that read logs
-	judges     []*judge
+	judges     []*judge.Judge
 	targets    map[string]enforce.Target
 	keepers    []*enforce.Keeper
 	deliveries []*notify.Delivery
 	served     []served  // what others ask
 	reports    []reports // what tells of logins by itself
 	files      *source.File
+	feeders    []feeder // the sources that are no files
+	syslogs    []taking
 	piped      bool                 // some jail reads the standard input
 	readAt     map[string]time.Time // when the generation before last read a log, by its path
 
@@ -146,13 +149,13 @@ func (g *generation) alias(c config.OPNsense) (a *opnsense.Alias, err error) {
 // addNotifier knows every kind of notifier.
 func (g *generation) addNotifier(c config.Notifier) {
 	n := notify.NewNtfy(*c.Ntfy, g.Transport)
-	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy, Place: g.whereabouts}))
+	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy, Prove: g.prove, Place: g.whereabouts}))
 }
 
 func (g *generation) addJail(c config.Jail) error {
-	g.judges = append(g.judges, &judge{
-		c: c, ledger: g.store, lease: g.store, log: g.Log, now: g.Now, forget: g.c.Forget,
-		sure: func() bool { return g.clock.Doubt() == "" }, inside: g.inside,
+	g.judges = append(g.judges, &judge.Judge{
+		Jail: c, Ledger: g.store, Lease: g.store, Log: g.Log, Now: g.Now, Forget: g.c.Forget,
+		Sure: func() bool { return g.clock.Doubt() == "" }, Inside: g.inside,
 	})
 	if c.OverBans() { // over the bans of the others
 		return nil
@@ -192,6 +195,9 @@ func (g *generation) addSources() {
 	if len(globs) > 0 {
 		g.files = source.NewFile(source.FileConfig{Name: "file", Globs: globs, Log: g.Log})
 	}
+	for _, c := range g.c.Sources {
+		g.addSource(c)
+	}
 }
 
 // run runs the generation until ctx is done or the ledger fails.
@@ -203,8 +209,8 @@ func (g *generation) run(parent context.Context) error {
 	}
 	g.tellBroken(parent)
 	for _, j := range g.judges {
-		if err := j.begin(context.WithoutCancel(parent)); err != nil {
-			return fmt.Errorf("jail %s: %w", j.c.Name, err)
+		if err := j.Begin(context.WithoutCancel(parent)); err != nil {
+			return fmt.Errorf("jail %s: %w", j.Jail.Name, err)
 		}
 	}
 	eg, ctx := errgroup.WithContext(parent)
@@ -229,7 +235,7 @@ func (g *generation) run(parent context.Context) error {
 		eg.Go(func() error { return g.store.Hold(ctx, "target/"+k.Name, k.Run) })
 	}
 	for _, j := range g.judges {
-		eg.Go(func() error { return j.run(ctx) })
+		eg.Go(func() error { return j.Run(ctx) })
 	}
 	for _, n := range g.deliveries {
 		eg.Go(func() error { return n.Run(ctx) })
@@ -241,6 +247,9 @@ func (g *generation) run(parent context.Context) error {
 	}
 	if g.files != nil {
 		eg.Go(func() error { return g.read(ctx, "file", g.files) })
+	}
+	for _, f := range g.feeders {
+		eg.Go(func() error { return g.read(ctx, f.name, f) })
 	}
 	if g.piped {
 		eg.Go(func() error { return g.read(ctx, "stdin", g.stdin) })
@@ -285,6 +294,11 @@ func (g *generation) remember(earlier *generation) {
 	g.readAt = map[string]time.Time{}
 	for _, s := range earlier.streams() {
 		g.readAt[s.Origin] = s.Read
+	}
+	for _, k := range g.keepers {
+		for _, old := range earlier.keepers {
+			k.Remember(old)
+		}
 	}
 	for _, w := range g.watchers {
 		for _, old := range earlier.watchers {

@@ -69,6 +69,7 @@ type daemon struct {
 	clock   *wall.Clock
 	started time.Time
 	ports   ports.Ports
+	senders senders
 	stdin   *source.Stdin // one for all generations: its lines cannot be asked for again
 	leaks   *lookout.Lookout
 	ladder  *zone.Ladder // the targets that hold bans which leak at others
@@ -124,12 +125,14 @@ func start(ctx context.Context, o Options) (*daemon, error) {
 	}
 	gen.protect(ctx)
 	d.current.Store(gen)
+	d.senders.keep(gen.syslogs)
 	return d, nil
 }
 
 // close lets go of what start took.
 func (d *daemon) close() {
 	d.ports.Keep(nil)
+	d.senders.keep(nil)
 	d.stdin.Close()
 	d.store.Close()
 }
@@ -192,6 +195,7 @@ func (d *daemon) generations(ctx context.Context, gen *generation) error {
 		gen = next
 		d.current.Store(gen)
 		d.ports.Keep(gen.addresses())
+		d.senders.keep(gen.syslogs)
 		d.Log.Info("reloaded", "config", gen.c.Path, "jails", len(gen.c.Jails), "targets", len(gen.c.Targets))
 	}
 }

@@ -122,22 +122,19 @@ func (g *generation) mended(about string) {
 	delete(g.troubles, about)
 }
 
-// unread is what a trouble with reading a log is about.
-const unread = "read file: "
+// unread is what a trouble with reading a source is about.
+const unread = "read "
 
 // inspectLogs forgets the troubles with logs that are over.
 func (g *generation) inspectLogs() {
-	if g.files == nil {
-		return
-	}
 	present := map[string]bool{}
-	for _, s := range g.files.Status() {
-		present[unread+s.Err] = true
+	for _, s := range g.readings() {
+		present[unread+s.source+": "+s.Err] = true
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for about := range g.troubles {
-		if strings.HasPrefix(about, unread) && !present[about] {
+		if strings.HasPrefix(about, unread) && !strings.HasPrefix(about, unread+"stdin: ") && !present[about] {
 			delete(g.troubles, about)
 		}
 	}

@@ -45,7 +45,7 @@ func (g *generation) unharmed() []string {
 			}
 		}
 	}
-	return g.c.Protected(private)
+	return zone.Protected(g.c.Zones, private)
 }
 
 // inside reports whether a subject is in a network of the owner's.

@@ -52,12 +52,9 @@ func newWants(all []want) wants {
 	return out
 }
 
-func (ws wants) of(e netip.Prefix) (want, bool) {
-	i, ok := slices.BinarySearchFunc(ws, e, func(w want, e netip.Prefix) int { return compare(w.entry, e) })
-	if !ok {
-		return want{}, false
-	}
-	return ws[i], true
+func (ws wants) has(e netip.Prefix) bool {
+	_, ok := slices.BinarySearchFunc(ws, e, func(w want, e netip.Prefix) int { return compare(w.entry, e) })
+	return ok
 }
 
 // fresh is how long a ban counts as new where there is no room for all.

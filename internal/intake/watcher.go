@@ -84,6 +84,9 @@ func (w *Watcher) Run(ctx context.Context, every time.Duration) error {
 
 // reads reports whether the jail watches the log that is known as origin.
 func (w *Watcher) reads(origin string) bool {
+	if w.Jail.Reads(origin) {
+		return true
+	}
 	for _, glob := range w.Jail.LogPath {
 		if glob == origin || glob == config.Stdin && origin == "stdin" {
 			return true
@@ -132,8 +135,18 @@ func (w *Watcher) Take(found []edgeban.Match, list *never.List) []edgeban.Match 
 func (w *Watcher) recall(c edgeban.Chunk) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for range w.scanner(c).Scan(c) {
+	for range w.scanner(c).Scan(w.dated(c)) {
 	}
+}
+
+// dated returns the chunk as the jail's filter dates it. Patterns in the way of
+// fail2ban see a line without its date: where lines have one of their own it must be
+// looked for, and what the transport knows is put aside.
+func (w *Watcher) dated(c edgeban.Chunk) edgeban.Chunk {
+	if c.Stamped && w.Jail.Rules != nil {
+		c.Times = nil
+	}
+	return c
 }
 
 // scan returns what the jail finds in a chunk, of which a panel may know the lines
@@ -151,7 +164,7 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeba
 		w.vantage.read(c)
 	}
 	w.flood.begin(w.Jail.Threshold(true))
-	for m := range matches(c) {
+	for m := range matches(w.dated(c)) {
 		w.judgeable(&m, list)
 		w.flood.add(&m)
 	}

@@ -30,6 +30,9 @@ func Print(ctx context.Context, w io.Writer, o Options) error {
 	}
 	r.jails(ctx, o.Patterns)
 	r.broken(o.Notes)
+	for _, s := range r.c.Sources {
+		r.source(s)
+	}
 	for _, t := range r.c.Targets {
 		r.target(t)
 	}

@@ -53,6 +53,9 @@ func (r *report) section(ctx context.Context, j config.Jail, patterns bool) (s s
 	for _, glob := range j.LogPath {
 		s.log(glob)
 	}
+	for _, from := range j.Source {
+		s.line("  source: %s", from)
+	}
 	ignore := never.NewIgnore(j.IgnoreIP, nil)
 	ignore.Find(ctx)
 	for _, text := range ignore.Problems() {

@@ -16,13 +16,14 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/config/timezone"
 	"github.com/edgeban/edgeban/internal/config/write"
 )
 
 // room holds a file of certificates at each path that ends in .pem.
 func room(t testing.TB) config.Env {
 	t.Helper()
-	cert, err := os.ReadFile("../testdata/ca.pem")
+	cert, err := os.ReadFile("../testdata/pair.pem") // a certificate and its key
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +108,9 @@ func (d dice) config() config.Config {
 			c.Targets = append(c.Targets, d.target())
 		}
 	}
+	for i := range d.IntN(4) {
+		c.Sources = append(c.Sources, d.source(i))
+	}
 	names := []string{}
 	for _, t := range c.Targets {
 		names = append(names, t.Name)
@@ -124,13 +128,19 @@ func (d dice) config() config.Config {
 		c.Jails = []config.Jail{}
 	}
 	for range d.IntN(4) {
-		j := d.jail(c.Budget, names)
-		for _, t := range c.Targets {
-			if t.Dovecot != nil && j.Filter != config.Recidive {
-				j.Source = []string{t.Name + "/*"}
+		c.Jails = append(c.Jails, d.jail(c.Budget, names))
+		j := &c.Jails[len(c.Jails)-1]
+		if len(c.Sources) > 0 && len(j.LogPath) > 0 && d.coin() {
+			j.Source = d.some(2, func() string { return c.Sources[d.IntN(len(c.Sources))].Name + d.one("/*", "/mail-[ab]*") })
+			if len(j.Source) > 0 && d.coin() {
+				j.LogPath = nil
 			}
 		}
-		c.Jails = append(c.Jails, j)
+		for _, t := range c.Targets {
+			if t.Dovecot != nil && j.Filter != config.Recidive {
+				j.Source = append(j.Source, t.Name+"/*")
+			}
+		}
 	}
 	for range d.IntN(3) {
 		c.Notify = append(c.Notify, d.notifier(c))
@@ -183,6 +193,27 @@ func (d dice) target() config.Target {
 	return t
 }
 
+func (d dice) source(i int) config.Source {
+	s := config.Source{Name: fmt.Sprintf("s%d", i)}
+	switch kind := d.one("syslog", "docker", "journal"); kind {
+	case "syslog":
+		s.Syslog = &config.Syslog{Listen: append([]string{"unixgram:///run/" + d.name()}, d.some(2, func() string { return d.one("udp://127.0.0.1:514", "tcp://[::1]:0") })...), Bare: d.coin()}
+		if d.coin() {
+			s.Syslog.Listen = append(s.Syslog.Listen, "tls://:6514")
+			s.Syslog.Allow = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128")}
+			s.Syslog.Cert, s.Syslog.Key, s.Syslog.ClientCA = d.path()+".pem", d.path()+".pem", d.path()+".pem"
+		}
+	case "docker":
+		s.Docker = &config.Docker{URL: d.one(config.DefaultDocker, "http://proxy:2375")}
+	default:
+		s.Journal = &config.Journal{Match: d.some(2, func() string { return d.one("_SYSTEMD_UNIT=a.service", "A=1 B=2 + C=3") })}
+		if d.coin() {
+			s.Journal.URL, s.Journal.CA = "https://host:19531", d.path()+".pem"
+		}
+	}
+	return s
+}
+
 func (d dice) notifier(c config.Config) config.Notifier {
 	n := config.Notifier{Name: d.name(), On: []string{"ban", "unban", "inside", "leak", "trouble"}, Ntfy: &config.Ntfy{
 		URL: d.one(config.DefaultNtfy, "http://ntfy.example:80"), Topic: d.one("on", "null", "123", "a_b-C"), Priority: d.IntN(6), Click: d.one("", "https://dash/{ip}?a=b#c"),
@@ -229,7 +260,7 @@ func (d dice) jail(b config.Budget, targets []string) config.Jail {
 	}
 	if d.coin() {
 		j.IgnoreIP = d.some(3, func() string { return d.one(d.host(), "file:/etc/own.txt") })
-		zone, err := config.Timezone(d.one("UTC", "Europe/Berlin", "+0530", "CET", "UTC-0330", "America/New_York"))
+		zone, err := timezone.Parse(d.one("UTC", "Europe/Berlin", "+0530", "CET", "UTC-0330", "America/New_York"))
 		if err != nil {
 			panic(err)
 		}
