@@ -34,7 +34,8 @@ type Notice struct {
 	Zone     string // of an inside one; only when it is told
 	Host     string // the name of an inside one; only when it is told: hostile
 	Look     string // what people are to look at; only when it is told
-	Target   string // which targets hold an inside one; which target an unban, a leak or a trouble is about; who is seen to hold a ban when it is told
+	Doors    string // which targets are to hold an inside one; only when it is told
+	Target   string // which target an unban, a leak or a trouble is about; who is seen to hold a ban or an inside one when it is told
 
 	// After is how long it took, from being sent to being seen there, until a ban
 	// was held. It is known when that is told, and not kept.

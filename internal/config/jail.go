@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban/internal/config/node"
+	"github.com/edgeban/edgeban/internal/config/timezone"
 	"github.com/edgeban/edgeban/internal/formula"
 )
 
@@ -63,7 +64,7 @@ func readJail(v node.Value, j Jail, c *Config) (Jail, bool) {
 		node.Key("enabled", node.Into(&on, node.As(node.Truth))),
 		node.Key("filter", node.Into(&j.Filter, filter)),
 		node.Key("logpath", node.Each(&j.LogPath, node.Value.Some, logPath)),
-		node.Key("source", node.Each(&j.Source, node.Value.Some, from(c.sources()))),
+		node.Key("source", node.Each(&j.Source, node.Value.Some, from(c.Sources, c.Targets))),
 		node.Key("targets", node.Each(&j.Targets, node.Value.Some, target(c.Targets))),
 	}, rules(r), settings(&j)))
 	settleRules(v, &j, r)
@@ -76,7 +77,7 @@ func readJail(v node.Value, j Jail, c *Config) (Jail, bool) {
 	case over && some:
 		source.Wrong("is not for this jail, which reads the bans of the other jails; take the key out")
 	case on && !over && !has && !some && (v.Null() || v.IsMapping()):
-		v.Missing("logpath", "logpath: and the log to read, such as /var/log/auth.log, or source: and the name of one of sources: or of a dovecot target")
+		v.Missing("logpath", "logpath: and the log to read, such as /var/log/auth.log, or source: and the name of one of sources:, or of a dovecot target")
 	}
 	checkIncrement(v, j)
 	checkWidth(v, j, c.Budget)
@@ -112,7 +113,7 @@ func settings(j *Jail) []node.Field {
 		node.Key("increment", func(v node.Value) { readIncrement(&j.Increment, v) }),
 		node.Key("count", node.Into(&j.Count, node.OneOf(Window, Rate))),
 		node.Key("ignoreip", node.Each(&j.IgnoreIP, node.Value.Words, hostOrFile)),
-		node.Key("logtimezone", node.Into(&j.LogTimezone, node.As(Timezone))),
+		node.Key("logtimezone", node.Into(&j.LogTimezone, node.As(timezone.Parse))),
 		node.Key("ipv6", node.Into(&j.IPv6Prefix, node.Whole(32, 128))),
 		node.Key("reset_on_success", node.Into(&j.ResetOnSuccess, node.As(node.Truth))),
 		node.Key("known_good", node.Into(&j.KnownGood, span(time.Minute, LongestTime))),

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/edgeban/edgeban/internal/config/timezone"
 )
 
 // furnished is room with what testdata/good/full.yaml refers to.
@@ -411,7 +413,7 @@ func TestTimezonesOfFail2banAreFixed(t *testing.T) {
 		"UTC+0200": 7200, "GMT-0100": -3600, "+0530": 19800, "+05:30": 19800, "UTC-05": -18000, "CET": 3600, "CEST": 7200, "CET+0100": 7200, "EST": -18000, "PST-0100": -32400,
 		"Z": 0, "utc": 0, "GMT": 0, "CET-0100": 0, "+0000": 0, "Europe/Berlin": 7200, "NST": -12600,
 	} {
-		l, err := Timezone(word)
+		l, err := timezone.Parse(word)
 		if err != nil {
 			t.Errorf("%s: %v", word, err)
 			continue
@@ -419,12 +421,12 @@ func TestTimezonesOfFail2banAreFixed(t *testing.T) {
 		if _, got := summer.In(l).Zone(); got != want {
 			t.Errorf("%s: %d s east of UTC, want %d", word, got, want)
 		}
-		if back, err := Timezone(l.String()); !reflect.DeepEqual(back, l) {
+		if back, err := timezone.Parse(l.String()); !reflect.DeepEqual(back, l) {
 			t.Errorf("%s: read back as %v (%v), want %v", word, back, err, l)
 		}
 	}
 	for _, word := range []string{"UTC+2", "+2", "+1500", "+0260", "QQQ", "QQQ+0100", "NZDT+0300", "Local", "", "Europe/Nowhere", "../etc", "cet"} {
-		if l, err := Timezone(word); err == nil {
+		if l, err := timezone.Parse(word); err == nil {
 			t.Errorf("%q: got %v, want an error", word, l)
 		}
 	}

@@ -206,7 +206,16 @@ func JournalMatch(s string) error {
 
 // from returns the reading of a source that a jail names, and of what in it: a glob
 // after a slash.
-func from(names []string) func(node.Value) (string, bool) {
+func from(sources []Source, targets []Target) func(node.Value) (string, bool) {
+	var names []string
+	for _, s := range sources {
+		names = append(names, s.Name)
+	}
+	for _, t := range targets {
+		if t.Dovecot != nil { // which is told of logins
+			names = append(names, t.Name)
+		}
+	}
 	return func(v node.Value) (string, bool) {
 		s, ok := v.Text()
 		if !ok {
@@ -226,20 +235,6 @@ func from(names []string) func(node.Value) (string, bool) {
 		}
 		return name + "/" + glob, true
 	}
-}
-
-// sources returns the names of what jails read that is no file: sources, and targets
-// that are told of logins.
-func (c *Config) sources() (names []string) {
-	for _, s := range c.Sources {
-		names = append(names, s.Name)
-	}
-	for _, t := range c.Targets {
-		if t.Dovecot != nil {
-			names = append(names, t.Name)
-		}
-	}
-	return names
 }
 
 // OverBans reports whether the jail reads no log but the bans of the others.

@@ -65,20 +65,3 @@ func readZone(v node.Value, targets []Target) Zone {
 	}
 	return z
 }
-
-// Protected returns the networks that zones say are never banned, for whom private
-// are the networks of a zone that names none.
-func (c Config) Protected(private []string) (words []string) {
-	for _, z := range c.Zones {
-		if z.Policy != PolicyNever {
-			continue
-		}
-		if len(z.Networks) == 0 {
-			words = append(words, private...)
-		}
-		for _, p := range z.Networks {
-			words = append(words, p.String())
-		}
-	}
-	return words
-}

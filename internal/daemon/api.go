@@ -12,6 +12,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/daemon/judge"
 	"github.com/edgeban/edgeban/internal/web"
 )
 
@@ -169,7 +170,7 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 	if err := g.store.Impose(ctx, edgeban.Verdict{Ban: b, Notices: notices}); err != nil {
 		return web.BanResult{}, err
 	}
-	g.Log.Info("ban by hand", "subject", b.Subject, "for", length(b))
+	g.Log.Info("ban by hand", "subject", b.Subject, "for", judge.Length(b))
 	return web.BanResult{Ban: g.describe(b, nil)}, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/daemon/judge"
 	"github.com/edgeban/edgeban/internal/enforce"
 	"github.com/edgeban/edgeban/internal/enforce/dovecot"
 	"github.com/edgeban/edgeban/internal/enforce/feed"
@@ -39,7 +40,7 @@ type generation struct {
 	zones      atomic.Pointer[zone.Map]
 	names      *intake.Names     // looks up the hosts that failed
 	watchers   []*intake.Watcher // the jails that read logs
-	judges     []*judge
+	judges     []*judge.Judge
 	targets    map[string]enforce.Target
 	keepers    []*enforce.Keeper
 	deliveries []*notify.Delivery
@@ -152,9 +153,9 @@ func (g *generation) addNotifier(c config.Notifier) {
 }
 
 func (g *generation) addJail(c config.Jail) error {
-	g.judges = append(g.judges, &judge{
-		c: c, ledger: g.store, lease: g.store, log: g.Log, now: g.Now, forget: g.c.Forget,
-		sure: func() bool { return g.clock.Doubt() == "" }, inside: g.inside,
+	g.judges = append(g.judges, &judge.Judge{
+		Jail: c, Ledger: g.store, Lease: g.store, Log: g.Log, Now: g.Now, Forget: g.c.Forget,
+		Sure: func() bool { return g.clock.Doubt() == "" }, Inside: g.inside,
 	})
 	if c.OverBans() { // over the bans of the others
 		return nil
@@ -208,8 +209,8 @@ func (g *generation) run(parent context.Context) error {
 	}
 	g.tellBroken(parent)
 	for _, j := range g.judges {
-		if err := j.begin(context.WithoutCancel(parent)); err != nil {
-			return fmt.Errorf("jail %s: %w", j.c.Name, err)
+		if err := j.Begin(context.WithoutCancel(parent)); err != nil {
+			return fmt.Errorf("jail %s: %w", j.Jail.Name, err)
 		}
 	}
 	eg, ctx := errgroup.WithContext(parent)
@@ -234,7 +235,7 @@ func (g *generation) run(parent context.Context) error {
 		eg.Go(func() error { return g.store.Hold(ctx, "target/"+k.Name, k.Run) })
 	}
 	for _, j := range g.judges {
-		eg.Go(func() error { return j.run(ctx) })
+		eg.Go(func() error { return j.Run(ctx) })
 	}
 	for _, n := range g.deliveries {
 		eg.Go(func() error { return n.Run(ctx) })
@@ -310,7 +311,7 @@ func (g *generation) remember(earlier *generation) {
 
 // taker returns what carries reported logins to the jails that count them.
 func (g *generation) taker(r reports) *intake.Taker {
-	t := &intake.Taker{Name: r.name, Ledger: g.store, Never: g.never.Load}
+	t := &intake.Taker{Name: r.name, Ledger: g.store, Never: g.never.Load, Accounts: g.accounts(r.name), Tell: g.store.Post}
 	for _, w := range g.watchers {
 		if w.Jail.Reads(r.name + "/logins") {
 			t.Jails = append(t.Jails, w)

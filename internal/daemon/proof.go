@@ -18,15 +18,14 @@ const news = time.Minute
 // prove fills in which targets a ban's subject was seen at, and after how long. It
 // reports whether no other is to be expected soon.
 func (g *generation) prove(ctx context.Context, n *edgeban.Notice) (settled bool) {
-	ban := edgeban.Ban{Key: edgeban.Key{Jail: n.Jail, Subject: n.Subject}}
 	held, err := g.store.Around(ctx, n.Subject.Addr())
-	if err != nil || g.refuse(ban) != "" {
+	if err != nil || g.refuse(edgeban.Ban{Key: edgeban.Key{Jail: n.Jail, Subject: n.Subject}}) != "" {
 		return true
 	}
 	var names []string
 	settled, n.After = true, 0
 	for i, k := range g.keepers {
-		if g.c.Targets[i].Feed != nil || !g.sends(ban, k.Name) { // a list holds nothing by itself
+		if g.c.Targets[i].Feed != nil || !g.sends(edgeban.Ban{Key: edgeban.Key{Jail: n.Jail, Subject: n.Subject}}, k.Name) { // a list holds nothing by itself
 			continue
 		}
 		at := slices.IndexFunc(held, func(h edgeban.Held) bool {

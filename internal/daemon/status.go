@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/daemon/judge"
 	"github.com/edgeban/edgeban/internal/intake"
 	"github.com/edgeban/edgeban/internal/web"
 )
@@ -26,7 +27,7 @@ func (a api) Status(ctx context.Context) (web.Status, error) {
 		banned[b.Jail]++
 	}
 	for _, j := range g.judges {
-		st.Jails = append(st.Jails, g.jailStatus(j, banned[j.c.Name]))
+		st.Jails = append(st.Jails, g.jailStatus(j, banned[j.Jail.Name]))
 	}
 	for i, k := range g.keepers {
 		c := g.c.Targets[i]
@@ -54,12 +55,10 @@ func (a api) Status(ctx context.Context) (web.Status, error) {
 	return st, nil
 }
 
-func (g *generation) jailStatus(j *judge, banned int) web.Jail {
-	w := web.Jail{Name: j.c.Name, Filter: j.c.Filter, Banned: banned}
-	j.mu.Lock()
-	w.Counting = j.counting
-	j.mu.Unlock()
-	i := slices.IndexFunc(g.watchers, func(x *intake.Watcher) bool { return x.Jail.Name == j.c.Name })
+func (g *generation) jailStatus(j *judge.Judge, banned int) web.Jail {
+	w := web.Jail{Name: j.Jail.Name, Filter: j.Jail.Filter, Banned: banned}
+	w.Counting = j.Counting()
+	i := slices.IndexFunc(g.watchers, func(x *intake.Watcher) bool { return x.Jail.Name == j.Jail.Name })
 	if i < 0 {
 		return w
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/account"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce/gate"
 	"github.com/edgeban/edgeban/internal/leak"
@@ -44,7 +45,7 @@ func (g *generation) unharmed() []string {
 			}
 		}
 	}
-	return g.c.Protected(private)
+	return zone.Protected(g.c.Zones, private)
 }
 
 // inside reports whether a subject is in a network of the owner's.
@@ -98,6 +99,16 @@ func (d *daemon) steps(ctx context.Context) *zone.Ladder {
 		return zone.NewLadder()
 	}
 	return l
+}
+
+// accounts returns what looks at the accounts of a source, through all generations.
+func (d *daemon) accounts(name string) *account.Watch {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.watches[name] == nil {
+		d.watches[name] = account.New()
+	}
+	return d.watches[name]
 }
 
 // gated is a target that holds its bans in memory.

@@ -77,7 +77,7 @@ func TestInsideAttackerIsHeldAtTheDoor(t *testing.T) {
 				s.guess("192.168.1.50")
 				s.pass(10 * time.Second)
 			}
-			s.wantAlarm("Inside", "A device in your network lan, 192.168.1.50 (printer.lan), is guessing passwords (dovecot): 5 failures, last user alice@example.com. Banned at proxy until")
+			s.wantAlarm("Inside", "A device in your network lan, 192.168.1.50 (printer.lan), is guessing passwords (dovecot): 5 failures, last user alice@example.com. Held at proxy after 0.6 s, until")
 			s.wantNoLeak()
 			w := s.why("192.168.1.50")
 			if len(w.Bans) != 1 || w.Bans[0].Refused != "" || len(w.Holds) != 1 || w.Holds[0].Held.IsZero() || w.Holds[0].Target != "proxy" {
@@ -221,7 +221,7 @@ func TestAnAliasOfTheLANMayHoldPrivateAddresses(t *testing.T) {
 			if !s.shut("192.168.1.50") {
 				t.Error("it leaks at the alias, and the door is open")
 			}
-			s.wantAlarm("Inside", "Banned at opnsense")
+			s.wantAlarm("Inside", "Held at opnsense after")
 			s.wantAlarm("Leak", "is in 192.168.1.0/24, like this host: its packets need not cross opnsense. Look at the device. proxy is to hold it as well now.")
 		})
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/web"
+	"github.com/edgeban/edgeban/internal/zone"
 )
 
 // A Daemon answers for the one that runs.
@@ -167,7 +168,7 @@ func (e *exam) enforced() {
 
 // protected finds what is never banned.
 func (e *exam) protected(ctx context.Context) {
-	f := &never.Finder{Never: slices.Concat(e.Config.Never, e.Config.Protected(never.PrivateWords())), Hosts: e.Config.Hosts()}
+	f := &never.Finder{Never: slices.Concat(e.Config.Never, zone.Protected(e.Config.Zones, never.PrivateWords())), Hosts: e.Config.Hosts()}
 	e.list = f.Find(ctx)
 	problems := f.Problems()
 	for _, j := range e.Config.Jails {

@@ -5,7 +5,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/config/timezone"
 	"github.com/edgeban/edgeban/internal/fail2ban/ini"
 	"github.com/edgeban/edgeban/internal/fail2ban/value"
 )
@@ -15,8 +15,8 @@ func (j *jail) readLog() error {
 	if t, ok, err := j.get("logtimezone"); err != nil {
 		return err
 	} else if ok && t.String() != "" {
-		zone, err := config.Timezone(t.String())
-		if upper, e := config.Timezone(strings.ToUpper(t.String())); err != nil && e == nil {
+		zone, err := timezone.Parse(t.String())
+		if upper, e := timezone.Parse(strings.ToUpper(t.String())); err != nil && e == nil {
 			zone, err = upper, nil
 		}
 		if err != nil {

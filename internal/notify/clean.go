@@ -11,9 +11,9 @@ const (
 	maxWord   = 64  // characters of a user name
 	maxName   = 32  // characters of a jail's or a target's name
 	maxHolder = 16  // characters of who holds a ban
-	maxText   = 280 // characters of a sentence
-	maxLook   = 160 // bytes of what people are to look at
-	maxHost   = 48  // bytes of the name of a zone, of a host in it, of the targets that hold it
+	maxText   = 220 // characters of a sentence
+	maxLook   = 120 // bytes of what people are to look at
+	maxHost   = 40  // bytes of the name of a zone, of a host in it, of the targets that hold it
 )
 
 // A phone makes a link of what looks like one. An address of a mailbox is left

@@ -66,7 +66,7 @@ func (o Options) placed(ctx context.Context, ns []edgeban.Notice) []edgeban.Noti
 	for i, n := range ns {
 		if n.Kind == edgeban.NoticeInside {
 			p := o.Place(ctx, n.Subject)
-			ns[i].Zone, ns[i].Host, ns[i].Look, ns[i].Target = p.Zone, p.Host, p.Look, strings.Join(p.Targets, ", ")
+			ns[i].Zone, ns[i].Host, ns[i].Look, ns[i].Doors = p.Zone, p.Host, p.Look, strings.Join(p.Targets, ", ")
 		}
 	}
 	return ns
@@ -191,7 +191,7 @@ func (d *Delivery) prove(ctx context.Context, ns []edgeban.Notice) {
 	for start := time.Now(); ; sleep(ctx, glance) {
 		settled := true
 		for i := range ns {
-			if ns[i].Kind == edgeban.NoticeBan {
+			if ns[i].Kind == edgeban.NoticeBan || ns[i].Kind == edgeban.NoticeInside {
 				settled = d.opt.Prove(ctx, &ns[i]) && settled
 			}
 		}

@@ -29,11 +29,15 @@ func (s *story) insider() string {
 	if s.failures > 0 {
 		words += ": " + s.evidence()
 	}
-	if s.target == "" {
+	switch {
+	case s.target != "":
+		words += ". Held at " + clip(s.target, maxHost) + s.proof() + ", " + s.end() + ". "
+	case s.doors != "":
+		words += ". Banned " + s.end() + ", and not seen to be held yet: it is to be at " + clip(s.doors, maxHost) + ". "
+	default:
 		return words + ". It is not banned: " + cmp.Or(clip(s.look, maxLook), "look at the device.")
 	}
-	return words + ". Banned at " + clip(s.target, maxHost) + " " + s.end() + ". " + cmp.Or(clip(s.look, maxLook),
-		"Look at the device: an old password in one of its programs, or a program that is not yours.")
+	return words + cmp.Or(clip(s.look, maxLook), "Look at the device: an old password in one of its programs, or a program that is not yours.")
 }
 
 func leakSection(of []*story) section {

@@ -100,6 +100,23 @@ func (m *Map) Own() (netip.Prefix, bool) {
 	return m.own[0], true
 }
 
+// Protected returns the networks that zones say are never banned, for whom private
+// are the networks of a zone that names none.
+func Protected(zones []config.Zone, private []string) (words []string) {
+	for _, z := range zones {
+		if z.Policy != config.PolicyNever {
+			continue
+		}
+		if len(z.Networks) == 0 {
+			words = append(words, private...)
+		}
+		for _, p := range z.Networks {
+			words = append(words, p.String())
+		}
+	}
+	return words
+}
+
 // Refuse says why no target is sent a subject, or returns "".
 func (m *Map) Refuse(p netip.Prefix) string {
 	switch z := m.Of(p); {

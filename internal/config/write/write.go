@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
@@ -207,11 +206,7 @@ func writeJail(jails block, j config.Jail, budget config.Budget) {
 		b.unless("filter", j.Filter, j.Name)
 	}
 	b.list("logpath", j.LogPath)
-	var sources []string
-	for _, s := range j.Source {
-		sources = append(sources, strings.TrimSuffix(s, "/*"))
-	}
-	b.list("source", sources)
+	b.list("source", j.Source)
 	b.number("maxretry", j.MaxRetry, usual.MaxRetry)
 	b.duration("findtime", j.FindTime, usual.FindTime)
 	b.duration("bantime", j.BanTime, usual.BanTime)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/config/timezone"
 	"github.com/edgeban/edgeban/internal/config/write"
 )
 
@@ -128,14 +129,15 @@ func (d dice) config() config.Config {
 	}
 	for range d.IntN(4) {
 		c.Jails = append(c.Jails, d.jail(c.Budget, names))
-		if j := &c.Jails[len(c.Jails)-1]; len(c.Sources) > 0 && len(j.LogPath) > 0 && d.coin() {
+		j := &c.Jails[len(c.Jails)-1]
+		if len(c.Sources) > 0 && len(j.LogPath) > 0 && d.coin() {
 			j.Source = d.some(2, func() string { return c.Sources[d.IntN(len(c.Sources))].Name + d.one("/*", "/mail-[ab]*") })
 			if len(j.Source) > 0 && d.coin() {
 				j.LogPath = nil
 			}
 		}
 		for _, t := range c.Targets {
-			if j := &c.Jails[len(c.Jails)-1]; t.Dovecot != nil && j.Filter != config.Recidive {
+			if t.Dovecot != nil && j.Filter != config.Recidive {
 				j.Source = append(j.Source, t.Name+"/*")
 			}
 		}
@@ -258,7 +260,7 @@ func (d dice) jail(b config.Budget, targets []string) config.Jail {
 	}
 	if d.coin() {
 		j.IgnoreIP = d.some(3, func() string { return d.one(d.host(), "file:/etc/own.txt") })
-		zone, err := config.Timezone(d.one("UTC", "Europe/Berlin", "+0530", "CET", "UTC-0330", "America/New_York"))
+		zone, err := timezone.Parse(d.one("UTC", "Europe/Berlin", "+0530", "CET", "UTC-0330", "America/New_York"))
 		if err != nil {
 			panic(err)
 		}

@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/account"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
 	"github.com/edgeban/edgeban/internal/enforce/endpoint"
@@ -39,6 +40,7 @@ import (
 
 const (
 	maxRequest = 16 << 10 // bytes of one request
+	maxHash    = 64       // bytes of the hash of a password
 	maxQueue   = 8192     // logins that are not in the ledger yet; what comes then is counted
 )
 
@@ -53,7 +55,7 @@ type Door struct {
 	refused endpoint.Refusals
 	doveadm *doveadm // nil to let sessions go on
 
-	logins chan edgeban.Match
+	logins chan account.Login
 	taken  atomic.Bool // somebody takes the logins
 	began  int64       // Unix nanoseconds: what was reported in another life has other IDs
 	n      atomic.Int64
@@ -68,7 +70,7 @@ var (
 
 // New returns a Door. Calls to doveadm go through rt; nil for the network.
 func New(c config.Dovecot, rt http.RoundTripper, log *slog.Logger) *Door {
-	d := &Door{Gate: gate.New("Dovecot"), config: c, log: log, logins: make(chan edgeban.Match, maxQueue), began: time.Now().UnixNano()}
+	d := &Door{Gate: gate.New("Dovecot"), config: c, log: log, logins: make(chan account.Login, maxQueue), began: time.Now().UnixNano()}
 	if c.Doveadm != "" {
 		d.doveadm = newDoveadm(c, rt)
 	}
@@ -111,7 +113,7 @@ func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
 
 // Logins returns what Dovecot reports, without a jail and a subject. Until it is
 // asked for, reports are dropped.
-func (d *Door) Logins() <-chan edgeban.Match {
+func (d *Door) Logins() <-chan account.Login {
 	d.taken.Store(true)
 	return d.logins
 }
@@ -135,7 +137,7 @@ type request struct {
 func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 	access := endpoint.Access{Token: d.config.Token}
 	if !access.HasToken(endpoint.Bearer(r)) || !d.mayAsk(r.RemoteAddr) {
-		d.refused.Say(d.log, "dovecot endpoint", r.RemoteAddr, http.StatusUnauthorized)
+		d.refused.Say(d.log, "dovecot", r.RemoteAddr, http.StatusUnauthorized)
 		http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
 		return
 	}
@@ -202,12 +204,9 @@ func (d *Door) report(q request, addr netip.Addr) {
 	if q.Session != "" {
 		text += ", session <" + q.Session + ">"
 	}
-	if q.Hash != "" {
-		text += ", password hash " + q.Hash
-	}
 	m.Text = strings.ToValidUTF8(text[:min(len(text), edgeban.MaxText)], "")
 	select {
-	case d.logins <- m:
+	case d.logins <- account.Login{Match: m, Secret: q.Hash[:min(len(q.Hash), maxHash)]}:
 	default:
 		if d.lost.Add(1) == 1 {
 			d.log.Warn("logins that Dovecot reports are dropped: the ledger does not keep up")

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/account"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
 	"github.com/edgeban/edgeban/internal/enforce/enforcetest"
@@ -70,7 +71,7 @@ func status(t *testing.T, w *httptest.ResponseRecorder) int {
 	return *answer.Status
 }
 
-func reported(d *Door) (ms []edgeban.Match) {
+func reported(d *Door) (ms []account.Login) {
 	for {
 		select {
 		case m := <-d.logins:
@@ -149,7 +150,7 @@ func TestReportsBecomeMatches(t *testing.T) {
 	if len(ms) != 2 || ms[0].Kind != edgeban.Failure || ms[1].Kind != edgeban.Success || ms[0].ID == ms[1].ID {
 		t.Fatalf("got %+v, want a failure and a success", ms)
 	}
-	if m := ms[0]; m.Addr != netip.MustParseAddr("203.0.113.9") || m.User != "alice@example.com" || !strings.Contains(m.Text, "imap") || !strings.Contains(m.Text, "0aba") || time.Since(m.Time) > time.Minute {
+	if m := ms[0]; m.Addr != netip.MustParseAddr("203.0.113.9") || m.User != "alice@example.com" || !strings.Contains(m.Text, "imap") || strings.Contains(m.Text, "0aba") || m.Secret != "0aba" || time.Since(m.Time) > time.Minute {
 		t.Errorf("got %+v", m)
 	}
 }

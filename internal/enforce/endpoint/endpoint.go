@@ -128,6 +128,6 @@ func (r *Refusals) Say(log *slog.Logger, what, client string, status int) {
 	if !r.said.IsZero() && time.Since(r.said) < quiet {
 		return
 	}
-	log.Warn(what+" refused a client", "client", client, "status", status, "times", r.since)
+	log.Warn("client refused", "endpoint", what, "client", client, "status", status, "times", r.since)
 	r.said, r.since = time.Now(), 0
 }

@@ -95,7 +95,7 @@ func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
 			return fmt.Errorf("postfix: accept: %w", err)
 		}
 		if !d.mayAsk(c.RemoteAddr()) {
-			d.refused.Say(d.log, "postfix endpoint", c.RemoteAddr().String(), http.StatusForbidden)
+			d.refused.Say(d.log, "postfix", c.RemoteAddr().String(), http.StatusForbidden)
 			_ = c.Close()
 			continue
 		}

@@ -65,7 +65,7 @@ func ask(c net.Conn, request string) (string, error) {
 		return "", err
 	}
 	if end, err := r.ReadString('\n'); err != nil || end != "\n" {
-		return "", fmt.Errorf("after the answer came %q, %v", end, err)
+		return "", fmt.Errorf("after the answer came %q: %w", end, err)
 	}
 	return strings.TrimSuffix(line, "\n"), nil
 }

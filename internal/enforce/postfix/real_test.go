@@ -31,7 +31,7 @@ func newLab(t *testing.T) *lab {
 	if os.Getenv("EDGEBAN_POSTFIX") == "" {
 		t.Skip("EDGEBAN_POSTFIX names no Postfix")
 	}
-	dir, err := os.MkdirTemp("/tmp", "pf")
+	dir, err := os.MkdirTemp("/tmp", "pf") //nolint:usetesting // a socket's path has room for 107 bytes only
 	if err != nil {
 		t.Fatal(err)
 	}

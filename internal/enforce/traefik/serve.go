@@ -58,7 +58,7 @@ func (d *Door) Handler() http.Handler { return http.HandlerFunc(d.answer) }
 func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 	access := endpoint.Access{Allow: d.config.Allow, Token: d.config.Token}
 	if status := access.Admit(r, endpoint.Bearer); status != http.StatusOK {
-		d.refused.Say(d.log, "traefik endpoint", r.RemoteAddr, status)
+		d.refused.Say(d.log, "traefik", r.RemoteAddr, status)
 		http.Error(w, http.StatusText(status), status)
 		return
 	}

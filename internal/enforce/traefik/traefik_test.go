@@ -3,12 +3,20 @@ package traefik
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	crand "crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/big"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -18,6 +26,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
@@ -463,5 +472,75 @@ func TestARouterThatIsNotOnItsEntryPointHoldsNobody(t *testing.T) {
 	wantHeld(t, d)
 	if err := d.Apply(t.Context(), enforce.Diff{Want: prefixes("192.0.2.7/32")}); err == nil || !strings.Contains(err.Error(), "sieve") {
 		t.Errorf("got %v, want the entry point that is missing", err)
+	}
+}
+
+// pair writes a new certificate of its own and its key.
+func pair(t *testing.T, dir, name string) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{name}, NotAfter: time.Now().Add(time.Hour)}
+	der, err1 := x509.CreateCertificate(crand.Reader, c, c, private.Public(), private)
+	pkcs8, err2 := x509.MarshalPKCS8PrivateKey(private)
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	err = errors.Join(
+		err1, err2,
+		os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
+		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o600),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert, key
+}
+
+func TestTheDocumentIsServedOverTLSByTheCertificateOfNow(t *testing.T) {
+	dir := t.TempDir()
+	c := ports("")
+	c.Listen, c.Token = "127.0.0.1:0", config.NewSecret("a long word")
+	c.Cert, c.Key = pair(t, dir, "first.example")
+	d := New(c, dir, nil, quietLog)
+	apply(t, d, "192.0.2.7/32")
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- d.Serve(ctx, ln) }()
+	get := func(name string) (int, error) {
+		text, err := os.ReadFile(c.Cert)
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(text)
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: name}}}
+		r := httptest.NewRequest(http.MethodGet, "https://"+ln.Addr().String()+"/", nil)
+		r.RequestURI = ""
+		r.Header.Set("Authorization", "Bearer a long word")
+		resp, err := client.Do(r)
+		if err != nil {
+			return 0, err
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode, nil
+	}
+	if code, err := get("first.example"); code != 200 {
+		t.Errorf("%d, %v", code, err)
+	}
+	pair(t, dir, "second.example") // it is renewed, and nobody tells us
+	if code, err := get("second.example"); code != 200 {
+		t.Errorf("after it was renewed: %d, %v", code, err)
+	}
+	if resp, err := http.Get("http://" + ln.Addr().String() + "/"); err == nil && resp.StatusCode == 200 {
+		t.Error("it is served in clear as well")
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }

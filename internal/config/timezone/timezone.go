@@ -1,4 +1,5 @@
-package config
+// Package timezone reads time zones as configurations name them.
+package timezone
 
 import (
 	"fmt"
@@ -26,9 +27,9 @@ var fixed = map[string]int{
 	"AKST": -540, "AKDT": -480, "HST": -600, "BRT": -180, "ART": -180, "CLT": -240, "COT": -300, "PET": -300,
 }
 
-// Timezone reads an IANA name, an offset, or an abbreviation with fail2ban's
+// Parse reads an IANA name, an offset, or an abbreviation with fail2ban's
 // meaning, perhaps with an offset after it.
-func Timezone(s string) (*time.Location, error) {
+func Parse(s string) (*time.Location, error) {
 	if m := zoneOffset.FindStringSubmatch(s); m != nil {
 		hours, _ := strconv.Atoi(m[3])
 		minutes, _ := strconv.Atoi(m[4])

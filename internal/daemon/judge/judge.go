@@ -1,4 +1,5 @@
-package daemon
+// Package judge runs the fold of a jail over the ledger, and imposes what it decides.
+package judge
 
 import (
 	"context"
@@ -19,18 +20,19 @@ import (
 // snapshotEvery is how often a jail that has judged something is written down.
 const snapshotEvery = 10 * time.Second
 
-// A judge runs the fold of one jail over the ledger, and imposes what it decides.
-type judge struct {
-	c      config.Jail
-	ledger edgeban.Ledger
-	lease  edgeban.Lease
-	log    *slog.Logger
-	now    func() time.Time
-	sure   func() bool             // the clock is to be believed
-	inside func(netip.Prefix) bool // in a network of the owner's
-	forget time.Duration
-	began  edgeban.Seq // the head before anything was read
-	fresh  bool        // no earlier snapshot was there
+// A Judge runs the fold of one jail over the ledger, and imposes what it decides.
+type Judge struct {
+	Jail   config.Jail
+	Ledger edgeban.Ledger
+	Lease  edgeban.Lease
+	Log    *slog.Logger
+	Now    func() time.Time
+	Sure   func() bool             // the clock is to be believed
+	Inside func(netip.Prefix) bool // in a network of the owner's
+	Forget time.Duration
+
+	began edgeban.Seq // the head before anything was read
+	fresh bool        // no earlier snapshot was there
 
 	mu       sync.Mutex
 	fold     *jail.Jail
@@ -40,12 +42,12 @@ type judge struct {
 	counting int
 }
 
-// run judges while this node holds the jail's lease.
-func (j *judge) run(ctx context.Context) error {
-	return j.lease.Hold(ctx, "jail/"+j.c.Name, func(ctx context.Context) error {
+// Run judges while this node holds the jail's lease.
+func (j *Judge) Run(ctx context.Context) error {
+	return j.Lease.Hold(ctx, "jail/"+j.Jail.Name, func(ctx context.Context) error {
 		until, err := j.restore(ctx)
 		if err != nil {
-			return fmt.Errorf("jail %s: %w", j.c.Name, err)
+			return fmt.Errorf("jail %s: %w", j.Jail.Name, err)
 		}
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return j.follow(ctx, until) })
@@ -55,42 +57,42 @@ func (j *judge) run(ctx context.Context) error {
 			err = j.save(context.WithoutCancel(ctx))
 		}
 		if err != nil {
-			return fmt.Errorf("jail %s: %w", j.c.Name, err)
+			return fmt.Errorf("jail %s: %w", j.Jail.Name, err)
 		}
 		return nil
 	})
 }
 
-// begin marks the place from which on the jail judges, before anything is read: a
+// Begin marks the place from which on the jail judges, before anything is read: a
 // kill at any later moment must not look like a first start.
-func (j *judge) begin(ctx context.Context) error {
-	head, _, err := j.ledger.Head(ctx)
+func (j *Judge) Begin(ctx context.Context) error {
+	head, _, err := j.Ledger.Head(ctx)
 	if err != nil {
 		return err
 	}
 	j.began = head
-	if _, err = j.ledger.Restore(ctx, j.c.Name); !errors.Is(err, edgeban.ErrNotFound) {
+	if _, err = j.Ledger.Restore(ctx, j.Jail.Name); !errors.Is(err, edgeban.ErrNotFound) {
 		return err
 	}
 	j.fresh = true
-	state := jail.New(j.c, j.forget).Freeze(time.Time{}).Snapshot()
-	return j.ledger.Snapshot(ctx, edgeban.Snapshot{Jail: j.c.Name, At: head, State: state})
+	state := jail.New(j.Jail, j.Forget).Freeze(time.Time{}).Snapshot()
+	return j.Ledger.Snapshot(ctx, edgeban.Snapshot{Jail: j.Jail.Name, At: head, State: state})
 }
 
 // restore brings the fold to where it was. It returns the Seq up to which events
 // are taken in without judging: those that were there before this jail. What a
 // snapshot has not judged is judged by the rules of now.
-func (j *judge) restore(ctx context.Context) (edgeban.Seq, error) {
-	fold, at, warm := jail.New(j.c, j.forget), edgeban.Seq(0), j.began
+func (j *Judge) restore(ctx context.Context) (edgeban.Seq, error) {
+	fold, at, warm := jail.New(j.Jail, j.Forget), edgeban.Seq(0), j.began
 	if !j.fresh {
-		s, err := j.ledger.Restore(ctx, j.c.Name)
+		s, err := j.Ledger.Restore(ctx, j.Jail.Name)
 		if err != nil {
 			return 0, err
 		}
 		at, warm = s.At, s.At
 		if err := fold.Restore(s.State); err != nil {
-			j.log.Error("snapshot not read, counting again from the ledger", "jail", j.c.Name, "err", err)
-			fold, at, warm = jail.New(j.c, j.forget), 0, j.began
+			j.Log.Error("snapshot not read, counting again from the ledger", "jail", j.Jail.Name, "err", err)
+			fold, at, warm = jail.New(j.Jail, j.Forget), 0, j.began
 		}
 	}
 	j.fresh = false
@@ -101,8 +103,8 @@ func (j *judge) restore(ctx context.Context) (edgeban.Seq, error) {
 }
 
 // follow folds the events, in silence up to warm.
-func (j *judge) follow(ctx context.Context, warm edgeban.Seq) error {
-	for events, err := range j.ledger.Watch(ctx, j.judged()) {
+func (j *Judge) follow(ctx context.Context, warm edgeban.Seq) error {
+	for events, err := range j.Ledger.Watch(ctx, j.Judged()) {
 		if err != nil {
 			return fmt.Errorf("watch: %w", err)
 		}
@@ -113,8 +115,8 @@ func (j *judge) follow(ctx context.Context, warm edgeban.Seq) error {
 	return nil
 }
 
-// judged returns the Seq up to which everything is judged.
-func (j *judge) judged() edgeban.Seq {
+// Judged returns the Seq up to which everything is judged.
+func (j *Judge) Judged() edgeban.Seq {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.at
@@ -124,7 +126,7 @@ func (j *judge) judged() edgeban.Seq {
 // snapshot: a fold that knows a ban which nobody imposed would never impose it.
 // The bans of a burst survive a loss of power together: one by one each would
 // wait for those before it.
-func (j *judge) take(ctx context.Context, events []edgeban.Event, warm edgeban.Seq) error {
+func (j *Judge) take(ctx context.Context, events []edgeban.Event, warm edgeban.Seq) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var verdicts []edgeban.Verdict
@@ -141,11 +143,11 @@ func (j *judge) take(ctx context.Context, events []edgeban.Event, warm edgeban.S
 	if len(verdicts) == 0 {
 		return nil
 	}
-	return j.ledger.Impose(context.WithoutCancel(ctx), verdicts...)
+	return j.Ledger.Impose(context.WithoutCancel(ctx), verdicts...)
 }
 
 // observe folds an event and returns what it decides.
-func (j *judge) observe(ev edgeban.Event, silent bool) (v edgeban.Verdict, decided bool) {
+func (j *Judge) observe(ev edgeban.Event, silent bool) (v edgeban.Verdict, decided bool) {
 	if silent {
 		j.fold.Warm(ev)
 		j.say(ev)
@@ -165,12 +167,12 @@ func (j *judge) observe(ev edgeban.Event, silent bool) (v edgeban.Verdict, decid
 }
 
 // say logs a ban of the jail once, whatever is judged again.
-func (j *judge) say(ev edgeban.Event) {
+func (j *Judge) say(ev edgeban.Event) {
 	b, ok := ev.Fact.(edgeban.Ban)
-	if !ok || b.Jail != j.c.Name || ev.Seq <= j.began {
+	if !ok || b.Jail != j.Jail.Name || ev.Seq <= j.began {
 		return
 	}
-	log := j.log.With("jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "for", length(b))
+	log := j.Log.With("jail", b.Jail, "subject", b.Subject, "failures", b.Failures, "nth", b.Nth, "for", Length(b))
 	if j.fold.Prolongs(b) {
 		log.Info("ban prolonged")
 		return
@@ -178,8 +180,15 @@ func (j *judge) say(ev edgeban.Event) {
 	log.Info("ban")
 }
 
-// length is how long a ban stands, for people.
-func length(b edgeban.Ban) string {
+// Counting returns how many subjects are being counted.
+func (j *Judge) Counting() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.counting
+}
+
+// Length is how long a ban stands, for people.
+func Length(b edgeban.Ban) string {
 	if b.Until.IsZero() {
 		return "ever"
 	}
@@ -211,22 +220,22 @@ func timeOf(f edgeban.Fact) time.Time {
 
 // notices returns what is to be told of a ban: nothing if it is over already,
 // because its lines were read late.
-func (j *judge) notices(b edgeban.Ban, m edgeban.Match) []edgeban.Notice {
-	if !b.Standing(j.now()) {
+func (j *Judge) notices(b edgeban.Ban, m edgeban.Match) []edgeban.Notice {
+	if !b.Standing(j.Now()) {
 		return nil
 	}
 	n := edgeban.Notice{
 		Kind: edgeban.NoticeBan, Time: b.Since, Jail: b.Jail, Subject: b.Subject, Until: b.Until,
 		Failures: b.Failures, Nth: b.Nth, User: m.User, Text: m.Text,
 	}
-	if j.inside(b.Subject) {
+	if j.Inside(b.Subject) {
 		n.Kind = edgeban.NoticeInside
 	}
 	return []edgeban.Notice{n}
 }
 
 // keep writes the fold down every so often.
-func (j *judge) keep(ctx context.Context) error {
+func (j *Judge) keep(ctx context.Context) error {
 	pause := snapshotEvery
 	for {
 		select {
@@ -242,24 +251,24 @@ func (j *judge) keep(ctx context.Context) error {
 	}
 }
 
-func (j *judge) save(ctx context.Context) error {
+func (j *Judge) save(ctx context.Context) error {
 	j.mu.Lock()
 	if !j.dirty {
 		j.mu.Unlock()
 		return nil
 	}
 	newest := j.newest
-	if now := j.now(); newest.After(now) { // a clock that was ahead must not make the fold forget either
+	if now := j.Now(); newest.After(now) { // a clock that was ahead must not make the fold forget either
 		newest = now
 	}
-	if !j.sure() {
+	if !j.Sure() {
 		newest = time.Time{} // a wrong time must not make the fold forget
 	}
 	frozen, at := j.fold.Freeze(newest), j.at
 	j.dirty = false
 	j.mu.Unlock()
-	s := edgeban.Snapshot{Jail: j.c.Name, At: at, State: frozen.Snapshot()} // meanwhile others are judged
-	if err := j.ledger.Snapshot(ctx, s); err != nil {
+	s := edgeban.Snapshot{Jail: j.Jail.Name, At: at, State: frozen.Snapshot()} // meanwhile others are judged
+	if err := j.Ledger.Snapshot(ctx, s); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
 	return nil
