@@ -196,7 +196,7 @@ func (p *Play) failures(jail string) []Line {
 	is := regexp.MustCompile(`auth: Info: [\w-]+\(.*,` + regexp.QuoteMeta(p.Client.From.String()) + `[,)]`)
 	if jail == "postfix" {
 		addr := `\[` + regexp.QuoteMeta(p.Client.From.String()) + `\]: `
-		is = regexp.MustCompile(addr + `SASL \w+ authentication failed|improper command pipelining after CONNECT from \w+` + addr)
+		is = regexp.MustCompile(addr + `SASL \w+ authentication failed`)
 	}
 	return p.logs.Of(jail+".log", is.MatchString)
 }
