@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net"
 	"regexp"
 	"time"
@@ -18,10 +17,10 @@ func readTraefik(v node.Value) *Traefik {
 		node.Key("allow", node.Each(&t.Allow, node.Value.Words, node.As(prefix))),
 		node.Key("cert", node.Into(&t.Cert, certificates)),
 		node.Key("key", node.Into(&t.Key, node.Value.File)),
-		node.Key("tcp", node.Each(&t.TCP, node.Value.Words, node.As(entryPoint))),
-		node.Key("tls", node.Each(&t.TLS, node.Value.Words, node.As(entryPoint))),
-		node.Key("http", node.Each(&t.HTTP, node.Value.Words, node.As(entryPoint))),
-		node.Key("https", node.Each(&t.HTTPS, node.Value.Words, node.As(entryPoint))),
+		node.Key("tcp", node.Each(&t.TCP, node.Value.Words, node.As(node.Name))),
+		node.Key("tls", node.Each(&t.TLS, node.Value.Words, node.As(node.Name))),
+		node.Key("http", node.Each(&t.HTTP, node.Value.Words, node.As(node.Name))),
+		node.Key("https", node.Each(&t.HTTPS, node.Value.Words, node.As(node.Name))),
 		node.Key("api", node.Into(&t.API, node.As(ServerURL))),
 		node.Key("api_user", node.Into(&t.User, node.Value.Text)),
 		node.Key("api_password", node.Into(&t.Password, secret)),
@@ -110,14 +109,4 @@ func dynamicFile(v node.Value) (string, bool) {
 		return "", false
 	}
 	return path, ok
-}
-
-var entryPointRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
-
-// entryPoint reads the name of an entry point of Traefik.
-func entryPoint(s string) (string, error) {
-	if !entryPointRule.MatchString(s) {
-		return "", fmt.Errorf("%s cannot be the name of an entry point; write it as in Traefik's entryPoints, such as imaps", node.Quote(s))
-	}
-	return s, nil
 }

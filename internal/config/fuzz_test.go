@@ -90,7 +90,7 @@ func within(t *testing.T, c Config) {
 		if x := target.Traefik; x != nil {
 			must((x.File == "") != (x.Listen == "") && len(x.TCP)+len(x.TLS)+len(x.HTTP)+len(x.HTTPS) > 0, "Traefik", *x)
 			for _, p := range slices.Concat(x.TCP, x.TLS, x.HTTP, x.HTTPS) {
-				must(entryPointRule.MatchString(p), "entry point", p)
+				must(isName(p), "entry point", p)
 			}
 		}
 		if x := target.Dovecot; x != nil {
@@ -127,7 +127,7 @@ func within(t *testing.T, c Config) {
 	for _, j := range c.Jails {
 		must(isName(j.Name) && !jails[j.Name] && (j.Filter == "") == (j.Rules != nil), "jail's name", j)
 		jails[j.Name] = true
-		must((j.Filter == Recidive) == (len(j.LogPath) == 0), "jail's logs", j)
+		must((j.Filter == Recidive) == j.OverBans(), "jail's logs", j)
 		must(j.MaxRetry > 0 && j.FindTime >= time.Second && j.FindTime <= LongestTime, "jail's window", j)
 		must(j.BanTime == Forever || j.BanTime >= time.Second && j.BanTime <= LongestTime, "jail's bantime", j)
 		if r := j.Rules; r != nil {

@@ -84,6 +84,8 @@ func readJail(v node.Value, j Jail, c *Config) (Jail, bool) {
 	for _, key := range []string{"reset_on_success", "known_good"} {
 		if x, ok := v.Get(key); ok && j.Count == Rate && (j.ResetOnSuccess || j.KnownGood > 0) {
 			x.Wrong("needs failures that are counted one by one; write count: window, or take it out")
+		} else if name := forgeable(j, c.Sources); ok && name != "" && (j.ResetOnSuccess || j.KnownGood > 0) {
+			x.Wrong("would let whoever forges a packet to %s forgive himself: UDP tells nothing of who has sent it; let it listen on tcp:// or tls://, or take this out", node.Quote(name))
 		}
 	}
 	if j.Increment.MaxTime > 0 {

@@ -67,8 +67,9 @@ func TestEverySettingArrives(t *testing.T) {
 		}
 	}
 	dovecot, web, recidive := jail("dovecot"), jail("web"), jail("recidive")
-	dovecot.LogPath, dovecot.Source = []string{"/logs/mail/*.log"}, []string{"syslog/*", "engine/mail-*", "logins/*"}
-	dovecot.ResetOnSuccess, dovecot.KnownGood = true, 2*week
+	dovecot.LogPath, dovecot.Source = []string{"/logs/mail/*.log"}, []string{"syslog/*", "engine/mail-*"}
+	logins := jail("logins")
+	logins.Filter, logins.Source, logins.ResetOnSuccess, logins.KnownGood = "dovecot", []string{"logins/*"}, true, 2*week
 	web.Filter, web.LogPath = "/etc/edgeban/web.conf", []string{"-"}
 	web.BanTime, web.Increment.MaxTime = 2*week, 2*week
 	own := jail("own")
@@ -141,6 +142,7 @@ func TestEverySettingArrives(t *testing.T) {
 		Grace:  5 * time.Minute,
 		Jails: []Jail{
 			dovecot,
+			logins,
 			{
 				Name: "submission", Filter: "postfix", LogPath: []string{"/etc/edgeban/logs/a.log", "/etc/b.log", "-"},
 				MaxRetry: 7, FindTime: 36 * time.Hour, BanTime: Forever, Count: Rate, IPv6Prefix: 128,

@@ -237,6 +237,23 @@ func from(sources []Source, targets []Target) func(node.Value) (string, bool) {
 	}
 }
 
+// forgeable returns a source of the jail to which others may send in another's name; ""
+// for none.
+func forgeable(j Jail, sources []Source) string {
+	for _, s := range sources {
+		reads := slices.ContainsFunc(j.Source, func(glob string) bool { return strings.HasPrefix(glob, s.Name+"/") })
+		if !reads || s.Syslog == nil {
+			continue
+		}
+		for _, l := range s.Syslog.Listen {
+			if u, err := url.Parse(l); err == nil && u.Scheme == "udp" && !isLoopback(u.Hostname()) {
+				return s.Name
+			}
+		}
+	}
+	return ""
+}
+
 // OverBans reports whether the jail reads no log but the bans of the others.
 func (j Jail) OverBans() bool { return len(j.LogPath) == 0 && len(j.Source) == 0 }
 

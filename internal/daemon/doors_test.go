@@ -58,6 +58,20 @@ func policy(t testing.TB, addr, command, body, secret string) (int, string) {
 	return 0, ""
 }
 
+// answered waits until somebody listens at each address.
+func (s *site) answered(addrs ...string) {
+	s.Helper()
+	for _, addr := range addrs {
+		s.until(addr+" is answered", func() bool {
+			c, err := net.Dial("tcp", addr)
+			if err == nil {
+				c.Close()
+			}
+			return err == nil
+		})
+	}
+}
+
 func post(ctx context.Context, url, body, secret string) (int, string, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
@@ -92,6 +106,7 @@ func TestAnOldPhoneDoesNotLockOutTheOffice(t *testing.T) {
 	s := newSite(t)
 	dovecot, _ := s.doors()
 	s.start()
+	s.answered(dovecot)
 	for range 50 {
 		policy(t, dovecot, "report", login("192.0.2.77", "alice", false), secretOfDovecot)
 	}
@@ -114,6 +129,7 @@ func TestReportedLoginsBanAtTheEdgeAndAtTheDoors(t *testing.T) {
 	s := newSite(t)
 	dovecot, postfix := s.doors()
 	s.start()
+	s.answered(dovecot, postfix)
 	refused := func(addr string) bool {
 		_, text := policy(t, dovecot, "allow", login(addr, "alice", false), secretOfDovecot)
 		return strings.Contains(text, `"status":-1`)
@@ -182,6 +198,7 @@ func TestReportedLoginsBanAtTheEdgeAndAtTheDoors(t *testing.T) {
 
 	s.stop() // and what stood stands in the next life
 	s.start()
+	s.answered(dovecot, postfix)
 	s.until("the door holds after a restart", func() bool { return refused("203.0.113.9") && turnedAway("203.0.113.9") })
 }
 
