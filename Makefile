@@ -9,7 +9,7 @@ CACERTS  ?= /etc/ssl/certs/ca-certificates.crt
 module := github.com/edgeban/edgeban
 tool   := go tool -modfile=tools/go.mod
 
-.PHONY: build test check lint bench fuzz dist image clean
+.PHONY: build test check lint bench fuzz e2e dist image clean
 
 build: ## one static binary, ./edgeban
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $(module)/internal/cli.release=$(VERSION)" -o edgeban ./cmd/edgeban
@@ -31,6 +31,9 @@ bench: ## compare two runs with: go tool -modfile=tools/go.mod benchstat old new
 
 fuzz: ## every fuzz target in turn, FUZZTIME each
 	.ci/fuzz $(FUZZTIME)
+
+e2e: ## attacks the real mail stack of deploy/mail; needs root and Debian's packages
+	.ci/e2e
 
 dist: build ## what goes into the image: root owns dist/root, uid 65532 owns dist/state
 	rm -rf dist

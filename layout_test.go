@@ -44,6 +44,7 @@ var may = map[string][]string{
 	"internal/daemon/wall":                {},
 	"internal/demo":                       {"*"},
 	"internal/doctor":                     {"", "internal/config", "internal/enforce/dovecot", "internal/enforce/opnsense", "internal/enforce/postfix", "internal/enforce/traefik", "internal/filter", "internal/intake", "internal/never", "internal/notify", "internal/source", "internal/source/glob", "internal/web", "internal/zone"},
+	"internal/doctor/mail":                {"", "internal/config", "internal/filter", "internal/intake", "internal/source/glob"},
 	"internal/enforce":                    {"", "internal/config"},
 	"internal/enforce/dovecot":            {"", "internal/account", "internal/config", "internal/enforce", "internal/enforce/endpoint", "internal/enforce/gate"},
 	"internal/enforce/endpoint":           {"", "internal/config"},
@@ -158,7 +159,7 @@ func sources(t *testing.T) []source {
 		}
 		base := d.Name()
 		if d.IsDir() {
-			if name != "." && (base[0] == '.' || base[0] == '_' || base == "testdata" || name == "tools" || name == "dist") {
+			if name != "." && (base[0] == '.' || base[0] == '_' || base == "testdata" || name == "tools" || name == "e2e" || name == "dist") {
 				return fs.SkipDir
 			}
 			return nil

@@ -74,7 +74,7 @@ func readConfig(c *Config, root node.Value) {
 		node.Key("zones", func(v node.Value) { readZones(v, c) }),
 		node.Key("notify", func(v node.Value) { readNotifiers(&c.Notify, v) }),
 		node.Key("sources", func(v node.Value) { readSources(&c.Sources, v) }),
-		node.Key("never", node.Each(&c.Never, node.Value.Words, node.As(Host))),
+		node.Key("never", node.FromEnv(node.Each(&c.Never, node.Value.Words, node.As(Host)))),
 		node.Key("budget", func(v node.Value) {
 			readBudget(&c.Budget, v)
 			base.IPv6Prefix = max(base.IPv6Prefix, c.Budget.IPv6)

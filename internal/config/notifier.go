@@ -52,8 +52,8 @@ func checkJails(notifiers node.Value, known []string) {
 func readNtfy(v node.Value) *Ntfy {
 	n := &Ntfy{URL: DefaultNtfy}
 	v.Mapping([]node.Field{
-		node.Key("url", node.Into(&n.URL, node.As(ServerURL))),
-		node.Need("topic", node.Into(&n.Topic, node.As(Topic)), "topic: and the name that your phone subscribes to"),
+		node.Key("url", node.FromEnv(node.Into(&n.URL, node.As(ServerURL)))),
+		node.Need("topic", node.FromEnv(node.Into(&n.Topic, node.As(Topic))), "topic: and the name that your phone subscribes to"),
 		node.Key("token", node.Into(&n.Token, secret)),
 		node.Key("user", node.Into(&n.User, node.Value.Text)),
 		node.Key("password", node.Into(&n.Password, secret)),

@@ -67,14 +67,14 @@ func named(v node.Value, name *string, taken map[string]bool, kinds ...string) {
 func readOPNsense(v node.Value) *OPNsense {
 	o := &OPNsense{Timeout: DefaultTimeout}
 	v.Mapping([]node.Field{
-		node.Need("url", node.Into(&o.URL, node.As(FirewallURL)), "url: https://192.168.1.1"),
-		node.Key("pin", node.Into(&o.Pin, node.As(Pin))),
+		node.Need("url", node.FromEnv(node.Into(&o.URL, node.As(FirewallURL))), "url: https://192.168.1.1"),
+		node.Key("pin", node.FromEnv(node.Into(&o.Pin, node.As(Pin)))),
 		node.Key("ca", node.Into(&o.CA, certificates)),
 		node.Key("allow_insecure", node.Into(&o.Insecure, node.As(node.Truth))),
 		node.Key("apikey", readKeyFile(&o.Key, &o.Secret)),
 		node.Key("key", node.Into(&o.Key, secret)),
 		node.Key("secret", node.Into(&o.Secret, secret)),
-		node.Need("alias", node.Into(&o.Alias, node.As(AliasName)), "alias: and the name of the firewall's alias"),
+		node.Need("alias", node.FromEnv(node.Into(&o.Alias, node.As(AliasName))), "alias: and the name of the firewall's alias"),
 		node.Key("exclusive", node.Into(&o.Exclusive, node.As(node.Truth))),
 		node.Key("states", node.Into(&o.States, killStates)),
 		node.Key("timeout", node.Into(&o.Timeout, span(time.Second, 10*time.Minute))),

@@ -22,7 +22,7 @@ func (v Value) Credential() (string, bool) {
 	if path, is := strings.CutPrefix(text, "file:"); is {
 		text, ok = v.secretFile(path)
 	} else if name, is := strings.CutPrefix(text, "env:"); is {
-		text, ok = v.secretEnv(name)
+		text, ok = v.variable(name, "file:PATH")
 	}
 	if !ok {
 		return "", false
@@ -48,15 +48,35 @@ func (v Value) secretFile(path string) (string, bool) {
 	return string(data), ok
 }
 
-func (v Value) secretEnv(name string) (string, bool) {
+// FromEnv returns a reading to which env:NAME stands for what the environment has
+// under that name.
+func FromEnv(read func(Value)) func(Value) {
+	return func(v Value) {
+		name, is := strings.CutPrefix(v.node.Value, "env:")
+		if v.node.Kind != yaml.ScalarNode || !is {
+			read(v)
+			return
+		}
+		if text, ok := v.variable(name, "the value itself"); ok {
+			n := *v.node
+			n.Value = text
+			v.node = &n
+			read(v)
+		}
+	}
+}
+
+// variable returns what the environment has under a name; other is what may be
+// written in its place.
+func (v Value) variable(name, other string) (string, bool) {
 	text, ok := v.r.env.LookupEnv(name)
 	switch {
 	case name == "":
 		v.Wrong("env: names no variable; write env:NAME")
 	case !ok:
-		v.Wrong("the environment has no %s; set it, or write file:PATH", Quote(name))
+		v.Wrong("the environment has no %s; set it, or write %s", Quote(name), other)
 	case strings.TrimSpace(text) == "":
-		v.Wrong("%s is set to nothing in the environment; set it to the secret", Quote(name))
+		v.Wrong("%s is set to nothing in the environment; give it a value", Quote(name))
 	default:
 		return text, true
 	}

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/edgeban/edgeban/internal/web"
+)
+
+// A Scenario is an attack, or what looks like one, and what must come of it.
+type Scenario struct {
+	Name  string
+	From  Place
+	Steps []Step
+	Want  Verdict
+	Alone bool // it disturbs others
+}
+
+// A Place is where a client is.
+type Place int
+
+// The places of clients.
+const (
+	IPv4 Place = iota
+	IPv6
+	LAN       // a client inside that connects to the mail host itself
+	Reflected // one that connects to the public address, and looks like the edge
+)
+
+// A Verdict is what becomes of an address.
+type Verdict string
+
+// The verdicts.
+const (
+	Banned Verdict = "banned" // its packets are dropped, and a phone was told
+	Spared Verdict = "spared" // not banned, nor anybody else
+	Freed  Verdict = "freed"  // banned, and let in again
+	Told   Verdict = "told"   // not banned at the edge, for it is inside; a phone was told
+)
+
+// A Step is what happens next.
+type Step func(context.Context, *Play) error
+
+// A Play is a scenario under way.
+type Play struct {
+	*Lab
+	Client *Client
+	Probe  *Probe // of attackers in the internet
+}
+
+// A Result is how a scenario went.
+type Result struct {
+	Scenario
+	Addr     netip.Addr
+	Subject  netip.Prefix // what was banned
+	Failures int
+	Latency  time.Duration // from the deciding line to the first packet that was dropped
+	Took     time.Duration
+	Err      error
+}
+
+// together is how many scenarios are played at a time.
+const together = 3
+
+// playAll plays the scenarios whose name matches, first those that disturb nobody.
+func (l *Lab) playAll(ctx context.Context, only *regexp.Regexp) []Result {
+	all := slices.DeleteFunc(scenarios(), func(s Scenario) bool { return !only.MatchString(s.Name) })
+	results := make([]Result, len(all))
+	var group errgroup.Group
+	group.SetLimit(together)
+	for i, s := range all {
+		if !s.Alone {
+			group.Go(func() error {
+				results[i] = l.play(ctx, s)
+				return nil
+			})
+		}
+	}
+	_ = group.Wait() // errors are in the results
+	for i, s := range all {
+		if s.Alone {
+			results[i] = l.play(ctx, s)
+		}
+	}
+	results = append(results, l.nobodyElse(ctx, results), l.allTold(ctx, results))
+	if l.engine != nil {
+		results = append(results, Result{Scenario: Scenario{Name: "edgeban has no privilege", Want: Spared}, Err: l.engine.unprivileged("edgeban")})
+	}
+	return results
+}
+
+// client returns one at a place. Each in the internet has an address of its own.
+func (l *Lab) client(p Place) *Client {
+	switch p {
+	case LAN:
+		return &Client{l.nets["lan"], netip.MustParseAddr(lanPC), mailHost}
+	case Reflected:
+		return &Client{l.nets["lan"], netip.MustParseAddr(lanPhone), edgeWAN}
+	}
+	n := l.attackers.Add(1)
+	if p == IPv6 {
+		return &Client{l.nets["inet"], netip.MustParseAddr(fmt.Sprintf("2001:db8:113:%x::a", n)), mailIPv6}
+	}
+	return &Client{l.nets["inet"], netip.MustParseAddr(fmt.Sprintf("203.0.113.%d", n)), edgeWAN}
+}
+
+func (l *Lab) play(ctx context.Context, s Scenario) Result {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	p := &Play{Lab: l, Client: l.client(s.From)}
+	r := Result{Scenario: s, Addr: p.Client.From}
+	if s.Want == Banned {
+		p.Probe, r.Err = newProbe(ctx, p.Client, l.sink)
+	}
+	for _, step := range s.Steps {
+		if r.Err == nil {
+			r.Err = step(ctx, p)
+		}
+	}
+	if r.Err == nil {
+		r.Err = p.judge(ctx, &r)
+	}
+	r.Took = time.Since(began)
+	fmt.Printf("%6.1f s  %-50s %s\n", r.Took.Seconds(), s.Name, verdict(r))
+	return r
+}
+
+func (p *Play) judge(ctx context.Context, r *Result) error {
+	switch r.Want {
+	case Banned:
+		return p.banned(ctx, r)
+	case Told:
+		if err := within(ctx, 20*time.Second, func() bool { return p.messages(p.Client.From.String()) > 0 }); err != nil {
+			return fmt.Errorf("no message about %s", p.Client.From)
+		}
+	}
+	return p.admitted(ctx, r)
+}
+
+// banned waits for the ban, for its packets to be dropped, and proves that no new
+// connection gets through.
+func (p *Play) banned(ctx context.Context, r *Result) error {
+	var bans []web.Ban
+	if err := within(ctx, 15*time.Second, func() bool { bans = p.bans(ctx); return len(bans) > 0 }); err != nil {
+		return errors.New("edgeban has no ban")
+	}
+	var dropped time.Time
+	var lost error
+	if err := within(ctx, 70*time.Second, func() bool { dropped, lost = p.Probe.Dropped(); return !dropped.IsZero() }); err != nil {
+		return errors.Join(errors.New("its packets are not dropped"), lost)
+	}
+	if conn, err := p.Client.Dial(ctx, IMAPS); err == nil {
+		return errors.Join(errors.New("a new connection gets through"), conn.Close())
+	}
+	line, ban, err := p.deciding(bans)
+	if err != nil {
+		return err
+	}
+	r.Subject, r.Failures = ban.Subject, ban.Failures
+	r.Latency = dropped.Sub(line.At)
+	return nil
+}
+
+// bans returns what contains the client.
+func (p *Play) bans(ctx context.Context) []web.Ban {
+	bans, _ := p.api.Bans(ctx) // whoever waits for one asks again
+	return slices.DeleteFunc(bans, func(b web.Ban) bool { return !b.Subject.Contains(p.Client.From) })
+}
+
+// deciding returns the line that made the first of some bans due, and that ban. Both
+// jails count the logins of SMTP, Postfix 2 s later.
+func (p *Play) deciding(bans []web.Ban) (first Line, of web.Ban, err error) {
+	for _, b := range bans {
+		lines := p.failures(b.Jail)
+		if b.Failures < 1 || len(lines) < b.Failures {
+			return first, of, fmt.Errorf("jail %s counts %d failures, its log has %d", b.Jail, b.Failures, len(lines))
+		}
+		if line := lines[b.Failures-1]; first.At.IsZero() || line.At.Before(first.At) {
+			first, of = line, b
+		}
+	}
+	return first, of, nil
+}
+
+// failures returns the lines of failed logins of the client in the log of a jail.
+func (p *Play) failures(jail string) []Line {
+	is := regexp.MustCompile(`auth: Info: [\w-]+\(.*,` + regexp.QuoteMeta(p.Client.From.String()) + `[,)]`)
+	if jail == "postfix" {
+		addr := `\[` + regexp.QuoteMeta(p.Client.From.String()) + `\]: `
+		is = regexp.MustCompile(addr + `SASL \w+ authentication failed|improper command pipelining after CONNECT from \w+` + addr)
+	}
+	return p.logs.Of(jail+".log", is.MatchString)
+}
+
+// admitted looks whether the client can connect and nobody bans it.
+func (p *Play) admitted(ctx context.Context, r *Result) error {
+	if bans := p.bans(ctx); len(bans) > 0 && r.Want != Told {
+		return fmt.Errorf("banned by %s: %s", bans[0].Jail, bans[0].Reason)
+	}
+	if p.edge.Holds(p.Client.From) {
+		return errors.New("the firewall holds it")
+	}
+	r.Failures = len(p.failures("dovecot"))
+	s, err := p.Client.Open(ctx, IMAPS, "")
+	if err != nil {
+		return fmt.Errorf("it cannot connect any more: %w", err)
+	}
+	s.Close()
+	return nil
+}
+
+// messages returns how many a phone got that name an address.
+func (l *Lab) messages(what string) int {
+	n := 0
+	for _, m := range l.ntfy.Messages(topic) {
+		if strings.Contains(m.Title+"\n"+m.Message, what) {
+			n++
+		}
+	}
+	return n
+}
+
+// nobodyElse holds all bans to those that were wanted: nobody was framed, and no
+// proxy, bridge or router was banned.
+func (l *Lab) nobodyElse(ctx context.Context, results []Result) Result {
+	r := Result{Scenario: Scenario{Name: "nobody else was ever banned", Want: Spared}}
+	wanted := func(a netip.Addr) bool {
+		return slices.ContainsFunc(results, func(r Result) bool { return r.Want != Spared && r.Addr == a })
+	}
+	for _, req := range l.edge.api.Requests() {
+		if !strings.Contains(req.Path, "alias_util/add") {
+			continue
+		}
+		for _, text := range addresses.FindAllString(req.Body, -1) {
+			p, err := netip.ParsePrefix(text)
+			if a, single := netip.ParseAddr(text); single == nil {
+				p, err = netip.PrefixFrom(a, a.BitLen()), nil
+			}
+			if canary.Contains(p.Addr()) {
+				continue
+			}
+			if err == nil && !slices.ContainsFunc(results, func(r Result) bool { return wanted(r.Addr) && p.Contains(r.Addr) }) {
+				r.Err = errors.Join(r.Err, fmt.Errorf("%s was sent to the firewall", p))
+			}
+		}
+	}
+	bans, err := l.api.Bans(ctx)
+	r.Err = errors.Join(r.Err, err)
+	for _, b := range bans {
+		if !slices.ContainsFunc(results, func(r Result) bool { return wanted(r.Addr) && b.Subject.Contains(r.Addr) }) {
+			r.Err = errors.Join(r.Err, fmt.Errorf("%s is banned by %s", b.Subject, b.Jail))
+		}
+	}
+	return r
+}
+
+// canary is the network of documentation in which the doctor tries the firewall.
+var canary = netip.MustParsePrefix("192.0.2.0/24")
+
+var addresses = regexp.MustCompile(`[0-9a-f]*[.:][0-9a-f.:]+(?:/\d+)?`)
+
+// allTold waits until a phone was told of every ban.
+func (l *Lab) allTold(ctx context.Context, results []Result) Result {
+	r := Result{Scenario: Scenario{Name: "ntfy received a notice of each ban", Want: Told}}
+	for _, b := range results {
+		if !b.Subject.IsValid() || b.Err != nil {
+			continue
+		}
+		name := strings.TrimSuffix(b.Subject.String(), "/32")
+		if err := within(ctx, time.Minute, func() bool { return l.messages(name) > 0 }); err != nil {
+			r.Err = errors.Join(r.Err, fmt.Errorf("no message about %s", name))
+		}
+		r.Failures++
+	}
+	for _, odd := range l.ntfy.Odd() {
+		r.Err = errors.Join(r.Err, errors.New(odd))
+	}
+	return r
+}

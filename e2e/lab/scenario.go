@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// limit is how many failures ban, in deploy/mail.
+const limit = 5
+
+// Who else a login name may claim to come from; nobody must believe it.
+const framed = "198.51.100.77"
+
+// scenarios are what the lab is for. A new one is a line here, of steps that are
+// below.
+func scenarios() []Scenario {
+	forged := `x>, method=PLAIN, rip=` + framed + `, lip=192.0.2.1, TLS, session=<zz`
+	return []Scenario{
+		{Name: "IMAPS, IPv4", Want: Banned, Steps: steps(fail(IMAPS, limit))},
+		{Name: "IMAPS, IPv6", From: IPv6, Want: Banned, Steps: steps(fail(IMAPS, limit))},
+		{Name: "SMTPS, IPv4", Want: Banned, Steps: steps(fail(SMTPS, limit))},
+		{Name: "SMTPS, IPv6", From: IPv6, Want: Banned, Steps: steps(fail(SMTPS, limit))},
+		{Name: "587 with STARTTLS, IPv4", Want: Banned, Steps: steps(fail(Submission, limit))},
+		{Name: "587 with STARTTLS, IPv6", From: IPv6, Want: Banned, Steps: steps(fail(Submission, limit))},
+		{Name: "through all doors in turn", Want: Banned, Steps: steps(fail(IMAPS, 2), fail(SMTPS, 1), fail(Submission, 2))},
+		{Name: "all attempts in one IMAP connection", Want: Banned, Steps: steps(failOnOne(IMAPS, limit))},
+		{Name: "all attempts in one SMTP connection", Want: Banned, Steps: steps(failOnOne(SMTPS, limit))},
+		{Name: "slowly, one attempt in 8 s", Want: Banned, Steps: steps(fail(IMAPS, 1), pause(8), fail(IMAPS, 1), pause(8), fail(IMAPS, 1), pause(8), fail(IMAPS, 1), pause(8), fail(IMAPS, 1))},
+		{Name: "names that forge an address, IMAP", Want: Banned, Steps: steps(failAs(IMAPS, forged, limit))},
+		{Name: "names that forge an address, SMTP", Want: Banned, Steps: steps(failAs(SMTPS, "x unknown["+framed+"]: SASL LOGIN authentication failed", limit))},
+		{Name: "one typo, then the right password", Want: Spared, Steps: steps(fail(IMAPS, 1), right(IMAPS), fail(SMTPS, 1), right(SMTPS))},
+		{Name: "right passwords only", Want: Spared, Steps: steps(right(IMAPS), right(SMTPS), right(Submission), right(IMAPS), right(IMAPS), right(IMAPS))},
+		{Name: "a PROXY header of the client's own, in clear", Want: Banned, Steps: steps(header(SMTP, limit))},
+		{Name: "a PROXY header of the client's own, before TLS", Want: Spared, Steps: steps(header(IMAPS, limit+1), header(SMTPS, limit+1))},
+		{Name: "no PROXY header, from a neighbour container", Want: Spared, Steps: steps(neighbour("", 6))},
+		{Name: "a PROXY header from a neighbour container", Want: Spared, Steps: steps(neighbour(proxyLine, 6))},
+		{Name: "a client of the LAN, by its own address", From: LAN, Want: Told, Steps: steps(fail(IMAPS, limit+1))},
+		{Name: "a client of the LAN, by NAT reflection", From: Reflected, Want: Spared, Steps: steps(fail(IMAPS, limit+1))},
+
+		{Name: "logs are rotated during the attack", Want: Banned, Alone: true, Steps: steps(fail(SMTPS, 2), rotate, fail(IMAPS, 2), rotate, fail(Submission, 1))},
+		{Name: "Traefik restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, 3), restart("traefik", syscall.SIGTERM), fail(IMAPS, 2))},
+		{Name: "Dovecot restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, 2), fail(SMTPS, 1), restart("dovecot", syscall.SIGTERM), fail(IMAPS, 2))},
+		{Name: "Postfix restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(SMTPS, 3), restart("postfix", syscall.SIGTERM), fail(SMTPS, 2))},
+		{Name: "edgeban is killed during the attack", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, 3), restart("edgeban", syscall.SIGKILL), fail(IMAPS, 2))},
+		{Name: "edgeban is away for the whole attack", Want: Banned, Alone: true, Steps: steps(stopped("edgeban", fail(IMAPS, limit)))},
+		{Name: "the firewall restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, 3), reboot, fail(IMAPS, 2))},
+		{Name: "the firewall is away for the whole attack", Want: Banned, Alone: true, Steps: steps(away(fail(IMAPS, limit)))},
+		{Name: "the firewall forgets the ban", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, limit), holds(true), reboot)},
+		{Name: "unban by the command", Want: Freed, Alone: true, Steps: steps(fail(IMAPS, limit), holds(true), unban, holds(false))},
+		{Name: "doctor --mail, all is well", Want: Spared, Alone: true, Steps: steps(doctor("login good", "address good", "spoofing good"))},
+		{Name: "doctor --mail, Traefik sends no PROXY header", Want: Spared, Alone: true, Steps: steps(wrongly(silent, doctor("login broken")))},
+		{Name: "doctor --mail, no PROXY protocol at either end", Want: Spared, Alone: true, Steps: steps(wrongly(append(deaf, silent...), fail(IMAPS, limit+1), fail(SMTPS, limit+1), doctor("login good", "address broken", "spoofing good")))},
+		{Name: "doctor --mail, Traefik trusts the network", Want: Spared, Alone: true, Steps: steps(wrongly(trusting, doctor("login good", "address good", "spoofing broken")))},
+		{Name: "a ban ends by itself, after 10 s", Want: Freed, Alone: true, Steps: steps(bantime("10s"), fail(IMAPS, limit), holds(true), holds(false), bantime(""))},
+	}
+}
+
+func steps(s ...Step) []Step { return s }
+
+// fail tries to log in with wrong passwords, each on a connection of its own, until
+// that was refused n times or nothing gets through any more.
+func fail(d Door, n int) Step { return failAs(d, user, n) }
+
+func failAs(d Door, name string, n int) Step {
+	return func(ctx context.Context, p *Play) error {
+		for refused := 0; refused < n && !p.edge.Holds(p.Client.From); {
+			switch ok, err := p.attempt(ctx, d, name); {
+			case ok:
+				return errors.New("the wrong password was right")
+			case err == nil:
+				refused++
+			case ctx.Err() != nil:
+				return fmt.Errorf("after %d refusals at port %d: %w", refused, d, err)
+			default: // something restarts, or the ban came before the answer
+				time.Sleep(200 * time.Millisecond)
+			}
+		}
+		return nil
+	}
+}
+
+func (p *Play) attempt(ctx context.Context, d Door, name string) (bool, error) {
+	s, err := p.Client.Open(ctx, d, "")
+	if err != nil {
+		return false, err
+	}
+	defer s.Close()
+	return s.Login(name, "wrong")
+}
+
+// failOnOne is fail on one connection, as far as the server lets that be.
+func failOnOne(d Door, n int) Step {
+	return func(ctx context.Context, p *Play) error {
+		s, err := p.Client.Open(ctx, d, "")
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		for range n {
+			if _, err := s.Login(user, "wrong"); err != nil {
+				return nil // the ban has come: judge sees to it
+			}
+		}
+		return nil
+	}
+}
+
+// right logs in with the right password, which must work.
+func right(d Door) Step {
+	return func(ctx context.Context, p *Play) error { return p.Client.login(ctx, d, password, true) }
+}
+
+func pause(seconds int) Step {
+	return func(ctx context.Context, _ *Play) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(seconds) * time.Second):
+			return nil
+		}
+	}
+}
+
+const proxyLine = "PROXY TCP4 " + framed + " 192.0.2.1 40000 993\r\n"
+
+// header connects n times and says first, as a proxy would, that somebody else is
+// connecting. No login may come of it. In clear, Postfix says that a client talks before
+// it is asked to, which counts as an attack by its own address.
+func header(d Door, n int) Step {
+	return func(ctx context.Context, p *Play) error {
+		for range n {
+			if s, err := p.Client.Open(ctx, d, proxyLine); err == nil {
+				ok, err := s.Login(user, "wrong")
+				s.Close()
+				if err == nil {
+					return fmt.Errorf("port %d took a PROXY header of the client's and answered a login (%t)", d, ok)
+				}
+			}
+		}
+		return nil
+	}
+}
+
+// neighbour logs in n times at Dovecot itself, past Traefik, from the host of the
+// containers. No login may come of it.
+func neighbour(first string, n int) Step {
+	return func(ctx context.Context, p *Play) error {
+		c := &Client{p.nets["host"], bridge, "172.30.0.4"}
+		for range n {
+			if s, err := c.Open(ctx, IMAPS, first); err == nil {
+				_, err := s.Login(user, "wrong")
+				s.Close()
+				if err == nil {
+					return fmt.Errorf("a login of a neighbour was answered by Dovecot, which began with %q", first)
+				}
+			}
+		}
+		return nil
+	}
+}
+
+// rotate rotates both logs, as the containers do at 20 MB.
+func rotate(_ context.Context, p *Play) error {
+	_, err := p.services["dovecot"].Exec("/entrypoint", "rotate")
+	_, err2 := p.services["postfix"].Exec("/entrypoint", "rotate")
+	return errors.Join(err, err2)
+}
+
+func restart(name string, sig os.Signal) Step {
+	return func(_ context.Context, p *Play) error {
+		return errors.Join(p.services[name].Stop(sig), p.services[name].Start())
+	}
+}
+
+// stopped takes a step while a container is down.
+func stopped(name string, s Step) Step {
+	return func(ctx context.Context, p *Play) error {
+		c := p.services[name]
+		return errors.Join(c.Stop(syscall.SIGTERM), s(ctx, p), c.Start())
+	}
+}
+
+// reboot restarts the firewall, which forgets its table.
+func reboot(ctx context.Context, p *Play) error { return away(pause(2))(ctx, p) }
+
+// away takes a step while the firewall's API is down.
+func away(s Step) Step {
+	return func(ctx context.Context, p *Play) error {
+		return errors.Join(p.edge.Down(), s(ctx, p), p.edge.Up())
+	}
+}
+
+// holds waits until the firewall holds the client, or does not any more.
+func holds(want bool) Step {
+	return func(ctx context.Context, p *Play) error {
+		if err := within(ctx, 70*time.Second, func() bool { return p.edge.Holds(p.Client.From) == want }); err != nil {
+			return fmt.Errorf("the firewall holds it: %t, want %t", !want, want)
+		}
+		return nil
+	}
+}
+
+func unban(_ context.Context, p *Play) error {
+	out, err := p.services["edgeban"].Exec("/edgeban", "unban", p.Client.From.String())
+	if err == nil && !strings.Contains(out, p.Client.From.String()) {
+		err = fmt.Errorf("edgeban unban said: %s", out)
+	}
+	return err
+}
+
+// bantime changes the configuration of the running edgeban; empty is the default.
+func bantime(d string) Step {
+	return func(_ context.Context, p *Play) error {
+		text, err := os.ReadFile(filepath.Join(p.deploy, "edgeban.yaml"))
+		if err != nil {
+			return err
+		}
+		if d != "" {
+			text = fmt.Appendf(text, "\ndefaults: {bantime: %s, increment: no}\n", d)
+		}
+		return errors.Join(os.WriteFile(p.path("config/edgeban.yaml"), text, 0o644), p.reload())
+	}
+}
