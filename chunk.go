@@ -14,6 +14,8 @@ type Chunk struct {
 	Base  int64       // position of Text[0] in the stream: with Stream it names a line for ever
 	Times []time.Time // one per line where the transport knows it, else nil
 
+	Stamped bool // beside Times, lines may hold stamps that their program wrote
+
 	From, To string    // cursors before and after; both empty where the source cannot resume
 	Read     time.Time // when it was read
 	Live     bool      // false while catching up with what was written before

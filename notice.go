@@ -31,7 +31,15 @@ type Notice struct {
 	Nth      int
 	User     string // as the client gave it: hostile
 	Text     string // the last line of a ban, the sentence of a trouble, the likely reason of a leak: hostile
-	Target   string // which target an unban, a leak or a trouble is about
+	Zone     string // of an inside one; only when it is told
+	Host     string // the name of an inside one; only when it is told: hostile
+	Look     string // what people are to look at; only when it is told
+	Doors    string // which targets are to hold an inside one; only when it is told
+	Target   string // which target an unban, a leak or a trouble is about; who is seen to hold a ban or an inside one when it is told
+
+	// After is how long it took, from being sent to being seen there, until a ban
+	// was held. It is known when that is told, and not kept.
+	After time.Duration
 }
 
 // An Outbox holds notices until each notifier has told them.

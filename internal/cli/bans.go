@@ -46,7 +46,7 @@ func (e *env) bans(bans []web.Ban, now time.Time) {
 		return
 	}
 	rows, held := [][]string{{"SUBJECT", "JAIL", "AGE", "LEFT", "HELD BY"}}, 0
-	leaking := 0
+	leaking, dropped := 0, uint64(0)
 	for _, b := range bans {
 		by, all := holders(b)
 		if all {
@@ -56,16 +56,31 @@ func (e *env) bans(bans []web.Ban, now time.Time) {
 			by += ", leaking"
 			leaking++
 		}
+		n := packets(b)
+		if dropped += n; n > 0 {
+			by += fmt.Sprintf(", %s dropped", thousands(n))
+		}
 		rows = append(rows, []string{
 			term.Subject(b.Subject), term.Clean(b.Jail, 15), term.Span(max(0, now.Sub(b.Since).Truncate(time.Second))), term.Left(b.Until, now), by,
 		})
 	}
 	term.Columns(e.stdout, "lllll", rows)
 	fmt.Fprintf(e.stdout, "%s, %d held", term.Count(len(bans), "ban"), held)
+	if dropped > 0 {
+		fmt.Fprintf(e.stdout, ", %s packets dropped", thousands(dropped))
+	}
 	if leaking > 0 {
 		fmt.Fprintf(e.stdout, ", %d leaking: edgeban why ADDRESS says why", leaking)
 	}
 	fmt.Fprintln(e.stdout)
+}
+
+// packets is how many packets of a ban's subject were dropped, as far as is counted.
+func packets(b web.Ban) (n uint64) {
+	for _, h := range b.Held {
+		n += h.Packets
+	}
+	return n
 }
 
 // holders says who holds a ban, in the fewest words that are true, and whether all

@@ -43,6 +43,7 @@ func commands() []command {
 		{"unban", "ADDRESS|NETWORK", "lift what contains or lies in it; 0.0.0.0/0: all IPv4", unban},
 		{"adopt", "", "take over what targets hold and no ledger knows", adopt},
 		{"pin", "URL", "print the pin of a server's certificate", pin},
+		{"certs", "export|watch", "hand Traefik's certificates to Postfix and Dovecot", exportCerts},
 		{"test", "[FILTER...]", "run the samples of filters; all built-in ones", test},
 		{"replay", "JAILS FILE...", "what jails (A,B or --all) would have done with logs", replay},
 		{"import", "DIR", "print a folder of fail2ban's as edgeban.yaml", importFolder},

@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 		Setup: stage,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"expand": expandFiles, "exits": exitWith, "until": untilMatch, "attack": writeAttack,
-			"columns": holdColumns, "hup": hangUp, "firewall": askFirewall,
+			"columns": holdColumns, "hup": hangUp, "firewall": askFirewall, "acme": writeACME, "told": waitTold,
 		},
 	})
 }
@@ -67,9 +67,10 @@ func stage(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	ntfy := httptest.NewServer(ntfytest.New(ntfytest.Options{
+	phone := ntfytest.New(ntfytest.Options{
 		Users: []ntfytest.User{{Name: "edgeban", Tokens: map[string]time.Time{ntfyToken: {}}, Write: []string{"*"}}},
-	}))
+	})
+	ntfy := httptest.NewServer(phone)
 	env.Defer(ntfy.Close)
 	for _, name := range []string{"FEED", "HEALTH"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,7 +80,7 @@ func stage(env *testscript.Env) error {
 		env.Setenv(name, l.Addr().String())
 		l.Close()
 	}
-	env.Values["firewall"] = wall
+	env.Values["firewall"], env.Values["phone"] = wall, phone
 	for name, value := range map[string]string{
 		"EDGEBAN_TEST_ROOT": env.WorkDir + "/root", "HOME": env.WorkDir + "/home", "TZ": "UTC",
 		"FIREWALL": url, "PIN": pin, "ALIAS": opnsensetest.AliasName, "KEY": opnsensetest.Key, "SETUPKEY": setupKey, "SECRET": opnsensetest.Secret,

@@ -21,7 +21,7 @@ func TestTheExampleConfigurationIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := regexp.MustCompile(`(?m)^( *)# (state|socket|listen|states|ignoreip|logtimezone|multipliers|click|fail2ban|jails|journalmatch): `).ReplaceAllString(string(b), "$1$2: ")
+	all := regexp.MustCompile(`(?m)^( *)# (state|socket|listen|states|ignoreip|logtimezone|multipliers|click|fail2ban|jails|journalmatch|url|allow|tarpit): `).ReplaceAllString(string(b), "$1$2: ")
 	for name, text := range map[string]string{"as it stands": string(b), "with every setting": all} {
 		path := filepath.Join(t.TempDir(), "edgeban.yaml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -38,6 +38,47 @@ func TestTheExampleConfigurationIsTrue(t *testing.T) {
 		}
 		if c.Budget != config.Default().Budget || c.Forget != config.Default().Forget {
 			t.Errorf("%s: it shows budget %+v and forget %v, the defaults are others", name, c.Budget, c.Forget)
+		}
+	}
+}
+
+// The guide to zones and doors is a configuration that works.
+func TestTheGuideToTheInsideIsTrue(t *testing.T) {
+	text := section(t, "../../docs/inside.md", "yaml")
+	text = strings.NewReplacer("file:/run/secrets/apikey.txt", "env:KEY", "file:/run/secrets/policy_token", "env:TOKEN", "file:/run/secrets/doveadm_key", "env:TOKEN").Replace(text)
+	t.Setenv("KEY", "key=k\nsecret=s\n")
+	t.Setenv("TOKEN", "a long word")
+	path := filepath.Join(t.TempDir(), "edgeban.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Targets) != 4 || len(c.Zones) != 4 || len(c.Jails) != 2 || c.Jails[1].OverBans() {
+		t.Errorf("it gives %d targets, %d zones and %d jails", len(c.Targets), len(c.Zones), len(c.Jails))
+	}
+}
+
+func TestTheSourcesOfTheGuideAreUnderstood(t *testing.T) {
+	b, err := os.ReadFile("../../docs/sources.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?ms)^```yaml\n(sources:.*?)^```").FindAllStringSubmatch(string(b), -1)
+	if len(blocks) != 2 {
+		t.Errorf("%d configurations, want 2", len(blocks))
+	}
+	for _, m := range blocks {
+		c, err := config.Parse("edgeban.yaml", []byte(m[1]), config.Env{})
+		if err != nil {
+			t.Errorf("%v in\n%s", err, m[1])
+		}
+		for _, s := range c.Sources {
+			if len(c.Reading(s.Name)) == 0 {
+				t.Errorf("no jail reads %s in\n%s", s.Name, m[1])
+			}
 		}
 	}
 }
@@ -70,7 +111,7 @@ func TestTheFilterOfTheGuideWorks(t *testing.T) {
 // Every command that the documents show is one, and takes the flags that they show.
 func TestTheCommandsOfTheDocumentsExist(t *testing.T) {
 	fence, line, inline := regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```"), regexp.MustCompile(`(?m)^edgeban ([^#>\n]+)`), regexp.MustCompile("`edgeban ([^`>]+)[`>]")
-	for _, name := range []string{"../../README.md", "../../docs/fail2ban.md", "../../docs/filters.md", "../../docs/firewall.md"} {
+	for _, name := range []string{"../../README.md", "../../docs/fail2ban.md", "../../docs/filters.md", "../../docs/firewall.md", "../../docs/certs.md", "../../docs/inside.md"} {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

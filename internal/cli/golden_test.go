@@ -41,9 +41,9 @@ func fixedStatus() web.Status {
 			{Name: "evil\x1b[2J\u202e", Lines: 1},
 		},
 		Targets: []web.Target{
-			{Name: "opnsense", Wanted: 66, Held: 64, Missing: 1, Waiting: 1, Refused: 2, Foreign: 1234, Looked: ago(49 * time.Second)},
-			{Name: "backup", Wanted: 66, Missing: 66, Error: "held: connection refused", Since: ago(3 * time.Hour), Looked: ago(4 * time.Hour)},
-			{Name: "feed", Wanted: 66, Held: 66, Looked: ago(1234 * time.Millisecond), Doubt: "the ledger was lost: run edgeban adopt to take over what the targets hold"},
+			{Name: "opnsense", Wanted: 66, Held: 64, Missing: 1, Waiting: 1, Refused: 2, Foreign: 1234, Looked: ago(49 * time.Second), Dropped: 4120, From: ago(12 * time.Hour)},
+			{Name: "backup", Wanted: 66, Missing: 66, Error: "held: connection refused", Sync: &web.Sync{Sent: 2400, Of: 10_000, Left: 3*time.Minute + 40*time.Second}, Since: ago(3 * time.Hour), Looked: ago(4 * time.Hour)},
+			{Name: "feed", Served: true, Wanted: 66, Held: 66, Looked: ago(1234 * time.Millisecond), Doubt: "the ledger was lost: run edgeban adopt to take over what the targets hold"},
 			{Name: "new"},
 		},
 		Streams: []web.Stream{
@@ -63,7 +63,7 @@ func fixedStatus() web.Status {
 func fixedBans() []web.Ban {
 	sent, held := ago(299*time.Second), ago(298*time.Second)
 	return []web.Ban{
-		{Subject: prefix("203.0.113.9"), Jail: "dovecot", Since: ago(5 * time.Minute), Until: now.Add(55 * time.Minute), Failures: 5, Nth: 1, Held: []web.Hold{{Target: "opnsense", Sent: sent, Held: held}}},
+		{Subject: prefix("203.0.113.9"), Jail: "dovecot", Since: ago(5 * time.Minute), Until: now.Add(55 * time.Minute), Failures: 5, Nth: 1, Held: []web.Hold{{Target: "opnsense", Sent: sent, Held: held, Packets: 4120}}},
 		{Subject: prefix("2001:db8:1234:5678::/64"), Jail: "postfix-probe", Since: ago(20 * time.Hour), Until: now.Add(6*24*time.Hour + 23*time.Hour), Failures: 12_345, Nth: 7, Held: []web.Hold{{Target: "opnsense", Sent: sent, Held: held}}},
 		{Subject: prefix("198.51.100.255"), Jail: "sshd", Since: ago(5 * time.Minute), Until: now.Add(30 * time.Second), Failures: 5, Held: []web.Hold{{Target: "opnsense", Sent: sent, Held: held}, {Target: "feed", Sent: sent}}},
 		{Subject: prefix("198.51.100.254"), Jail: "sshd", Since: ago(500 * time.Millisecond), Until: now.Add(time.Hour), Failures: 5, Held: []web.Hold{{Target: "opnsense", Sent: sent}}},
@@ -100,7 +100,7 @@ func fixedWhy() web.Why {
 			{Subject: prefix(addr), Jail: "dovecot", Since: ago(300250 * time.Millisecond), Until: now.Add(115 * time.Minute), Failures: 5, Nth: 2, Reason: "5 failures in 3s"},
 		},
 		Holds: []web.Hold{
-			{Target: "opnsense", Sent: ago(300 * time.Second), Held: ago(298766 * time.Millisecond)},
+			{Target: "opnsense", Sent: ago(300 * time.Second), Held: ago(298766 * time.Millisecond), Packets: 37},
 			{Target: "feed", Sent: ago(300 * time.Second)},
 		},
 	}

@@ -45,6 +45,7 @@ func (e *env) status(st web.Status) {
 	for _, t := range st.Troubles {
 		fmt.Fprintf(e.stdout, "  ! %s\n", term.Clean(t, 1000))
 	}
+	e.statusProof(st)
 	e.statusJails(st.Jails)
 	e.statusTargets(st.Targets, st.Now)
 	e.statusStreams(st.Streams, st.Now)
@@ -60,6 +61,52 @@ func (e *env) status(st web.Status) {
 		fmt.Fprintln(e.stdout)
 		term.Columns(e.stdout, "ll", rows)
 	}
+}
+
+// statusProof says of each target in one line how it stands with the bans.
+func (e *env) statusProof(st web.Status) {
+	for _, t := range st.Targets {
+		if t.Looked.IsZero() {
+			continue
+		}
+		name, verb := term.Clean(t.Name, 20), "held at"
+		if t.Served {
+			verb = "served by"
+		}
+		text := fmt.Sprintf("%s banned, %s %s %s, checked %s ago", thousands(uint64(t.Wanted)), thousands(uint64(t.Held)), verb, name, term.Span(st.Now.Sub(t.Looked).Truncate(time.Second)))
+		if !t.From.IsZero() {
+			since := "today"
+			if y, m, d := st.Now.Date(); t.From.After(time.Date(y, m, d, 0, 0, 0, 0, st.Now.Location())) {
+				since = "since " + t.From.In(st.Now.Location()).Format("15:04")
+			}
+			text += fmt.Sprintf(", %s packets dropped %s", thousands(t.Dropped), since)
+		}
+		fmt.Fprintln(e.stdout, text)
+		if t.Sync != nil {
+			fmt.Fprintf(e.stdout, "  syncing: %s of %s sent%s\n", thousands(uint64(t.Sync.Sent)), thousands(uint64(t.Sync.Of)), about(t.Sync.Left))
+		}
+	}
+}
+
+// about says how long something takes still, in words that promise no more than is
+// known.
+func about(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return ""
+	case d < time.Minute:
+		return ", less than a minute left"
+	}
+	return ", about " + term.Count(int(d.Round(time.Minute)/time.Minute), "minute") + " left"
+}
+
+// thousands writes a number for people: 4,120.
+func thousands(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 func (e *env) statusJails(jails []web.Jail) {
@@ -138,12 +185,24 @@ func (e *env) statusStreams(streams []web.Stream, now time.Time) {
 	}
 	rows := [][]string{{"LOG", "SIZE", "BEHIND", "LAST READ"}}
 	for _, s := range streams {
-		rows = append(rows, []string{tail(s.Origin, 44), term.Volume(s.Size), term.Volume(s.Size - s.Offset), term.Clock(s.Read, now)})
+		size, behind := term.Volume(s.Size), term.Volume(s.Size-s.Offset)
+		if s.Source != "" {
+			size, behind = number(int64(s.Lines))+" lines", "-"
+			if s.Origin == s.Source { // it is all its senders
+				size = "-"
+			}
+		}
+		rows = append(rows, []string{tail(s.Origin, 44), size, behind, term.Clock(s.Read, now)})
 		if s.Skipped > 0 {
 			rows = append(rows, []string{term.Count(int(s.Skipped), "line") + " longer than 64 KiB: skipped"})
 		}
-		if s.Error != "" {
-			rows = append(rows, []string{term.Clean(s.Error, 400)})
+		if s.Dropped > 0 {
+			rows = append(rows, []string{term.Count(int(s.Dropped), "line") + " lost: they came faster than they could be recorded (TCP would wait)"})
+		}
+		for _, text := range []string{s.Note, s.Error} {
+			if text != "" {
+				rows = append(rows, []string{term.Clean(text, 400)})
+			}
 		}
 	}
 	fmt.Fprintln(e.stdout)

@@ -58,7 +58,7 @@ func (e *env) running(c config.Config) (names []string) {
 		e.complain(errors.New(idle(c, b.Jail)))
 	}
 	for _, j := range c.Jails {
-		if len(j.LogPath) > 0 {
+		if !j.OverBans() {
 			names = append(names, j.Name)
 		}
 	}
@@ -102,7 +102,7 @@ func (e *env) jail(c config.Config, name string, wrong error) (j config.Jail, by
 	default:
 		return j, "", usagef("there is neither a jail nor a built-in filter called %s; built in are %s", term.Clean(name, 40), strings.Join(filter.Builtin(), ", "))
 	}
-	if len(j.LogPath) == 0 {
+	if j.OverBans() {
 		return j, "", usagef("jail %s reads no log but the bans of the others", term.Clean(name, 40))
 	}
 	return j, source(c, j), nil

@@ -143,7 +143,7 @@ func parseURL(s string) (*url.URL, error) {
 }
 
 // Hosts returns the names and addresses of the servers that the configuration
-// itself talks to, without ports, each once. Banning one would cut the hand off
+// itself talks to, or that send it lines, without ports, each once. Banning one would cut the hand off
 // that holds the bans.
 func (c Config) Hosts() []string {
 	var urls []string
@@ -151,13 +151,37 @@ func (c Config) Hosts() []string {
 		if t.OPNsense != nil {
 			urls = append(urls, t.OPNsense.URL)
 		}
+		if t.Traefik != nil {
+			urls = append(urls, t.Traefik.API)
+		}
+		if t.Dovecot != nil {
+			urls = append(urls, t.Dovecot.Doveadm)
+		}
 	}
 	for _, n := range c.Notify {
 		if n.Ntfy != nil {
 			urls = append(urls, n.Ntfy.URL)
 		}
 	}
+	for _, s := range c.Sources {
+		if s.Docker != nil {
+			urls = append(urls, s.Docker.URL)
+		}
+		if s.Journal != nil {
+			urls = append(urls, s.Journal.URL)
+		}
+	}
 	var hosts []string
+	for _, s := range c.Sources {
+		if s.Syslog == nil {
+			continue
+		}
+		for _, p := range s.Syslog.Allow {
+			if p.IsSingleIP() && !slices.Contains(hosts, p.Addr().String()) {
+				hosts = append(hosts, p.Addr().String())
+			}
+		}
+	}
 	for _, s := range urls {
 		if u, err := url.Parse(s); err == nil && u.Hostname() != "" && !slices.Contains(hosts, u.Hostname()) {
 			hosts = append(hosts, u.Hostname())

@@ -19,7 +19,9 @@ type Config struct {
 	Socket   string // the unix socket of the commands; empty with State: SocketName in that folder
 	Listen   string // address of /healthz; empty for none
 	Targets  []Target
+	Zones    []Zone
 	Notify   []Notifier
+	Sources  []Source
 	Never    []string // addresses, networks and lower-case names that are never banned
 	Budget   Budget
 	Forget   time.Duration // how long ended bans are remembered
@@ -33,6 +35,9 @@ type Target struct {
 	Name     string
 	OPNsense *OPNsense
 	Feed     *Feed
+	Traefik  *Traefik
+	Dovecot  *Dovecot
+	Postfix  *Postfix
 }
 
 // OPNsense is an alias of an OPNsense firewall.
@@ -56,6 +61,65 @@ type Feed struct {
 	Allow   []netip.Prefix // clients that need no token
 	StandIn bool           // nobody asked for it: it is there because no target is named
 }
+
+// Traefik is a Traefik that closes the connections of banned addresses. Its document
+// is a file or served. At least one of the four lists of entry points has something.
+type Traefik struct {
+	File     string         // in the folder that the file provider watches; empty to serve it
+	Listen   string         // where the HTTP provider asks for it, with File empty
+	Token    Secret         // Bearer token of that; may be empty on loopback
+	Allow    []netip.Prefix // clients of that which need no token
+	Cert     string         // PEM file with which it is served over TLS; empty for none
+	Key      string         // PEM file of Cert
+	TCP      []string       // entry points of TCP routers without tls
+	TLS      []string       // of TCP routers with tls
+	HTTP     []string       // of HTTP routers without tls
+	HTTPS    []string       // of HTTP routers with tls
+	API      string         // URL of Traefik's API; empty for none
+	User     string         // of the API
+	Password Secret
+}
+
+// Dovecot is where a Dovecot asks whether an address may log in, and reports who did.
+// The target's name is that of a source as well.
+type Dovecot struct {
+	Listen     string
+	Token      Secret         // that every request has in its header
+	Allow      []netip.Prefix // clients that may ask with it; empty for all
+	Tarpit     time.Duration  // that a banned address waits at each login; 0 to refuse it
+	Doveadm    string         // URL of doveadm's HTTP API, which ends sessions; empty for none
+	DoveadmKey Secret
+}
+
+// Postfix is where a Postfix asks whether an address may connect.
+type Postfix struct {
+	Listen string
+	Allow  []netip.Prefix // clients that may ask; empty for this machine alone
+}
+
+// A Zone is some networks, and what becomes of who attacks from there. Without any
+// zone private addresses are told and not banned, and all targets hold all others.
+type Zone struct {
+	Name     string         // Internet: whatever is in no other zone, and not private
+	Networks []netip.Prefix // empty: the private ones and this host's own, but for what other zones have
+	Targets  []string       // hold its bans; those of Internet: empty for all but Escalate
+	Escalate []string       // hold a ban as well, one after the other, if it leaks at those before
+	Policy   Policy
+	Look     string // what people are to look at when it attacks; empty for the usual words
+}
+
+// Internet is the zone of everybody outside.
+const Internet = "internet"
+
+// Policy is what is done about who attacks from a zone.
+type Policy string
+
+// The policies.
+const (
+	PolicyBan    Policy = "ban"    // its targets hold them
+	PolicyNotify Policy = "notify" // people are told
+	PolicyNever  Policy = "never"  // it is protected, as what never: names
+)
 
 // A Notifier is one way to tell people. Exactly one kind is set.
 type Notifier struct {
@@ -89,7 +153,8 @@ type Jail struct {
 	Name        string
 	Filter      string   // a built-in filter, or the path of a filter file; empty with Rules
 	Rules       *Rules   // patterns in the way of fail2ban, in place of a filter
-	LogPath     []string // globs, or Stdin; empty for a jail over the bans of the others (Recidive)
+	LogPath     []string // globs, or Stdin
+	Source      []string // what of which source, NAME/GLOB; neither for a jail over the bans of the others (Recidive)
 	MaxRetry    int
 	FindTime    time.Duration
 	BanTime     time.Duration // Forever for no end
@@ -98,7 +163,11 @@ type Jail struct {
 	IgnoreIP    []string       // addresses, networks, names, and file:PATH of such
 	LogTimezone *time.Location // of stamps without a zone; nil for the local zone
 	IPv6Prefix  int            // how much of an outside IPv6 address is banned, 64 unless said
-	Targets     []string       // names; empty for all
+
+	ResetOnSuccess bool          // a login forgives the failures of that user from there
+	KnownGood      time.Duration // after a login from there, in which it takes more failures; 0 for none
+
+	Targets []string // names; empty for all
 }
 
 // Broken is a jail that somebody has enabled and that cannot run, while the others

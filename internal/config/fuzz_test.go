@@ -80,7 +80,22 @@ func within(t *testing.T, c Config) {
 	for _, target := range c.Targets {
 		must(isName(target.Name) && !names[target.Name], "target's name", target.Name)
 		names[target.Name] = true
-		must((target.OPNsense == nil) != (target.Feed == nil), "target of one kind", target)
+		kinds := 0
+		for _, is := range []bool{target.OPNsense != nil, target.Feed != nil, target.Traefik != nil, target.Dovecot != nil, target.Postfix != nil} {
+			if is {
+				kinds++
+			}
+		}
+		must(kinds == 1, "target of one kind", target)
+		if x := target.Traefik; x != nil {
+			must((x.File == "") != (x.Listen == "") && len(x.TCP)+len(x.TLS)+len(x.HTTP)+len(x.HTTPS) > 0, "Traefik", *x)
+			for _, p := range slices.Concat(x.TCP, x.TLS, x.HTTP, x.HTTPS) {
+				must(isName(p), "entry point", p)
+			}
+		}
+		if x := target.Dovecot; x != nil {
+			must(x.Listen != "" && !x.Token.Empty(), "Dovecot", *x)
+		}
 		if o := target.OPNsense; o != nil {
 			must(o.URL != "" && !o.Key.Empty() && !o.Secret.Empty() && aliasRule.MatchString(o.Alias) && o.Timeout > 0, "OPNsense", *o)
 			must(!o.Insecure || o.Pin == "" && o.CA == "", "insecure", *o)
@@ -112,7 +127,7 @@ func within(t *testing.T, c Config) {
 	for _, j := range c.Jails {
 		must(isName(j.Name) && !jails[j.Name] && (j.Filter == "") == (j.Rules != nil), "jail's name", j)
 		jails[j.Name] = true
-		must((j.Filter == Recidive) == (len(j.LogPath) == 0), "jail's logs", j)
+		must((j.Filter == Recidive) == j.OverBans(), "jail's logs", j)
 		must(j.MaxRetry > 0 && j.FindTime >= time.Second && j.FindTime <= LongestTime, "jail's window", j)
 		must(j.BanTime == Forever || j.BanTime >= time.Second && j.BanTime <= LongestTime, "jail's bantime", j)
 		if r := j.Rules; r != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban/internal/config/node"
+	"github.com/edgeban/edgeban/internal/config/timezone"
 	"github.com/edgeban/edgeban/internal/formula"
 )
 
@@ -63,23 +64,46 @@ func readJail(v node.Value, j Jail, c *Config) (Jail, bool) {
 		node.Key("enabled", node.Into(&on, node.As(node.Truth))),
 		node.Key("filter", node.Into(&j.Filter, filter)),
 		node.Key("logpath", node.Each(&j.LogPath, node.Value.Some, logPath)),
+		node.Key("source", node.Each(&j.Source, node.Value.Some, from(c.Sources, c.Targets))),
 		node.Key("targets", node.Each(&j.Targets, node.Value.Some, target(c.Targets))),
 	}, rules(r), settings(&j)))
 	settleRules(v, &j, r)
 
 	log, has := v.Get("logpath")
+	source, some := v.Get("source")
 	switch over := j.Filter == Recidive; {
 	case over && has:
 		log.Wrong("is not for this jail, which reads the bans of the other jails; take the key out")
-	case on && !over && !has && (v.Null() || v.IsMapping()):
-		v.Missing("logpath", "logpath: and the log to read, such as /var/log/auth.log")
+	case over && some:
+		source.Wrong("is not for this jail, which reads the bans of the other jails; take the key out")
+	case on && !over && !has && !some && (v.Null() || v.IsMapping()):
+		v.Missing("logpath", "logpath: and the log to read, such as /var/log/auth.log, or source: and the name of one of sources:, or of a dovecot target")
 	}
 	checkIncrement(v, j)
 	checkWidth(v, j, c.Budget)
+	for _, key := range []string{"reset_on_success", "known_good"} {
+		if x, ok := v.Get(key); ok && j.Count == Rate && (j.ResetOnSuccess || j.KnownGood > 0) {
+			x.Wrong("needs failures that are counted one by one; write count: window, or take it out")
+		} else if name := forgeable(j, c.Sources); ok && name != "" && (j.ResetOnSuccess || j.KnownGood > 0) {
+			x.Wrong("would let whoever forges a packet to %s forgive himself: UDP tells nothing of who has sent it; let it listen on tcp:// or tls://, or take this out", node.Quote(name))
+		}
+	}
 	if j.Increment.MaxTime > 0 {
 		j.Increment.MaxTime = max(j.Increment.MaxTime, j.BanTime)
 	}
 	return j, on
+}
+
+// patience is how many times as many failures an address may have that is known as good.
+const patience = 3
+
+// Threshold returns how many failures are too many, for an address that is known as
+// good or not.
+func (j Jail) Threshold(good bool) int {
+	if good && j.Count == Window && j.KnownGood > 0 {
+		return patience * j.MaxRetry
+	}
+	return j.MaxRetry
 }
 
 // settings is what a jail and the defaults have in common.
@@ -91,8 +115,10 @@ func settings(j *Jail) []node.Field {
 		node.Key("increment", func(v node.Value) { readIncrement(&j.Increment, v) }),
 		node.Key("count", node.Into(&j.Count, node.OneOf(Window, Rate))),
 		node.Key("ignoreip", node.Each(&j.IgnoreIP, node.Value.Words, hostOrFile)),
-		node.Key("logtimezone", node.Into(&j.LogTimezone, node.As(Timezone))),
+		node.Key("logtimezone", node.Into(&j.LogTimezone, node.As(timezone.Parse))),
 		node.Key("ipv6", node.Into(&j.IPv6Prefix, node.Whole(32, 128))),
+		node.Key("reset_on_success", node.Into(&j.ResetOnSuccess, node.As(node.Truth))),
+		node.Key("known_good", node.Into(&j.KnownGood, span(time.Minute, LongestTime))),
 		node.Key("bantime.increment", node.Into(&j.Increment.Enabled, node.As(node.Truth))),
 	}, increment(&j.Increment, "bantime.")...)
 }

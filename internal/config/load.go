@@ -71,7 +71,9 @@ func readConfig(c *Config, root node.Value) {
 		node.Key("socket", node.Into(&c.Socket, socket)),
 		node.Key("listen", node.Into(&c.Listen, node.As(address))),
 		node.Key("targets", func(v node.Value) { readTargets(&c.Targets, v) }),
+		node.Key("zones", func(v node.Value) { readZones(v, c) }),
 		node.Key("notify", func(v node.Value) { readNotifiers(&c.Notify, v) }),
+		node.Key("sources", func(v node.Value) { readSources(&c.Sources, v) }),
 		node.Key("never", node.FromEnv(node.Each(&c.Never, node.Value.Words, node.As(Host)))),
 		node.Key("budget", func(v node.Value) {
 			readBudget(&c.Budget, v)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/edgeban/edgeban/internal/config/timezone"
 )
 
 // furnished is room with what testdata/good/full.yaml refers to.
@@ -20,6 +22,8 @@ func furnished() Env {
 	files, vars := env.ReadFile, env.LookupEnv
 	env.ReadFile = func(path string) ([]byte, error) {
 		switch path {
+		case "/etc/edgeban/pair.pem":
+			return os.ReadFile("testdata/pair.pem")
 		case "/etc/edgeban/ca.pem":
 			return os.ReadFile("testdata/ca.pem")
 		case "/etc/edgeban/ntfy.password":
@@ -63,7 +67,9 @@ func TestEverySettingArrives(t *testing.T) {
 		}
 	}
 	dovecot, web, recidive := jail("dovecot"), jail("web"), jail("recidive")
-	dovecot.LogPath = []string{"/logs/mail/*.log"}
+	dovecot.LogPath, dovecot.Source = []string{"/logs/mail/*.log"}, []string{"syslog/*", "engine/mail-*"}
+	logins := jail("logins")
+	logins.Filter, logins.Source, logins.ResetOnSuccess, logins.KnownGood = "dovecot", []string{"logins/*"}, true, 2*week
 	web.Filter, web.LogPath = "/etc/edgeban/web.conf", []string{"-"}
 	web.BanTime, web.Increment.MaxTime = 2*week, 2*week
 	own := jail("own")
@@ -91,6 +97,25 @@ func TestEverySettingArrives(t *testing.T) {
 				Listen: "[::]:9098", Token: NewSecret("the feed's token"),
 				Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("192.0.2.0/24")},
 			}},
+			{Name: "proxy", Traefik: &Traefik{
+				File: "/etc/edgeban/dynamic/edgeban.yml", TCP: []string{"smtp", "submission"}, TLS: []string{"imaps", "smtps"}, HTTP: []string{"web"}, HTTPS: []string{"websecure"},
+				API: "http://127.0.0.1:8080", User: "edgeban", Password: NewSecret("the password"),
+			}},
+			{Name: "traefik", Traefik: &Traefik{
+				Listen: "172.30.0.1:9091", Token: NewSecret("the feed's token"), Allow: []netip.Prefix{netip.MustParsePrefix("172.30.0.2/32")},
+				Cert: "/etc/edgeban/ca.pem", Key: "/etc/edgeban/key.pem", TLS: []string{"imaps"},
+			}},
+			{Name: "logins", Dovecot: &Dovecot{
+				Listen: "172.30.0.1:9092", Token: NewSecret("the feed's token"), Allow: []netip.Prefix{netip.MustParsePrefix("172.30.0.4/32")},
+				Tarpit: 10 * time.Second, Doveadm: "http://172.30.0.4:8080", DoveadmKey: NewSecret("the password"),
+			}},
+			{Name: "postfix", Postfix: &Postfix{Listen: "172.30.0.1:9093", Allow: []netip.Prefix{netip.MustParsePrefix("172.30.0.3/32")}}},
+		},
+		Zones: []Zone{
+			{Name: "iot", Networks: []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fd00:2::/64")}, Policy: PolicyNotify, Look: "Pull its plug."},
+			{Name: "lan", Targets: []string{"proxy", "logins"}, Escalate: []string{"postfix"}, Policy: PolicyBan},
+			{Name: "vpn", Networks: []netip.Prefix{netip.MustParsePrefix("192.168.3.0/24")}, Policy: PolicyNever},
+			{Name: "internet", Targets: []string{"edge"}, Escalate: []string{"proxy"}, Policy: PolicyBan},
 		},
 		Notify: []Notifier{
 			{Name: "phone", On: []string{"ban", "trouble"}, Jails: []string{"dovecot", "off"}, Ntfy: &Ntfy{
@@ -101,12 +126,23 @@ func TestEverySettingArrives(t *testing.T) {
 				URL: "https://ntfy.sh", Topic: "quiet", Token: NewSecret("tk_of_the_file"), Priority: 2,
 			}},
 		},
+		Sources: []Source{
+			{Name: "syslog", Syslog: &Syslog{
+				Listen: []string{"udp://0.0.0.0:514", "tls://[::]:6514", "unix:///run/edgeban/log"},
+				Allow:  []netip.Prefix{netip.MustParsePrefix("172.18.0.1/32"), netip.MustParsePrefix("10.0.0.0/8")},
+				Cert:   "/etc/edgeban/pair.pem", Key: "/etc/edgeban/pair.pem", ClientCA: "/etc/edgeban/ca.pem", Bare: true,
+			}},
+			{Name: "engine", Docker: &Docker{URL: "http://socket-proxy:2375"}},
+			{Name: "docker", Docker: &Docker{URL: "unix:///var/run/docker.sock"}},
+			{Name: "journal", Journal: &Journal{URL: "https://host:19531", CA: "/etc/edgeban/ca.pem", Match: []string{"_SYSTEMD_UNIT=ssh.service _COMM=sshd + A=b", "C=d"}}},
+		},
 		Never:  []string{"home.example.dyndns.org", "192.168.123.0/24", "2001:db8::1", "192.0.2.9"},
 		Budget: Budget{PerMinute: 60, Entries: 1000, IPv4: 24, IPv6: 48},
 		Forget: 30 * day,
 		Grace:  5 * time.Minute,
 		Jails: []Jail{
 			dovecot,
+			logins,
 			{
 				Name: "submission", Filter: "postfix", LogPath: []string{"/etc/edgeban/logs/a.log", "/etc/b.log", "-"},
 				MaxRetry: 7, FindTime: 36 * time.Hour, BanTime: Forever, Count: Rate, IPv6Prefix: 128,
@@ -379,7 +415,7 @@ func TestTimezonesOfFail2banAreFixed(t *testing.T) {
 		"UTC+0200": 7200, "GMT-0100": -3600, "+0530": 19800, "+05:30": 19800, "UTC-05": -18000, "CET": 3600, "CEST": 7200, "CET+0100": 7200, "EST": -18000, "PST-0100": -32400,
 		"Z": 0, "utc": 0, "GMT": 0, "CET-0100": 0, "+0000": 0, "Europe/Berlin": 7200, "NST": -12600,
 	} {
-		l, err := Timezone(word)
+		l, err := timezone.Parse(word)
 		if err != nil {
 			t.Errorf("%s: %v", word, err)
 			continue
@@ -387,12 +423,12 @@ func TestTimezonesOfFail2banAreFixed(t *testing.T) {
 		if _, got := summer.In(l).Zone(); got != want {
 			t.Errorf("%s: %d s east of UTC, want %d", word, got, want)
 		}
-		if back, err := Timezone(l.String()); !reflect.DeepEqual(back, l) {
+		if back, err := timezone.Parse(l.String()); !reflect.DeepEqual(back, l) {
 			t.Errorf("%s: read back as %v (%v), want %v", word, back, err, l)
 		}
 	}
 	for _, word := range []string{"UTC+2", "+2", "+1500", "+0260", "QQQ", "QQQ+0100", "NZDT+0300", "Local", "", "Europe/Nowhere", "../etc", "cet"} {
-		if l, err := Timezone(word); err == nil {
+		if l, err := timezone.Parse(word); err == nil {
 			t.Errorf("%q: got %v, want an error", word, l)
 		}
 	}

@@ -27,8 +27,11 @@ func readTargets(dst *[]Target, v node.Value) {
 			node.Key("name", node.Into(&t.Name, node.As(node.Name))),
 			node.Key("opnsense", func(v node.Value) { t.OPNsense = readOPNsense(v) }),
 			node.Key("feed", func(v node.Value) { t.Feed = readFeed(v) }),
+			node.Key("traefik", func(v node.Value) { t.Traefik = readTraefik(v) }),
+			node.Key("dovecot", func(v node.Value) { t.Dovecot = readDovecot(v) }),
+			node.Key("postfix", func(v node.Value) { t.Postfix = readPostfix(v) }),
 		})
-		named(item, &t.Name, names, "opnsense", "feed")
+		named(item, &t.Name, names, "opnsense", "feed", "traefik", "dovecot", "postfix")
 		*dst = append(*dst, t)
 	}
 }
@@ -170,14 +173,18 @@ func readFeed(v node.Value) *Feed {
 		node.Key("token", node.Into(&f.Token, secret)),
 		node.Key("allow", node.Each(&f.Allow, node.Value.Words, node.As(prefix))),
 	})
-	_, guarded := v.Get("token")
-	if allow, ok := v.Get("allow"); ok && len(allow.Words()) > 0 {
-		guarded = true
-	}
-	h, _, err := net.SplitHostPort(f.Listen)
-	if err == nil && !isLoopback(h) && !guarded {
-		listen, _ := v.Get("listen")
-		listen.Wrong("can be reached from other machines, and anyone there could read it; add token: file:PATH, or allow: and the networks that may, or listen on 127.0.0.1")
-	}
+	guarded(v, f.Listen, "anyone there could read it")
 	return f
+}
+
+// guarded holds an endpoint that other machines can reach to a token, or a list of
+// clients; or else what happens.
+func guarded(v node.Value, addr, or string) {
+	_, token := v.Get("token")
+	allow, ok := v.Get("allow")
+	h, _, err := net.SplitHostPort(addr)
+	if err == nil && !isLoopback(h) && !token && !(ok && len(allow.Words()) > 0) {
+		listen, _ := v.Get("listen")
+		listen.Wrong("can be reached from other machines, and %s; add token: file:PATH, or allow: and the networks that may, or listen on 127.0.0.1", or)
+	}
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
-	"github.com/edgeban/edgeban/internal/never"
+	"github.com/edgeban/edgeban/internal/daemon/judge"
 	"github.com/edgeban/edgeban/internal/web"
 )
 
@@ -65,7 +65,7 @@ func (g *generation) holds(ctx context.Context) (holds, error) {
 	return func(p netip.Prefix) (out []web.Hold) {
 		for i, t := range g.c.Targets {
 			if h, ok := all[i].Of(p); ok {
-				out = append(out, holdAt(t, h))
+				out = append(out, holdAt(t, g.dropped(h)))
 			}
 		}
 		return out
@@ -75,8 +75,15 @@ func (g *generation) holds(ctx context.Context) (holds, error) {
 // place says what a target is, however it is called: two names of one alias are
 // one place, and another alias under an old name is another one.
 func place(t config.Target) string {
-	if t.OPNsense != nil {
+	switch {
+	case t.OPNsense != nil:
 		return t.OPNsense.URL + " " + t.OPNsense.Alias
+	case t.Traefik != nil:
+		return "traefik " + cmp.Or(t.Traefik.File, t.Traefik.Listen)
+	case t.Dovecot != nil:
+		return "dovecot " + t.Dovecot.Listen
+	case t.Postfix != nil:
+		return "postfix " + t.Postfix.Listen
 	}
 	return "feed " + t.Feed.Listen
 }
@@ -89,11 +96,11 @@ func (g *generation) hold(h edgeban.Held) web.Hold {
 			at = t
 		}
 	}
-	return holdAt(at, h)
+	return holdAt(at, g.dropped(h))
 }
 
 func holdAt(t config.Target, h edgeban.Held) web.Hold {
-	return web.Hold{Subject: h.Subject, Target: t.Name, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign, Served: t.Feed != nil}
+	return web.Hold{Subject: h.Subject, Target: t.Name, Sent: h.Sent, Held: h.Held, Released: h.Released, Foreign: h.Foreign, Served: t.Feed != nil, Packets: h.Packets}
 }
 
 // describe tells of a ban, and of who holds it where holds is given.
@@ -109,8 +116,8 @@ func (g *generation) describe(b edgeban.Ban, holds holds) web.Ban {
 		w.Held = append(w.Held, holds(netip.PrefixFrom(b.Addr, b.Addr.BitLen()))...)
 	}
 	w.Refused = g.refuse(b)
-	if !slices.ContainsFunc(g.c.Targets, func(t config.Target) bool { return g.sends(b.Jail, t.Name) }) {
-		w.Refused = "no target is configured"
+	if !slices.ContainsFunc(g.c.Targets, func(t config.Target) bool { return g.sends(b, t.Name) }) && w.Refused == "" {
+		w.Refused = "no target is to hold it"
 	}
 	return w
 }
@@ -157,13 +164,13 @@ func (a api) Ban(ctx context.Context, r web.BanRequest) (web.BanResult, error) {
 		}
 	}
 	notices := []edgeban.Notice{{Kind: edgeban.NoticeBan, Time: now, Jail: b.Jail, Subject: b.Subject, Until: b.Until, Nth: 1, Text: b.Reason}}
-	if never.PrivatePrefix(b.Subject) {
+	if g.zones.Load().Inside(b.Subject) {
 		notices = nil // no edge stops it, and nobody has attacked: who asked is told
 	}
 	if err := g.store.Impose(ctx, edgeban.Verdict{Ban: b, Notices: notices}); err != nil {
 		return web.BanResult{}, err
 	}
-	g.Log.Info("ban by hand", "subject", b.Subject, "for", length(b))
+	g.Log.Info("ban by hand", "subject", b.Subject, "for", judge.Length(b))
 	return web.BanResult{Ban: g.describe(b, nil)}, nil
 }
 
@@ -214,6 +221,9 @@ func (a api) Why(ctx context.Context, p netip.Prefix) (web.Why, error) {
 			Time: m.Time, Jail: m.Jail, Kind: m.Kind.String(), Addr: m.Addr, Count: m.Count,
 			User: m.User, Text: m.Text, Ignored: m.Ignored,
 		})
+	}
+	for _, s := range g.ladder.About(p) {
+		w.Steps = append(w.Steps, web.Step{Subject: s.Entry, At: s.At, From: s.From, To: s.To, Why: s.Why})
 	}
 	for _, l := range rec.Lifts {
 		w.Lifts = append(w.Lifts, web.Lifted{Jail: l.Jail, At: l.At, By: l.By})
@@ -299,6 +309,14 @@ func (g *generation) adopt(ctx context.Context, t config.Target) (int, error) {
 func kindOf(c config.Target, t any) string {
 	if k, ok := t.(interface{ Kind() string }); ok && c.OPNsense != nil {
 		return "opnsense alias, " + k.Kind()
+	}
+	switch {
+	case c.Traefik != nil:
+		return "traefik"
+	case c.Dovecot != nil:
+		return "dovecot"
+	case c.Postfix != nil:
+		return "postfix"
 	}
 	return "feed"
 }

@@ -16,13 +16,18 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/daemon/judge"
 	"github.com/edgeban/edgeban/internal/enforce"
+	"github.com/edgeban/edgeban/internal/enforce/dovecot"
 	"github.com/edgeban/edgeban/internal/enforce/feed"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/enforce/postfix"
+	"github.com/edgeban/edgeban/internal/enforce/traefik"
 	"github.com/edgeban/edgeban/internal/intake"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/notify"
 	"github.com/edgeban/edgeban/internal/source"
+	"github.com/edgeban/edgeban/internal/zone"
 )
 
 // A generation is what one configuration runs. It is built whole before the one
@@ -32,14 +37,18 @@ type generation struct {
 	c          config.Config
 	finder     *never.Finder
 	never      atomic.Pointer[never.List]
+	zones      atomic.Pointer[zone.Map]
 	names      *intake.Names     // looks up the hosts that failed
 	watchers   []*intake.Watcher // the jails that read logs
-	judges     []*judge
+	judges     []*judge.Judge
 	targets    map[string]enforce.Target
 	keepers    []*enforce.Keeper
 	deliveries []*notify.Delivery
-	feeds      []*feed.Feed
+	served     []served  // what others ask
+	reports    []reports // what tells of logins by itself
 	files      *source.File
+	feeders    []feeder // the sources that are no files
+	syslogs    []taking
 	piped      bool                 // some jail reads the standard input
 	readAt     map[string]time.Time // when the generation before last read a log, by its path
 
@@ -48,12 +57,26 @@ type generation struct {
 	troubles map[string]string // present ones, by what they are about
 }
 
+// served is what listens on a port of its own.
+type served interface {
+	Addr() string
+	Serve(ctx context.Context, ln net.Listener) error
+}
+
+// reports is a target that is told of logins.
+type reports struct {
+	name string
+	*dovecot.Door
+}
+
 // build makes a generation, and starts nothing.
 func (d *daemon) build(c config.Config) (*generation, error) {
 	g := &generation{
 		daemon: d, c: c, targets: map[string]enforce.Target{}, troubles: map[string]string{},
 		finder: &never.Finder{Never: c.Never, Hosts: c.Hosts(), Memory: filepath.Join(d.Config.State, "names.json"), Log: d.Log},
 	}
+	g.findZones()
+	g.finder.Never = slices.Concat(c.Never, g.unharmed())
 	g.names = intake.NewNames(lookup, g.store, g.never.Load)
 	for _, t := range c.Targets {
 		if err := g.addTarget(t); err != nil {
@@ -76,7 +99,7 @@ func (d *daemon) build(c config.Config) (*generation, error) {
 func (g *generation) addTarget(c config.Target) error {
 	s := enforce.Settings{
 		Name: c.Name, Place: place(c), Ledger: g.store, Budget: g.c.Budget, Every: g.Look, Log: g.Log, Now: g.Now,
-		Sends: func(b edgeban.Ban) bool { return g.sends(b.Jail, c.Name) }, Refuse: g.refuse, Doubt: g.doubt, Partial: g.partial, Turn: &g.turn,
+		Sends: func(b edgeban.Ban) bool { return g.sends(b, c.Name) }, Refuse: g.refuse, Doubt: g.doubt, Partial: g.partial, Turn: &g.turn,
 	}
 	switch {
 	case c.OPNsense != nil:
@@ -87,8 +110,22 @@ func (g *generation) addTarget(c config.Target) error {
 		s.Target, s.Exclusive = a, c.OPNsense.Exclusive
 	case c.Feed != nil:
 		f := feed.New(*c.Feed, g.Config.State, g.Log)
-		g.feeds = append(g.feeds, f)
+		g.served = append(g.served, f)
 		s.Target, s.Exclusive = f, true
+	case c.Traefik != nil:
+		d := traefik.New(*c.Traefik, g.Config.State, g.Transport, g.Log)
+		if d.Addr() != "" {
+			g.served = append(g.served, d)
+		}
+		s.Target, s.Exclusive = d, true
+	case c.Dovecot != nil:
+		d := dovecot.New(*c.Dovecot, g.Transport, g.Log)
+		g.served, g.reports = append(g.served, d), append(g.reports, reports{c.Name, d})
+		s.Target, s.Exclusive = d, true
+	case c.Postfix != nil:
+		p := postfix.New(*c.Postfix, g.Log)
+		g.served = append(g.served, p)
+		s.Target, s.Exclusive = p, true
 	default:
 		return fmt.Errorf("no kind is set")
 	}
@@ -112,19 +149,19 @@ func (g *generation) alias(c config.OPNsense) (a *opnsense.Alias, err error) {
 // addNotifier knows every kind of notifier.
 func (g *generation) addNotifier(c config.Notifier) {
 	n := notify.NewNtfy(*c.Ntfy, g.Transport)
-	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy}))
+	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy, Prove: g.prove, Place: g.whereabouts}))
 }
 
 func (g *generation) addJail(c config.Jail) error {
-	g.judges = append(g.judges, &judge{
-		c: c, ledger: g.store, lease: g.store, log: g.Log, now: g.Now, forget: g.c.Forget,
-		sure: func() bool { return g.clock.Doubt() == "" },
+	g.judges = append(g.judges, &judge.Judge{
+		Jail: c, Ledger: g.store, Lease: g.store, Log: g.Log, Now: g.Now, Forget: g.c.Forget,
+		Sure: func() bool { return g.clock.Doubt() == "" }, Inside: g.inside,
 	})
-	if len(c.LogPath) == 0 { // over the bans of the others
+	if c.OverBans() { // over the bans of the others
 		return nil
 	}
 	w, err := intake.NewWatcher(c, intake.Settings{
-		Fits: func(p netip.Prefix) bool { return g.fits(c, p) }, Names: g.names,
+		Fits: func(p netip.Prefix) bool { return g.fits(c, p) }, Names: g.names, Inside: g.inside,
 		Memory: filepath.Join(g.daemon.Config.State, "names-"+c.Name+".json"), Log: g.Log,
 	})
 	if err != nil {
@@ -158,6 +195,9 @@ func (g *generation) addSources() {
 	if len(globs) > 0 {
 		g.files = source.NewFile(source.FileConfig{Name: "file", Globs: globs, Log: g.Log})
 	}
+	for _, c := range g.c.Sources {
+		g.addSource(c)
+	}
 }
 
 // run runs the generation until ctx is done or the ledger fails.
@@ -169,8 +209,8 @@ func (g *generation) run(parent context.Context) error {
 	}
 	g.tellBroken(parent)
 	for _, j := range g.judges {
-		if err := j.begin(context.WithoutCancel(parent)); err != nil {
-			return fmt.Errorf("jail %s: %w", j.c.Name, err)
+		if err := j.Begin(context.WithoutCancel(parent)); err != nil {
+			return fmt.Errorf("jail %s: %w", j.Jail.Name, err)
 		}
 	}
 	eg, ctx := errgroup.WithContext(parent)
@@ -182,26 +222,34 @@ func (g *generation) run(parent context.Context) error {
 	for range lookups {
 		eg.Go(func() error { return g.names.Run(ctx) })
 	}
-	for _, f := range g.feeds {
+	for _, s := range g.served {
 		eg.Go(func() error {
-			l, err := g.daemon.feeds.listen(f.Addr())
+			l, err := g.ports.Listen(s.Addr())
 			if err != nil {
-				return fmt.Errorf("feed: %w", err)
+				return err
 			}
-			return f.Serve(ctx, l)
+			return s.Serve(ctx, l)
 		})
 	}
 	for _, k := range g.keepers {
 		eg.Go(func() error { return g.store.Hold(ctx, "target/"+k.Name, k.Run) })
 	}
 	for _, j := range g.judges {
-		eg.Go(func() error { return j.run(ctx) })
+		eg.Go(func() error { return j.Run(ctx) })
 	}
 	for _, n := range g.deliveries {
 		eg.Go(func() error { return n.Run(ctx) })
 	}
+	for _, r := range g.reports {
+		if t := g.taker(r); len(t.Jails) > 0 {
+			eg.Go(func() error { return t.Run(ctx) })
+		}
+	}
 	if g.files != nil {
 		eg.Go(func() error { return g.read(ctx, "file", g.files) })
+	}
+	for _, f := range g.feeders {
+		eg.Go(func() error { return g.read(ctx, f.name, f) })
 	}
 	if g.piped {
 		eg.Go(func() error { return g.read(ctx, "stdin", g.stdin) })
@@ -214,8 +262,8 @@ func (g *generation) run(parent context.Context) error {
 
 // addresses returns the ports that the generation listens on.
 func (g *generation) addresses() (addrs []string) {
-	for _, f := range g.feeds {
-		addrs = append(addrs, f.Addr())
+	for _, s := range g.served {
+		addrs = append(addrs, s.Addr())
 	}
 	return addrs
 }
@@ -242,9 +290,15 @@ func (g *generation) protect(ctx context.Context) {
 func (g *generation) remember(earlier *generation) {
 	g.finder.Remember(earlier.finder)
 	g.knowBroken(earlier)
+	g.keepShut(earlier)
 	g.readAt = map[string]time.Time{}
 	for _, s := range earlier.streams() {
 		g.readAt[s.Origin] = s.Read
+	}
+	for _, k := range g.keepers {
+		for _, old := range earlier.keepers {
+			k.Remember(old)
+		}
 	}
 	for _, w := range g.watchers {
 		for _, old := range earlier.watchers {
@@ -253,6 +307,20 @@ func (g *generation) remember(earlier *generation) {
 			}
 		}
 	}
+}
+
+// taker returns what carries reported logins to the jails that count them.
+func (g *generation) taker(r reports) *intake.Taker {
+	t := &intake.Taker{Name: r.name, Ledger: g.store, Never: g.never.Load, Accounts: g.accounts(r.name), Tell: g.store.Post}
+	for _, w := range g.watchers {
+		if w.Jail.Reads(r.name + "/logins") {
+			t.Jails = append(t.Jails, w)
+		}
+	}
+	if len(t.Jails) > 0 {
+		t.Found = r.Logins()
+	}
+	return t
 }
 
 func (g *generation) read(ctx context.Context, name string, s source.Source) error {

@@ -19,13 +19,17 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/edgeban/edgeban/internal/account"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/daemon/ports"
+	"github.com/edgeban/edgeban/internal/daemon/wall"
 	"github.com/edgeban/edgeban/internal/leak/lookout"
 	"github.com/edgeban/edgeban/internal/source"
 	"github.com/edgeban/edgeban/internal/store/lease"
 	"github.com/edgeban/edgeban/internal/store/sqlite"
 	"github.com/edgeban/edgeban/internal/systemd"
 	"github.com/edgeban/edgeban/internal/web"
+	"github.com/edgeban/edgeban/internal/zone"
 )
 
 // Options are what a daemon is started with.
@@ -49,6 +53,10 @@ type Options struct {
 	// Now is the wall clock; nil for the system's.
 	Now func() time.Time
 
+	// HostName returns the name that the resolver gives an address, or ""; nil for
+	// the system's.
+	HostName func(ctx context.Context, a netip.Addr) string
+
 	// Networks returns the networks that this host has an address in; nil for the
 	// system's.
 	Networks func() ([]netip.Prefix, error)
@@ -58,15 +66,18 @@ type Options struct {
 type daemon struct {
 	Options
 	store   *sqlite.Store
-	clock   *clock
+	clock   *wall.Clock
 	started time.Time
-	feeds   listeners
+	ports   ports.Ports
+	senders senders
 	stdin   *source.Stdin // one for all generations: its lines cannot be asked for again
 	leaks   *lookout.Lookout
+	ladder  *zone.Ladder // the targets that hold bans which leak at others
 	current atomic.Pointer[generation]
 
-	mu   sync.Mutex
-	told map[string]time.Time // troubles, and when they were told last
+	mu      sync.Mutex
+	told    map[string]time.Time      // troubles, and when they were told last
+	watches map[string]*account.Watch // of accounts, by the name of what reports logins
 }
 
 // Run runs the daemon until ctx is done, and returns nil then. What was decided
@@ -91,18 +102,22 @@ func start(ctx context.Context, o Options) (*daemon, error) {
 	if o.Networks == nil {
 		o.Networks = interfaces
 	}
+	if o.HostName == nil {
+		o.HostName = hostName
+	}
 	store, err := openStore(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{Options: o, store: store, started: o.Now(), stdin: source.NewStdin(o.Stdin), told: map[string]time.Time{}}
+	d := &daemon{Options: o, store: store, started: o.Now(), stdin: source.NewStdin(o.Stdin), told: map[string]time.Time{}, watches: map[string]*account.Watch{}}
 	d.leaks = newLookout(d)
+	d.ladder = d.steps(context.WithoutCancel(ctx))
 	_, newest, err := store.Head(context.WithoutCancel(ctx)) // to be stopped while starting is no error
 	if err != nil {
 		d.close()
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	d.clock = newClock(o.Now, newest)
+	d.clock = wall.New(o.Now, newest)
 	gen, err := d.build(o.Config)
 	if err != nil {
 		d.close()
@@ -110,12 +125,14 @@ func start(ctx context.Context, o Options) (*daemon, error) {
 	}
 	gen.protect(ctx)
 	d.current.Store(gen)
+	d.senders.keep(gen.syslogs)
 	return d, nil
 }
 
 // close lets go of what start took.
 func (d *daemon) close() {
-	d.feeds.keep(nil)
+	d.ports.Keep(nil)
+	d.senders.keep(nil)
 	d.stdin.Close()
 	d.store.Close()
 }
@@ -177,7 +194,8 @@ func (d *daemon) generations(ctx context.Context, gen *generation) error {
 		}
 		gen = next
 		d.current.Store(gen)
-		d.feeds.keep(gen.addresses())
+		d.ports.Keep(gen.addresses())
+		d.senders.keep(gen.syslogs)
 		d.Log.Info("reloaded", "config", gen.c.Path, "jails", len(gen.c.Jails), "targets", len(gen.c.Targets))
 	}
 }
@@ -244,10 +262,10 @@ func (d *daemon) reload(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range g.feeds {
-		if err := d.feeds.reserve(f.Addr()); err != nil {
-			d.feeds.keep(d.current.Load().addresses())
-			return nil, fmt.Errorf("feed: %w", err)
+	for _, addr := range g.addresses() {
+		if err := d.ports.Reserve(addr); err != nil {
+			d.ports.Keep(d.current.Load().addresses())
+			return nil, err
 		}
 	}
 	g.remember(d.current.Load())

@@ -124,6 +124,8 @@ func (s *site) start() {
 		done <- daemon.Run(ctx, daemon.Options{
 			Config: c, Log: slog.New(slog.NewTextHandler(s.out, &slog.HandlerOptions{Level: slog.LevelDebug})), Version: "test",
 			Reload: s.hup, Load: s.load, Stdin: s.stdin,
+			Networks: func() ([]netip.Prefix, error) { return nil, nil }, // whatever this machine is in
+			HostName: func(context.Context, netip.Addr) string { return "" },
 		})
 	}()
 	s.stop = sync.OnceFunc(func() {
@@ -418,7 +420,7 @@ func TestReloadWithATakenPortIsRefused(t *testing.T) {
 	s.yaml = strings.Replace(s.yaml, "notify:", fmt.Sprintf("  - feed: {listen: %q}\nnotify:", l.Addr()), 1)
 	s.hup <- syscall.SIGHUP
 	s.until("it is refused, and says what to do", func() bool {
-		return strings.Contains(s.out.String(), "reload refused") && strings.Contains(s.out.String(), "stop what listens there, or serve the list elsewhere: targets: ")
+		return strings.Contains(s.out.String(), "reload refused") && strings.Contains(s.out.String(), "stop what listens there, or let the target listen elsewhere: targets: ")
 	})
 	s.attack("203.0.113.9")
 	s.until("the old one goes on", func() bool { return s.holds("203.0.113.9") })

@@ -10,14 +10,13 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
-	"github.com/edgeban/edgeban/internal/never"
 )
 
 // refuse is the last gate before a target: it says why a ban is never sent to
 // it, or returns "". It does not rely on anything that was decided before.
 func (g *generation) refuse(b edgeban.Ban) string {
-	if never.PrivatePrefix(b.Subject) {
-		return "a private address: its packets do not cross the edge"
+	if why := g.zones.Load().Refuse(b.Subject); why != "" {
+		return why
 	}
 	if why, ok := g.never.Load().Protects(b.Subject); ok {
 		return "protected: " + why
@@ -25,9 +24,19 @@ func (g *generation) refuse(b edgeban.Ban) string {
 	return ""
 }
 
-// sends reports whether the bans of a jail go to a target. Bans of jails that
+// sends reports whether a ban goes to a target: by its zone, or because it leaks at
+// those before, or else by its jail.
+func (g *generation) sends(b edgeban.Ban, target string) bool {
+	sends, decided := g.zones.Load().Sends(b.Subject, target)
+	if !decided {
+		sends = g.serves(b.Jail, target)
+	}
+	return sends || g.raised(b, target)
+}
+
+// serves reports whether the bans of a jail go to a target. Bans of jails that
 // are not configured any more, and those by hand, go everywhere.
-func (g *generation) sends(jail, target string) bool {
+func (g *generation) serves(jail, target string) bool {
 	i := slices.IndexFunc(g.c.Jails, func(j config.Jail) bool { return j.Name == jail })
 	return i < 0 || len(g.c.Jails[i].Targets) == 0 || slices.Contains(g.c.Jails[i].Targets, target)
 }
@@ -35,7 +44,7 @@ func (g *generation) sends(jail, target string) bool {
 // fits reports whether every target of a jail can hold p.
 func (g *generation) fits(c config.Jail, p netip.Prefix) bool {
 	for name, t := range g.targets {
-		if g.sends(c.Name, name) && !t.Fits(p) {
+		if g.serves(c.Name, name) && !t.Fits(p) {
 			return false
 		}
 	}
@@ -113,22 +122,19 @@ func (g *generation) mended(about string) {
 	delete(g.troubles, about)
 }
 
-// unread is what a trouble with reading a log is about.
-const unread = "read file: "
+// unread is what a trouble with reading a source is about.
+const unread = "read "
 
 // inspectLogs forgets the troubles with logs that are over.
 func (g *generation) inspectLogs() {
-	if g.files == nil {
-		return
-	}
 	present := map[string]bool{}
-	for _, s := range g.files.Status() {
-		present[unread+s.Err] = true
+	for _, s := range g.readings() {
+		present[unread+s.source+": "+s.Err] = true
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for about := range g.troubles {
-		if strings.HasPrefix(about, unread) && !present[about] {
+		if strings.HasPrefix(about, unread) && !strings.HasPrefix(about, unread+"stdin: ") && !present[about] {
 			delete(g.troubles, about)
 		}
 	}
@@ -190,6 +196,7 @@ func (g *generation) inspect(ctx context.Context) {
 	}
 	g.inspectLogs()
 	g.inspectProxies(ctx)
+	g.findZones()
 }
 
 func (g *generation) check(ctx context.Context, about, text string) {

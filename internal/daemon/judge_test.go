@@ -13,6 +13,8 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/daemon/judge"
+	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/store/sqlite"
 )
 
@@ -36,24 +38,24 @@ func TestProlongedBanIsImposedAndNotTold(t *testing.T) {
 	c := config.NewJail("sshd")
 	c.LogPath, c.Count, c.MaxRetry, c.BanTime = []string{"/log"}, config.Rate, 2, 10*time.Minute
 	var log strings.Builder
-	j := &judge{
-		c: c, ledger: store, lease: store, log: slog.New(slog.NewTextHandler(&log, nil)), forget: time.Hour,
-		now: func() time.Time { return noon }, sure: func() bool { return true },
+	j := &judge.Judge{
+		Jail: c, Ledger: store, Lease: store, Log: slog.New(slog.NewTextHandler(&log, nil)), Forget: time.Hour,
+		Now: func() time.Time { return noon }, Sure: func() bool { return true }, Inside: never.PrivatePrefix,
 	}
-	if err := j.begin(t.Context()); err != nil {
+	if err := j.Begin(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- j.run(ctx) }()
+	go func() { ended <- j.Run(ctx) }()
 	addr := netip.MustParseAddr("203.0.113.9")
 	for i, after := range []time.Duration{0, 0, 5 * time.Minute, 5 * time.Minute} {
 		m := edgeban.Match{ID: fmt.Sprint(i), Jail: "sshd", Kind: edgeban.Failure, Addr: addr, Subject: netip.PrefixFrom(addr, 32), Count: 1, Time: noon.Add(after)}
 		if err := store.Record(t.Context(), edgeban.Batch{Matches: []edgeban.Match{m}}); err != nil {
 			t.Fatal(err)
 		}
-		settle(t, store, []*judge{j})
+		settle(t, store, []*judge.Judge{j})
 	}
 	cancel()
 	if err := <-ended; err != nil {

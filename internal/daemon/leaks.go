@@ -18,7 +18,7 @@ import (
 // newLookout returns what looks for leaks, through all generations.
 func newLookout(d *daemon) *lookout.Lookout {
 	return lookout.New(lookout.Settings{
-		Ledger: d.store, Now: d.Now, Log: d.Log, Networks: d.Networks,
+		Ledger: d.store, Now: d.Now, Log: d.Log, Networks: d.Networks, Escalate: d.escalate,
 		Doubt:   func() string { return d.clock.Doubt() },
 		Grace:   func() time.Duration { return d.current.Load().c.Grace },
 		Keepers: func() []*enforce.Keeper { return d.current.Load().enforcing() },

@@ -33,6 +33,7 @@ type drill struct {
 	ntfy     *ntfytest.Server
 	networks []netip.Prefix
 	settings string // more of edgeban.yaml
+	targets  string // more of its targets
 
 	d    *daemon
 	log  *bytes.Buffer
@@ -90,12 +91,12 @@ func (s *drill) start() {
 	yaml := fmt.Sprintf(`state: state
 targets:
   - opnsense: {url: https://192.168.1.1, key: %s, secret: %s, alias: %s}
-notify:
+%snotify:
   - ntfy: {url: http://192.168.1.9, topic: alerts, token: %s}
 jails:
   dovecot: {logpath: stdin, logtimezone: UTC, bantime: 1d}
   postfix: {logpath: stdin, logtimezone: UTC, bantime: 1d}
-%s`, opnsensetest.Key, opnsensetest.Secret, opnsensetest.AliasName, drillToken, s.settings)
+%s`, opnsensetest.Key, opnsensetest.Secret, opnsensetest.AliasName, s.targets, drillToken, s.settings)
 	path := filepath.Join(s.dir, "edgeban.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		s.Fatal(err)
@@ -110,6 +111,9 @@ jails:
 	s.d, err = start(ctx, Options{
 		Config: c, Log: slog.New(slog.NewTextHandler(s.log, nil)), Stdin: out, Transport: s,
 		Networks: func() ([]netip.Prefix, error) { return s.networks, nil },
+		HostName: func(_ context.Context, a netip.Addr) string {
+			return map[string]string{"192.168.1.50": "printer.lan"}[a.String()]
+		},
 	})
 	if err != nil {
 		s.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/daemon/judge"
 	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/intake"
 	"github.com/edgeban/edgeban/internal/never"
@@ -134,11 +135,11 @@ func life(t *testing.T, path string, s *script) []edgeban.Ban {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r := &intake.Reader{Name: "script", Source: s, Ledger: store, Never: func() *never.List { return nil }}
-	var judges []*judge
+	var judges []*judge.Judge
 	for _, j := range dayJails() {
-		judges = append(judges, &judge{
-			c: j, ledger: store, lease: store, log: slog.New(slog.DiscardHandler), forget: 90 * 24 * time.Hour,
-			now: func() time.Time { return s.read[0] }, sure: func() bool { return true },
+		judges = append(judges, &judge.Judge{
+			Jail: j, Ledger: store, Lease: store, Log: slog.New(slog.DiscardHandler), Forget: 90 * 24 * time.Hour,
+			Now: func() time.Time { return s.read[0] }, Sure: func() bool { return true }, Inside: never.PrivatePrefix,
 		})
 		if len(j.LogPath) == 0 {
 			continue
@@ -151,12 +152,12 @@ func life(t *testing.T, path string, s *script) []edgeban.Ban {
 	}
 	ended := make(chan error, len(judges))
 	for _, j := range judges {
-		if err := j.begin(ctx); err != nil {
+		if err := j.Begin(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, j := range judges {
-		go func() { ended <- j.run(ctx) }()
+		go func() { ended <- j.Run(ctx) }()
 	}
 	s.pause = func() { settle(t, store, judges) } // as in a day, where minutes lie between the lines
 	cursors, err := store.Cursors(ctx, "script")
@@ -180,14 +181,14 @@ func life(t *testing.T, path string, s *script) []edgeban.Ban {
 }
 
 // settle waits until every judge has judged all there is, its own bans included.
-func settle(t *testing.T, store *sqlite.Store, judges []*judge) {
+func settle(t *testing.T, store *sqlite.Store, judges []*judge.Judge) {
 	t.Helper()
 	for {
 		head, _, err := store.Head(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		behind := slices.ContainsFunc(judges, func(j *judge) bool { return j.judged() < head })
+		behind := slices.ContainsFunc(judges, func(j *judge.Judge) bool { return j.Judged() < head })
 		if !behind {
 			if again, _, _ := store.Head(t.Context()); again == head {
 				return

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/daemon/judge"
 	"github.com/edgeban/edgeban/internal/intake"
 	"github.com/edgeban/edgeban/internal/web"
 )
@@ -26,27 +27,18 @@ func (a api) Status(ctx context.Context) (web.Status, error) {
 		banned[b.Jail]++
 	}
 	for _, j := range g.judges {
-		st.Jails = append(st.Jails, g.jailStatus(j, banned[j.c.Name]))
+		st.Jails = append(st.Jails, g.jailStatus(j, banned[j.Jail.Name]))
 	}
 	for i, k := range g.keepers {
 		c := g.c.Targets[i]
 		s := k.Status()
-		t := web.Target{
-			Name: c.Name, Kind: kindOf(c, g.targets[c.Name]), Wanted: s.Wanted, Held: s.Counts.Held, Missing: s.Missing,
-			Waiting: s.Waiting, Refused: s.Refused, Foreign: s.Foreign, Kept: s.Kept, Looked: s.Looked, Since: s.Since, Doubt: s.Doubt,
-		}
+		t := g.targetStatus(c, s)
 		if s.Looked.IsZero() { // it was never reached
 			for b := range bans {
-				if g.sends(b.Jail, c.Name) && g.refuse(b) == "" {
+				if g.sends(b, c.Name) && g.refuse(b) == "" {
 					t.Wanted++
 				}
 			}
-		}
-		if n, ok := g.targets[c.Name].(interface{ Notes() []string }); ok {
-			t.Notes = n.Notes()
-		}
-		if s.Err != nil {
-			t.Error = s.Err.Error()
 		}
 		st.Targets = append(st.Targets, t)
 	}
@@ -63,12 +55,10 @@ func (a api) Status(ctx context.Context) (web.Status, error) {
 	return st, nil
 }
 
-func (g *generation) jailStatus(j *judge, banned int) web.Jail {
-	w := web.Jail{Name: j.c.Name, Filter: j.c.Filter, Banned: banned}
-	j.mu.Lock()
-	w.Counting = j.counting
-	j.mu.Unlock()
-	i := slices.IndexFunc(g.watchers, func(x *intake.Watcher) bool { return x.Jail.Name == j.c.Name })
+func (g *generation) jailStatus(j *judge.Judge, banned int) web.Jail {
+	w := web.Jail{Name: j.Jail.Name, Filter: j.Jail.Filter, Banned: banned}
+	w.Counting = j.Counting()
+	i := slices.IndexFunc(g.watchers, func(x *intake.Watcher) bool { return x.Jail.Name == j.Jail.Name })
 	if i < 0 {
 		return w
 	}
@@ -80,11 +70,14 @@ func (g *generation) jailStatus(j *judge, banned int) web.Jail {
 
 func (g *generation) streams() []web.Stream {
 	out := []web.Stream{}
-	if g.files == nil {
-		return out
-	}
-	for _, s := range g.files.Status() {
-		w := web.Stream{Origin: s.Origin, Size: s.Size, Offset: s.Offset, Skipped: int64(s.Long), Read: s.Read, Live: s.Live, Error: s.Err}
+	for _, s := range g.readings() {
+		w := web.Stream{
+			Origin: s.Origin, Size: s.Size, Offset: s.Offset, Skipped: int64(s.Long), Read: s.Read, Live: s.Live, Error: s.Err,
+			Lines: s.Lines, Dropped: s.Dropped, Note: s.Note,
+		}
+		if s.source != "file" {
+			w.Source = s.source
+		}
 		if w.Read.IsZero() {
 			w.Read = g.readAt[w.Origin]
 		}

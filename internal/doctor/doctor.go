@@ -51,6 +51,7 @@ func Examine(ctx context.Context, o Options) []edgeban.Finding {
 	e.protected(ctx)
 	e.logs(ctx)
 	e.flat()
+	e.zones()
 	wg.Wait()
 	for _, fs := range asked {
 		e.found = append(e.found, fs...)

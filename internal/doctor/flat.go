@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/edgeban/edgeban/internal/zone"
 )
 
 // networks returns the networks that this system has an address in.
@@ -34,16 +36,17 @@ func (e *exam) flat() {
 		l.untried("the own networks are not known: %v", err)
 		return
 	}
+	zones := zone.New(e.Config.Zones, own)
 	shared := map[netip.Prefix]netip.Addr{}
 	for _, a := range slices.SortedFunc(maps.Keys(e.clients), netip.Addr.Compare) {
 		for _, p := range own {
-			if p.Masked().Contains(a) && p.Addr() != a && !e.accepts(a) {
+			if p.Masked().Contains(a) && p.Addr() != a && !e.accepts(a) && !e.held(zones, a) {
 				shared[p.Masked()] = a
 			}
 		}
 	}
 	if len(shared) == 0 {
-		l.good("no client of the logs shares a network with this host")
+		l.good("no client of the logs shares a network with this host, but for those whom a door holds")
 		return
 	}
 	var words, nets []string
@@ -51,7 +54,7 @@ func (e *exam) flat() {
 		words = append(words, fmt.Sprintf("%s (in %s) is in %s, as this host", shared[p], e.clients[shared[p]], p))
 		nets = append(nets, p.String())
 	}
-	l.warn("give the servers a network (VLAN) of their own, so that the firewall stands between; or accept it: never: ["+strings.Join(nets, ", ")+"]",
+	l.warn("hold them at a door (zones: and a traefik target); or give the servers a network (VLAN) of their own, so that the firewall stands between; or accept it: never: ["+strings.Join(nets, ", ")+"]",
 		"%s: its packets do not cross the firewall, no ban can stop it", strings.Join(words, "; "))
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/web"
+	"github.com/edgeban/edgeban/internal/zone"
 )
 
 // A Daemon answers for the one that runs.
@@ -156,7 +158,7 @@ func here(listen string) string {
 func (e *exam) enforced() {
 	l := e.link("host", "enforcement")
 	for _, t := range e.Config.Targets {
-		if t.OPNsense != nil || !t.Feed.StandIn {
+		if t.Feed == nil || !t.Feed.StandIn {
 			l.good("bans go to target %s", t.Name)
 			return
 		}
@@ -166,7 +168,7 @@ func (e *exam) enforced() {
 
 // protected finds what is never banned.
 func (e *exam) protected(ctx context.Context) {
-	f := &never.Finder{Never: e.Config.Never, Hosts: e.Config.Hosts()}
+	f := &never.Finder{Never: slices.Concat(e.Config.Never, zone.Protected(e.Config.Zones, never.PrivateWords())), Hosts: e.Config.Hosts()}
 	e.list = f.Find(ctx)
 	problems := f.Problems()
 	for _, j := range e.Config.Jails {

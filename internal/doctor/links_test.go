@@ -36,6 +36,16 @@ type fault struct {
 
 const edge, mailLog, dovecot = "target edge", "log mail.log", "jail dovecot"
 
+// proxy adds a Traefik that reads a folder.
+func (c *chain) proxy(folder string) {
+	c.c.Targets = append(c.c.Targets, config.Target{Name: "proxy", Traefik: &config.Traefik{File: filepath.Join(c.path(folder), "edgeban.yml"), TCP: []string{"smtp"}}})
+}
+
+// zone has targets hold whoever attacks from inside.
+func (c *chain) zone(targets ...string) {
+	c.c.Zones = []config.Zone{{Name: "lan", Targets: targets, Policy: config.PolicyBan}}
+}
+
 func logFaults() []fault {
 	good := func(c *chain) { c.write("mail.log", failures("203.0.113.5", c.now)) }
 	return []fault{
@@ -123,6 +133,22 @@ func hostFaults() []fault {
 		{
 			"a client beside the server, and a VLAN", func(c *chain) { c.write("mail.log", failures("203.0.113.5", c.now)+failures("192.168.77.50", c.now)) },
 			"host", "flat network", edgeban.Warning, "VLAN", func(c *chain) { c.networks = []netip.Prefix{netip.MustParsePrefix("192.168.99.10/24")} },
+		},
+		{
+			"a client beside the server, and a door", func(c *chain) { c.write("mail.log", failures("203.0.113.5", c.now)+failures("192.168.77.50", c.now)) },
+			"host", "flat network", edgeban.Warning, "a traefik target", func(c *chain) { c.proxy("."); c.zone("proxy") },
+		},
+		{
+			"a zone that no target stands before", func(c *chain) { c.proxy("."); c.zone("edge") },
+			"zone lan", "targets", edgeban.Warning, "name a door", func(c *chain) { c.zone("proxy") },
+		},
+		{
+			"a zone of which one target sees nothing", func(c *chain) { c.proxy("."); c.zone("edge", "proxy") },
+			"zone lan", "targets", edgeban.Warning, "take it out", func(c *chain) { c.networks = []netip.Prefix{netip.MustParsePrefix("203.0.113.7/32")} },
+		},
+		{
+			"the folder of Traefik is not mounted", func(c *chain) { c.proxy("dynamic"); c.zone("proxy") },
+			"target proxy", "file", edgeban.Broken, "providers.file.directory", func(c *chain) { os.Mkdir(c.path("dynamic"), 0o700) },
 		},
 		{
 			"the daemon complains", func(c *chain) { c.status = &web.Status{Troubles: []string{"target edge: 500"}} },

@@ -30,7 +30,7 @@ func (e *exam) logs(ctx context.Context) {
 	}
 	for _, j := range e.Config.Jails {
 		if len(j.LogPath) == 0 {
-			continue // it reads the bans of the others
+			continue // it reads the bans of the others, or what is no file
 		}
 		var paths []string
 		for path, ok := range good {

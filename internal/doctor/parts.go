@@ -2,11 +2,15 @@ package doctor
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/enforce/dovecot"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense"
+	"github.com/edgeban/edgeban/internal/enforce/postfix"
+	"github.com/edgeban/edgeban/internal/enforce/traefik"
 	"github.com/edgeban/edgeban/internal/notify"
 )
 
@@ -22,6 +26,15 @@ func Parts(c config.Config, key, secret config.Secret) (parts []Part) {
 				a.LookWith(key, secret)
 			}
 			parts = append(parts, part(name, a, err))
+		}
+		quiet := slog.New(slog.DiscardHandler)
+		switch {
+		case t.Traefik != nil:
+			parts = append(parts, Part{name, traefik.New(*t.Traefik, c.State, nil, quiet)})
+		case t.Dovecot != nil:
+			parts = append(parts, Part{name, dovecot.New(*t.Dovecot, nil, quiet)})
+		case t.Postfix != nil:
+			parts = append(parts, Part{name, postfix.New(*t.Postfix, quiet)})
 		}
 	}
 	for _, n := range c.Notify {

@@ -39,7 +39,7 @@ func (b *budget) admit(e netip.Prefix, now time.Time) bool {
 // forget drops the admission of what is not wanted any more.
 func (b *budget) forget(wanted wants) {
 	for e := range b.admitted {
-		if _, ok := wanted.of(e); !ok {
+		if !wanted.has(e) {
 			delete(b.admitted, e)
 		}
 	}

@@ -22,7 +22,8 @@ const (
 	NoIPv6    GapKind = "ipv6"    // the rules do not cover IPv6, and the address is one
 	Behind    GapKind = "inside"  // the address is behind the target: its packets need not cross it
 	OpenState GapKind = "session" // a connection from before goes on
-	Unfetched GapKind = "fetch"   // nobody has taken the list since
+	Unfetched GapKind = "fetch"   // nobody has taken the list, or asked, since
+	Refusing  GapKind = "refused" // it has refused the address since: what comes of that are the lines
 )
 
 // A Prober is a Target that can be asked why packets pass that it should stop.

@@ -64,16 +64,31 @@ type Keeper struct {
 	budget *budget
 	kick   chan struct{} // something happened
 	wake   chan struct{} // a person waits
+	news   chan struct{} // a new ban was sent
+	cut    chan struct{} // there are connections to end
 	slots  chan struct{} // bounds the sends of new bans
+	noting sync.Mutex    // held from asking what is known of entries until what was seen of them is noted
 
-	mu      sync.Mutex
-	listed  set                        // at the last look
-	flying  map[netip.Prefix]time.Time // what was sent a moment ago, and when that was answered; zero if it was not yet
-	tries   map[netip.Prefix]int       // changes that no list has shown yet, and how often they were sent
-	room    int                        // entries that the budget still allows
-	status  Status
-	told    bool      // people were told that the target is in trouble
-	alarmed time.Time // when people were told that bans wait for the budget
+	earlier *Keeper // whose counts are taken over
+
+	// Only loop touches these.
+	pace pace
+	cost time.Duration // of the last look, without what it sent
+
+	mu       sync.Mutex
+	listed   set                        // at the last look
+	listedAt time.Time                  // when that was asked for
+	batch    []netip.Prefix             // what that look sent
+	barren   int                        // how many looks in a row have shown nothing of what the one before had sent
+	fresh    map[netip.Prefix]time.Time // new bans that nothing has proven yet, and when they were answered
+	broken   []netip.Prefix             // entries whose connections are to be ended; the last first
+	tally    tally
+	flying   map[netip.Prefix]time.Time // what was sent a moment ago, and when that was answered; zero if it was not yet
+	tries    map[netip.Prefix]int       // changes that no list has shown yet, and how often they were sent
+	room     int                        // entries that the budget still allows
+	status   Status
+	told     bool      // people were told that the target is in trouble
+	alarmed  time.Time // when people were told that bans wait for the budget
 }
 
 // NewKeeper returns a keeper that has done nothing yet.
@@ -83,20 +98,27 @@ func NewKeeper(s Settings) *Keeper {
 	}
 	return &Keeper{
 		Settings: s, budget: newBudget(s.Budget.PerMinute), kick: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		slots: make(chan struct{}, 4), room: s.Budget.Entries, flying: map[netip.Prefix]time.Time{},
+		news: make(chan struct{}, 1), cut: make(chan struct{}, 1), slots: make(chan struct{}, 4),
+		room: s.Budget.Entries, flying: map[netip.Prefix]time.Time{}, fresh: map[netip.Prefix]time.Time{},
 	}
 }
 
 // Run keeps the target until ctx is done. It returns an error only if the ledger
 // fails.
 func (k *Keeper) Run(parent context.Context) error {
+	k.takeOver()
 	seq, _, err := k.Ledger.Head(parent)
+	if parent.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("target %s: %w", k.Name, err)
 	}
 	g, ctx := errgroup.WithContext(parent)
 	g.Go(func() error { return k.follow(ctx, g, seq) })
 	g.Go(func() error { return k.loop(ctx) })
+	g.Go(func() error { return k.prove(ctx) })
+	g.Go(func() error { return k.breakUp(ctx) })
 	if err := g.Wait(); err != nil && parent.Err() == nil {
 		return fmt.Errorf("target %s: %w", k.Name, err)
 	}
@@ -171,7 +193,10 @@ func (k *Keeper) sendNew(ctx context.Context, g *errgroup.Group, b edgeban.Ban) 
 			delete(k.flying, e)
 		}
 		k.mu.Unlock()
-		if err != nil && ctx.Err() == nil {
+		if err == nil {
+			k.sent(e)
+			k.breakLater(e)
+		} else if ctx.Err() == nil {
 			k.Log.Warn("new ban not sent, will try again", "target", k.Name, "subject", e, "err", err)
 		}
 		signal(k.kick)

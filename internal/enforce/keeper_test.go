@@ -28,6 +28,9 @@ type lab struct {
 	keeper   *enforce.Keeper
 	settings enforce.Settings
 	stop     func()
+	states   bool // connections are ended
+	reload   bool // a keeper takes over from the one before
+	tenth    bool // every tenth call fails
 
 	mu     sync.Mutex
 	doubt  string
@@ -68,7 +71,13 @@ func (l *lab) now() time.Time {
 // start starts the keeper; stop ends it.
 func (l *lab) start() {
 	l.Helper()
-	a, err := opnsense.NewWithTransport(l.firewall.Config(), l.firewall.Client())
+	c := l.firewall.Config()
+	c.States = l.states
+	way := l.firewall.Client()
+	if l.tenth {
+		way = &faulty{Firewall: l.firewall}
+	}
+	a, err := opnsense.NewWithTransport(c, way)
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -77,7 +86,11 @@ func (l *lab) start() {
 }
 
 func (l *lab) run() {
+	earlier := l.keeper
 	l.keeper = enforce.NewKeeper(l.settings)
+	if l.reload {
+		l.keeper.Remember(earlier)
+	}
 	ctx, cancel := context.WithCancel(l.Context())
 	done := make(chan error, 1)
 	go func() { done <- l.keeper.Run(ctx) }()

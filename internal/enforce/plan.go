@@ -16,17 +16,25 @@ const grace = 10 * time.Minute
 // what stands, what is listed and what is known.
 type plan struct {
 	diff    Diff
+	urgent  int // how many of the removals, the first, do not wait
 	notes   []edgeban.Held
 	notices []edgeban.Notice
+	lacks   []lack         // what to add
 	missing []netip.Prefix // wanted and sent, and not listed
+	beyond  int            // as the view has it
 	counts  Counts
+
+	// What a Keeper makes of it.
+	more     bool           // this is not all of the difference
+	first    []netip.Prefix // of the additions, those never sent before
+	unproven int            // how often a change was sent without any list showing it
 }
 
 // Counts sums up one look at a target.
 type Counts struct {
 	Wanted  int // entries that it should hold
 	Held    int // of these, listed
-	Missing int // of these, not listed: sent now
+	Missing int // of these, not listed: being sent
 	Waiting int // of these, beyond the budget: not sent yet
 	Refused int // bans that are never sent to it: protected, private, too wide
 	Foreign int // entries listed that are not ours
@@ -42,6 +50,7 @@ type view struct {
 	exclusive bool
 	doubt     string                // why nothing may be removed now, or empty
 	wanted    wants                 // what it should hold
+	beyond    int                   // how many bans it has no room for
 	barred    map[netip.Prefix]bool // what stands, and it may not hold
 	listed    set                   // what it holds
 	known     edgeban.Holdings
@@ -53,8 +62,8 @@ type view struct {
 func (v view) remove() bool { return v.doubt == "" }
 
 func (v view) plan() plan {
-	var p plan
-	p.counts.Wanted, p.counts.Refused = len(v.wanted), len(v.barred)
+	p := plan{beyond: v.beyond}
+	p.counts.Wanted, p.counts.Refused, p.counts.Waiting = len(v.wanted)+v.beyond, len(v.barred), v.beyond
 	if v.whole {
 		p.diff.Want = make([]netip.Prefix, 0, len(v.wanted))
 	}
@@ -65,11 +74,21 @@ func (v view) plan() plan {
 		staying = newSet(slices.DeleteFunc(slices.Clone(v.listed.entries), going.has))
 	}
 	for _, w := range v.wanted {
-		v.planWanted(&p, staying, w.entry)
+		v.planWanted(&p, staying, w)
 	}
 	v.planGone(&p)
 	p.counts.Missing = len(p.missing)
-	v.sortAdds(p.diff.Add)
+	slices.SortFunc(p.lacks, lack.order)
+	p.diff.Add = make([]netip.Prefix, 0, len(p.lacks))
+	for _, l := range p.lacks {
+		p.diff.Add = append(p.diff.Add, l.entry)
+	}
+	p.lacks = nil
+	p.urgent = len(p.diff.Remove)
+	if rest := slices.DeleteFunc(slices.Clone(p.diff.Remove), func(e netip.Prefix) bool { return v.barred[e] }); len(rest) > 0 {
+		p.urgent -= len(rest)
+		p.diff.Remove = append(slices.DeleteFunc(p.diff.Remove, func(e netip.Prefix) bool { return !v.barred[e] }), rest...)
+	}
 	slices.SortFunc(p.diff.Want, compare)
 	return p
 }
@@ -82,7 +101,8 @@ func (v view) want(p *plan, e netip.Prefix) {
 }
 
 // planWanted looks at an entry that should be held.
-func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
+func (v view) planWanted(p *plan, listed set, w want) {
+	e := w.entry
 	h, known := v.known.Of(e)
 	if listed.covers(e) {
 		p.counts.Held++
@@ -102,23 +122,21 @@ func (v view) planWanted(p *plan, listed set, e netip.Prefix) {
 	case h.Sent.IsZero() && !v.admit(e):
 		p.counts.Waiting++
 		return
-	case h.Sent.IsZero():
-		p.notes = append(p.notes, edgeban.Held{Subject: e, Target: v.place, Sent: v.now})
-	case !h.Held.IsZero(): // the target has lost it: that stay is over, and another begins
+	case !h.Held.IsZero(): // the target has lost it: that stay is over, and another begins when it is sent again
 		h.Released = v.now
-		p.notes = append(p.notes, h, edgeban.Held{Subject: e, Target: v.place, Sent: v.now})
+		p.notes = append(p.notes, h, edgeban.Held{Subject: e, Target: v.place, Sent: h.Sent})
 	}
 	v.want(p, e)
 	p.missing = append(p.missing, e)
 	if !v.inFlight[e] {
-		p.diff.Add = append(p.diff.Add, e)
+		p.lacks = append(p.lacks, lack{w, v.tries[e], !h.Sent.IsZero()})
 	}
 }
 
 // planListed looks for entries that should not be held, and are ours.
 func (v view) planListed(p *plan) {
 	for _, e := range v.listed.entries {
-		if _, ok := v.wanted.of(e); ok {
+		if v.wanted.has(e) {
 			continue
 		}
 		switch h, known := v.known.Of(e); {
@@ -137,7 +155,7 @@ func (v view) planListed(p *plan) {
 func (v view) planGone(p *plan) {
 	for h := range v.known.All() {
 		e := h.Subject
-		if _, ok := v.wanted.of(e); ok {
+		if v.wanted.has(e) {
 			continue
 		}
 		if !h.Foreign && (v.listed.has(e) || v.inFlight[e] || !v.remove()) {
@@ -154,27 +172,49 @@ func (v view) planGone(p *plan) {
 	}
 }
 
-// sortAdds puts first what was never sent, the newest first, then what stands
+// A lack is an entry to add, and what its turn depends on.
+type lack struct {
+	want
+	tries int
+	sent  bool // before, if not now
+}
+
+// order puts first what was never sent, the newest first, then what stands
 // longest.
-func (v view) sortAdds(add []netip.Prefix) {
-	slices.SortFunc(add, func(a, b netip.Prefix) int {
-		if v.tries[a] != v.tries[b] { // what the target does not take must not keep others waiting
-			return cmp.Compare(v.tries[a], v.tries[b])
+func (a lack) order(b lack) int {
+	switch {
+	case a.tries != b.tries: // what the target does not take must not keep others waiting
+		return cmp.Compare(a.tries, b.tries)
+	case a.sent != b.sent && b.sent:
+		return -1
+	case a.sent != b.sent:
+		return 1
+	case a.sent:
+		return cmp.Or(cmp.Compare(b.until, a.until), compare(a.entry, b.entry))
+	}
+	return cmp.Or(cmp.Compare(b.since, a.since), compare(a.entry, b.entry))
+}
+
+// cut leaves of the difference what n calls can do, and reports whether that is
+// not all. What became protected goes first; otherwise a quarter is enough for
+// what is no longer wanted.
+func (p *plan) cut(n int) (more bool) {
+	add, remove := len(p.diff.Add), len(p.diff.Remove)
+	if add+remove <= n {
+		return false
+	}
+	remove = min(remove, max(n/4, n-add, min(p.urgent, n)))
+	p.diff.Remove = p.diff.Remove[:remove]
+	p.diff.Add = p.diff.Add[:min(add, n-remove)]
+	return true
+}
+
+// intents notes what is about to be sent for the first time, or anew.
+func (v view) intents(add []netip.Prefix) (notes []edgeban.Held) {
+	for _, e := range add {
+		if h, _ := v.known.Of(e); h.Sent.IsZero() || v.tries[e] == 0 {
+			notes = append(notes, edgeban.Held{Subject: e, Target: v.place, Sent: v.now})
 		}
-		x, _ := v.wanted.of(a)
-		y, _ := v.wanted.of(b)
-		heldA, _ := v.known.Of(a)
-		heldB, _ := v.known.Of(b)
-		newA, newB := heldA.Sent.IsZero(), heldB.Sent.IsZero()
-		if newA != newB {
-			if newA {
-				return -1
-			}
-			return 1
-		}
-		if newA {
-			return cmp.Or(cmp.Compare(y.since, x.since), compare(a, b))
-		}
-		return cmp.Or(cmp.Compare(y.until, x.until), compare(a, b))
-	})
+	}
+	return notes
 }

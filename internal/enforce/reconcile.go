@@ -22,11 +22,11 @@ const (
 // change, when the next ban ends, and every so often whether or not.
 func (k *Keeper) loop(ctx context.Context) error {
 	for fails := 0; ; {
-		began := time.Now()
+		missing := k.Status().Missing
 		next, err := k.look(ctx)
 		// Let a burst gather, so that one list proves many adds, and never spend
 		// more than a tenth of the time on lists.
-		gather := min(10*time.Since(began), k.Every)
+		gather := min(share*k.cost, k.Every)
 		if _, whole := k.Target.(Whole); !whole {
 			gather = max(gather, settle)
 		}
@@ -36,6 +36,9 @@ func (k *Keeper) loop(ctx context.Context) error {
 		case isLedger(err):
 			return err
 		case err != nil:
+			if k.Status().Missing < missing { // slow and faulty is not down
+				fails = 0
+			}
 			fails++
 			k.failed(ctx, err)
 			next = backoff(err, fails)
@@ -90,51 +93,71 @@ func backoff(err error, fails int) time.Duration {
 	return d*3/4 + rand.N(d/2)
 }
 
-// look compares the target with the ledger once and sends the difference. It
-// returns when to look next.
+// look compares the target with the ledger once and sends the difference, or what
+// of it can be sent before it is time for another look. It returns when that is.
 func (k *Keeper) look(ctx context.Context) (next time.Duration, err error) {
+	began := time.Now()
 	listed, err := k.Target.Held(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("held: %w", err)
 	}
-	p, unproven, next, err := k.compare(ctx, listed)
+	p, next, err := k.compare(ctx, listed, began)
 	if err != nil {
 		return 0, ledgerError{err}
 	}
-	if len(p.notes) > 0 {
-		if err := k.Ledger.Note(ctx, p.notes, p.notices); err != nil {
-			return 0, ledgerError{fmt.Errorf("note: %w", err)}
-		}
-	}
 	k.overBudget(ctx, k.Now(), p.counts.Waiting)
+	k.cost = time.Since(began)
 	_, whole := k.Target.(Whole)
 	if len(p.diff.Add)+len(p.diff.Remove) > 0 || whole {
 		p.diff.Partial = k.Partial()
-		if err := k.Target.Apply(ctx, p.diff); err != nil {
+		if err := k.send(ctx, p); err != nil {
 			return 0, fmt.Errorf("apply: %w", err)
 		}
 	}
 	switch {
-	case unproven >= proofs && !whole:
+	case p.unproven >= proofs && !whole:
 		return 0, errUnproven
+	case p.more && p.unproven <= 1: // what is sent now is the first try
+		return 0, nil
 	case len(p.missing)+len(p.diff.Remove) > 0:
-		return min(next, settle<<unproven), nil
-	case p.counts.Waiting > 0:
+		return min(next, settle<<min(p.unproven, 8)), nil
+	case p.counts.Waiting > p.beyond: // for what there is no room, there is none soon
 		return min(next, 5*time.Second), nil
 	}
 	return next, nil
 }
 
+// send applies a difference, and has the connections of what is new ended.
+func (k *Keeper) send(ctx context.Context, p plan) error {
+	began := time.Now()
+	if err := k.Target.Apply(ctx, p.diff); err != nil {
+		k.mu.Lock()
+		k.batch = nil // that it is not seen proves nothing
+		k.mu.Unlock()
+		return err
+	}
+	k.pace.took(time.Since(began), len(p.diff.Add)+len(p.diff.Remove))
+	k.breakAfter(p.first)
+	return nil
+}
+
 // compare makes the plan, and writes the look down.
-func (k *Keeper) compare(ctx context.Context, listed []netip.Prefix) (p plan, unproven int, next time.Duration, err error) {
+func (k *Keeper) compare(ctx context.Context, listed []netip.Prefix, asked time.Time) (p plan, next time.Duration, err error) {
+	k.noting.Lock()
+	defer k.noting.Unlock()
 	k.Turn.Lock()
 	defer k.Turn.Unlock()
 	v, next, err := k.view(ctx, listed)
 	if err != nil {
-		return plan{}, 0, 0, err
+		return plan{}, 0, err
 	}
-	p, unproven = k.decide(v)
-	return p, unproven, next, nil
+	p = k.decide(v, asked)
+	if len(p.notes) > 0 {
+		if err := k.Ledger.Note(ctx, p.notes, p.notices); err != nil {
+			return plan{}, 0, fmt.Errorf("note: %w", err)
+		}
+	}
+	return p, next, nil
 }
 
 // view gathers what a plan is made from, and when the next ban ends.
@@ -169,6 +192,9 @@ func (k *Keeper) view(ctx context.Context, listed []netip.Prefix) (view, time.Du
 		}
 	}
 	v.wanted = newWants(all)
+	if b, ok := k.Target.(Bounded); ok {
+		v.wanted, v.beyond = v.wanted.foremost(b.Room(), now)
+	}
 	return v, next, nil
 }
 

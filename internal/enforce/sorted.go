@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/edgeban/edgeban"
 )
@@ -51,12 +52,37 @@ func newWants(all []want) wants {
 	return out
 }
 
-func (ws wants) of(e netip.Prefix) (want, bool) {
-	i, ok := slices.BinarySearchFunc(ws, e, func(w want, e netip.Prefix) int { return compare(w.entry, e) })
-	if !ok {
-		return want{}, false
+func (ws wants) has(e netip.Prefix) bool {
+	_, ok := slices.BinarySearchFunc(ws, e, func(w want, e netip.Prefix) int { return compare(w.entry, e) })
+	return ok
+}
+
+// fresh is how long a ban counts as new where there is no room for all.
+const fresh = time.Hour
+
+// foremost returns the n entries that matter most, and how many are left out: those
+// of the last hour, the newest first, then those that are banned longest.
+func (ws wants) foremost(n int, now time.Time) (wants, int) {
+	if len(ws) <= n {
+		return ws, 0
 	}
-	return ws[i], true
+	recent := now.Add(-fresh).UnixNano()
+	order := slices.Clone(ws)
+	slices.SortStableFunc(order, func(a, b want) int {
+		switch newA, newB := a.since > recent, b.since > recent; {
+		case newA && newB:
+			return cmp.Compare(b.since, a.since)
+		case newA:
+			return -1
+		case newB:
+			return 1
+		}
+		return cmp.Or(cmp.Compare(b.until, a.until), cmp.Compare(b.since, a.since))
+	})
+	left := len(order) - n
+	order = order[:n]
+	slices.SortFunc(order, func(a, b want) int { return compare(a.entry, b.entry) })
+	return order, left
 }
 
 // A set answers whether a prefix is in it, or inside one that is.

@@ -18,42 +18,99 @@ type Status struct {
 	Err    error     // why the last one did not
 	Since  time.Time // since when looks fail
 	Doubt  string    // why nothing is removed
+
+	Sync    Sync      // how far a long difference is; zero for none
+	Dropped uint64    // packets, where the target counts
+	From    time.Time // since when: midnight, or when counting began; zero where it does not
 }
 
 // Status returns the present status.
 func (k *Keeper) Status() Status {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.status
+	s := k.status
+	if _, counts := k.Target.(Counter); counts && k.tally.counts {
+		s.Dropped, s.From = k.tally.today, k.tally.day
+	}
+	return s
 }
 
-// decide makes the plan and writes the look down. New bans go on being sent
-// meanwhile: what they sent by then is left out of the plan. It returns how often
-// the change has been sent that was sent most often without any list showing it.
-func (k *Keeper) decide(v view) (p plan, unproven int) {
+// decide makes the plan, leaves of it what there is time for, and writes the look
+// down. New bans go on being sent meanwhile: what they sent by then is left out.
+func (k *Keeper) decide(v view, asked time.Time) plan {
 	k.prepare(&v)
-	p = v.plan()
+	p := v.plan()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p.diff.Add = slices.DeleteFunc(p.diff.Add, func(e netip.Prefix) bool { _, sent := k.flying[e]; return sent })
-	k.listed = v.listed
-	k.status.Counts, k.status.Looked, k.status.Doubt = p.counts, v.now, v.doubt
-	tries := map[netip.Prefix]int{}
-	for _, e := range p.missing {
-		tries[e] = k.tries[e]
+	if !v.whole {
+		p.more = p.cut(k.pace.slice(time.Since(asked)))
 	}
 	for _, e := range p.diff.Add {
-		k.flying[e] = v.now
+		if h, _ := v.known.Of(e); h.Sent.IsZero() {
+			p.first = append(p.first, e)
+		}
+	}
+	p.notes = append(p.notes, v.intents(p.diff.Add)...)
+	k.count(v, &p)
+	k.see(v, asked)
+	p.unproven = max(k.retry(p, v.now), k.barren)
+	k.status.Counts, k.status.Looked, k.status.Doubt = p.counts, v.now, v.doubt
+	if p.more {
+		k.status.Sync = k.status.Sync.advance(len(p.missing), k.pace.each)
+	} else {
+		k.status.Sync = Sync{}
+	}
+	return p
+}
+
+// count takes in what the target counts, and has it noted. The caller holds the lock.
+func (k *Keeper) count(v view, p *plan) {
+	c, ok := k.Target.(Counter)
+	if !ok {
+		return
+	}
+	k.tally.count(c.Packets(), v.known, v.now)
+	k.tally.complete(p.notes)
+	p.notes = append(p.notes, k.tally.due(v.known, v.now)...)
+}
+
+// see takes in what a list shows of what was sent. The caller holds the lock.
+func (k *Keeper) see(v view, asked time.Time) {
+	shown := slices.ContainsFunc(k.batch, v.listed.covers)
+	if k.barren++; shown || len(k.batch) == 0 {
+		k.barren = 0
+	}
+	k.listed, k.listedAt = v.listed, asked
+	for e := range k.fresh {
+		if v.listed.covers(e) {
+			delete(k.fresh, e)
+		}
+	}
+}
+
+// retry remembers what is sent now, and returns how often that change was sent
+// that was sent most often without any list showing it. The caller holds the lock.
+func (k *Keeper) retry(p plan, now time.Time) (most int) {
+	tries := map[netip.Prefix]int{}
+	for _, e := range p.missing {
+		if n := k.tries[e]; n > 0 {
+			tries[e] = n
+		}
+	}
+	for _, e := range p.diff.Add {
+		k.flying[e] = now
 		tries[e]++
 	}
 	for _, e := range p.diff.Remove {
 		tries[e] = k.tries[e] + 1
 	}
+	k.batch = p.diff.Add
 	k.tries = tries // never changed, only replaced: a plan may still read the one before
 	for _, n := range tries {
-		unproven = max(unproven, n)
+		most = max(most, n)
 	}
-	return p, unproven
+	return most
 }
 
 // prepare puts into a view what the keeper knows of the moment.
@@ -95,6 +152,11 @@ func (k *Keeper) overBudget(ctx context.Context, now time.Time, waiting int) {
 	}
 	k.mu.Unlock()
 	if tell {
+		if b, ok := k.Target.(Bounded); ok && k.Status().Wanted > b.Room() {
+			k.Log.Warn("target has no room for all bans", "target", k.Name, "waiting", waiting)
+			k.post(ctx, now, fmt.Sprintf("%s takes %d entries and no more: it holds the newest and the longest bans, and %d others wait", k.Name, b.Room(), waiting))
+			return
+		}
 		k.Log.Warn("bans wait for the budget", "target", k.Name, "waiting", waiting)
 		k.post(ctx, now, fmt.Sprintf("%s: %d bans wait, because budget allows %d new ones a minute and %d entries; is this an attack, or a filter gone wild?",
 			k.Name, waiting, k.Budget.PerMinute, k.Budget.Entries))

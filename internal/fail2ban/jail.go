@@ -25,7 +25,8 @@ type jail struct {
 	resolved Resolved
 	notes    []Note
 	unread   []unread // lines of logpath
-	unused   []error  // what is wrong with actions that name a firewall
+	journal  *config.Source
+	unused   []error // what is wrong with actions that name a firewall
 	targets  []target
 	ntfys    []ntfy
 }

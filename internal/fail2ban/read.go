@@ -17,6 +17,7 @@ import (
 
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/fail2ban/ini"
+	"github.com/edgeban/edgeban/internal/fail2ban/value"
 )
 
 // A Result is what a folder says.
@@ -207,6 +208,7 @@ func (j *jail) commit() {
 	for _, n := range j.ntfys {
 		j.addNotifier(n)
 	}
+	j.result.Config.Sources, j.out.Source = value.AddJournal(j.result.Config.Sources, j.journal)
 	j.resolved.Translation = &j.out
 	j.result.resolved = append(j.result.resolved, j.resolved)
 	j.result.Config.Jails = append(j.result.Config.Jails, j.out)

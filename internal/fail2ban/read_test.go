@@ -65,7 +65,7 @@ func TestOneBrokenJailDoesNotStopTheOthers(t *testing.T) {
 		"bad number":  {"maxretry = five", "maxretry: \"five\" is not a number"},
 		"unknown":     {"logpath = %(nowhere)s", "/f2b/jail.local:3: jail web: option logpath of [web]: %(nowhere)s is not defined"},
 		"no log":      {"logpath =", "has no logpath"},
-		"journal":     {"backend = systemd[journalflags=1]", "/f2b/jail.local:3: jail web: backend = systemd: edgeban does not read the journal"},
+		"journal":     {"backend = systemd[journalflags=1]", "/f2b/jail.local:3: jail web: \"backend = systemd[journalflags=1]\": edgeban reads no other journal"},
 		"zone":        {"logtimezone = Mars", "logtimezone: \"Mars\""},
 		"regex":       {"failregex = ^fine <HOST>$\n  ^(<HOST>$", "/f2b/jail.local:4: jail web: failregex[2], byte 2: "},
 		"command":     {"ignorecommand = /bin/spare <ip>", "ignorecommand: edgeban runs no command"},

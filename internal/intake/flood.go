@@ -80,7 +80,7 @@ func (f *flood) add(m *edgeban.Match) {
 	case st.n < enough:
 		st.n++
 		f.matches = append(f.matches, *m)
-	case st.spill < 0:
+	case st.spill < 0, m.Kind == edgeban.Success && f.matches[st.spill].User != m.User: // whose login it was matters
 		st.spill = len(f.matches)
 		f.matches = append(f.matches, *m)
 	default:

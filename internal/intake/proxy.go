@@ -118,7 +118,10 @@ func (v *vantage) hides(p *Hidden) bool {
 // by its shape: a router is the first or the last of its network.
 func hidingOf(a netip.Addr, role never.Role) Hiding {
 	inContainers := containers.Contains(a)
+	bridge := inContainers && a.As4()[3] == 1 // this host's own where edgeban runs beside Docker, not in it
 	switch {
+	case bridge && role == never.Own:
+		return Bridge
 	case role == never.Own, a.IsLoopback():
 		return ProxyOff
 	case role == never.Gateway && inContainers:
@@ -130,7 +133,7 @@ func hidingOf(a netip.Addr, role never.Role) Hiding {
 	}
 	last := a.As4()[3]
 	switch {
-	case inContainers && last == 1:
+	case bridge:
 		return Bridge
 	case inContainers:
 		return ProxyOff

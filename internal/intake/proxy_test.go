@@ -109,6 +109,7 @@ func TestWhatThisHostLeansOnIsNoClient(t *testing.T) {
 		{"10.7.3.9", never.Peer, Edge}, // the firewall that is configured
 		{"198.51.100.7", never.Peer, Edge},
 		{"198.51.100.7", never.Own, ProxyOff}, // something on this host stands before it
+		{"172.30.0.1", never.Own, Bridge},     // edgeban runs beside Docker, whose bridges are the host's
 		{"127.0.0.1", never.Stranger, ProxyOff},
 		{"10.7.3.9", never.Stranger, clients},
 		{"203.0.113.1", never.Stranger, clients},

@@ -41,6 +41,7 @@ type Watcher struct {
 // Settings is what a Watcher needs from outside.
 type Settings struct {
 	Fits   func(netip.Prefix) bool // whether every target of the jail can hold it; nil for yes
+	Inside func(netip.Prefix) bool // whether it is in a network of the owner's; nil for the private ones
 	Names  *Names                  // looks up the names that a jail with usedns yes finds; nil to count none
 	Memory string                  // the file of what the names in ignoreip resolved to; empty for none
 	Log    *slog.Logger            // nil for none
@@ -83,6 +84,9 @@ func (w *Watcher) Run(ctx context.Context, every time.Duration) error {
 
 // reads reports whether the jail watches the log that is known as origin.
 func (w *Watcher) reads(origin string) bool {
+	if w.Jail.Reads(origin) {
+		return true
+	}
 	for _, glob := range w.Jail.LogPath {
 		if glob == origin || glob == config.Stdin && origin == "stdin" {
 			return true
@@ -113,11 +117,36 @@ func (w *Watcher) options() filter.Options {
 	return o
 }
 
+// Take judges what a source has found itself, as if the jail had read it in lines.
+func (w *Watcher) Take(found []edgeban.Match, list *never.List) []edgeban.Match {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flood.begin(w.Jail.Threshold(true))
+	for _, m := range found {
+		m.Jail, m.ID = w.Jail.Name, w.Jail.Name+" "+m.ID
+		w.judgeable(&m, list)
+		w.flood.add(&m)
+	}
+	w.counters.lines.Add(int64(len(found)))
+	w.counters.matched(w.flood.matches)
+	return w.flood.matches
+}
+
 func (w *Watcher) recall(c edgeban.Chunk) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for range w.scanner(c).Scan(c) {
+	for range w.scanner(c).Scan(w.dated(c)) {
 	}
+}
+
+// dated returns the chunk as the jail's filter dates it. Patterns in the way of
+// fail2ban see a line without its date: where lines have one of their own it must be
+// looked for, and what the transport knows is put aside.
+func (w *Watcher) dated(c edgeban.Chunk) edgeban.Chunk {
+	if c.Stamped && w.Jail.Rules != nil {
+		c.Times = nil
+	}
+	return c
 }
 
 // scan returns what the jail finds in a chunk, of which a panel may know the lines
@@ -134,8 +163,8 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeba
 	if w.mail {
 		w.vantage.read(c)
 	}
-	w.flood.begin(w.Jail.MaxRetry)
-	for m := range matches(c) {
+	w.flood.begin(w.Jail.Threshold(true))
+	for m := range matches(w.dated(c)) {
 		w.judgeable(&m, list)
 		w.flood.add(&m)
 	}
@@ -152,7 +181,7 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeba
 // judgeable settles what must be settled before the ledger, so that the fold is
 // pure: what would be banned, and whether the match counts.
 func (w *Watcher) judgeable(m *edgeban.Match, list *never.List) {
-	alone := never.Private(m.Addr)
+	alone := never.Private(m.Addr) || w.set.Inside != nil && w.set.Inside(netip.PrefixFrom(m.Addr, m.Addr.BitLen()))
 	m.Subject = jail.Subject(w.Jail, m.Addr, alone)
 	if !m.Subject.IsSingleIP() && w.set.Fits != nil && !w.set.Fits(m.Subject) {
 		m.Subject = jail.Subject(w.Jail, m.Addr, true)

@@ -32,6 +32,9 @@ type Jail struct {
 	records *sorted.Table[record]
 	names   []string // of the jails in the records
 	lifted  map[key]int64
+	people  map[key][]attempt // whose logins failed, where a login forgives them
+	good    map[key]int64     // when somebody has logged in last, where that matters
+	swept   int64             // when room was made for these two
 }
 
 // New returns a jail that has seen nothing. An offence older than forget no
@@ -39,8 +42,9 @@ type Jail struct {
 // are forgotten together, as in fail2ban.
 func New(c config.Jail, forget time.Duration) *Jail {
 	j := &Jail{
-		c: c, forget: forget, over: len(c.LogPath) == 0, max: MaxSubjects,
+		c: c, forget: forget, over: c.OverBans(), max: MaxSubjects,
 		counts: newTable(), records: newRecords(), lifted: map[key]int64{},
+		people: map[key][]attempt{}, good: map[key]int64{},
 	}
 	if c.Increment.Formula != "" {
 		if e, err := formula.Parse(c.Increment.Formula); err == nil { // one that cannot be read was refused with the configuration
@@ -85,7 +89,7 @@ func (j *Jail) fail(f failure) (edgeban.Ban, bool) {
 	if j.c.Count == config.Rate {
 		return j.rate(f)
 	}
-	if c := j.count(f, f.n); c == nil || int(c.total) < j.c.MaxRetry {
+	if c := j.count(f, f.n); c == nil || int(c.total) < j.enough(f.key, f.time) {
 		return edgeban.Ban{}, false
 	}
 	return j.judge(f)
@@ -106,10 +110,11 @@ type failure struct {
 	key     key
 	time    int64
 	n       int32 // how many it stands for
+	user    string
 }
 
 func newFailure(seq edgeban.Seq, subject netip.Prefix, t time.Time, n int) failure {
-	return failure{seq, subject, keyOf(subject), t.UnixNano(), max(1, number(n))}
+	return failure{seq: seq, subject: subject, key: keyOf(subject), time: t.UnixNano(), n: max(1, number(n))}
 }
 
 func (j *Jail) take(ev edgeban.Event) (failure, bool) {
@@ -125,10 +130,15 @@ func (j *Jail) take(ev edgeban.Event) (failure, bool) {
 }
 
 func (j *Jail) takeMatch(seq edgeban.Seq, m *edgeban.Match) (failure, bool) {
+	if m.Kind == edgeban.Success {
+		j.succeed(m)
+	}
 	if m.Jail != j.c.Name || m.Kind != edgeban.Failure || m.Ignored != "" || j.over {
 		return failure{}, false
 	}
-	return newFailure(seq, m.Subject, m.Time, m.Count), true
+	f := newFailure(seq, m.Subject, m.Time, m.Count)
+	f.user = m.User
+	return f, true
 }
 
 // count adds n failures to those of the subject and returns them, or nil where
@@ -150,8 +160,9 @@ func (j *Jail) count(f failure, n int32) *count {
 	if rate {
 		c.addRate(f.time, n, int64(j.c.FindTime))
 	} else {
-		c.addWindow(f.time, n, int64(j.c.FindTime), j.c.MaxRetry)
+		c.addWindow(f.time, n, int64(j.c.FindTime), j.c.Threshold(j.c.KnownGood > 0))
 	}
+	j.tried(f, n)
 	return c
 }
 

@@ -316,9 +316,12 @@ func TestSubjectIsTheNetworkOfAnIPv6Address(t *testing.T) {
 // TestRestartAnywhereDecidesTheSame plays a random day twice: at one go, and with
 // a restart from a snapshot after every event, losing up to ten events each time.
 func TestRestartAnywhereDecidesTheSame(t *testing.T) {
-	for _, count := range []config.Count{config.Window, config.Rate} {
+	for _, how := range []string{"window", "rate", "heals"} {
+		count := config.Count(how)
 		c := rules(func(c *config.Jail) {
-			c.Count = count
+			if c.Count = count; how == "heals" {
+				c.Count, c.ResetOnSuccess, c.KnownGood = config.Window, true, time.Hour
+			}
 			c.Increment = config.Increment{Enabled: true, Factor: 1, RandomTime: time.Hour}
 		})
 		events := randomDay(rand.New(rand.NewPCG(1, 2)), c)
@@ -389,6 +392,12 @@ func randomDay(r *rand.Rand, c config.Jail) []edgeban.Event {
 		at += time.Duration(r.IntN(120)) * time.Second
 		m := failing(fmt.Sprintf("203.0.113.%d", r.IntN(8)), at-time.Duration(r.IntN(30))*time.Second)
 		m.Count = 1 + r.IntN(2)
+		if c.ResetOnSuccess {
+			m.User = fmt.Sprint("user", r.IntN(3))
+			if r.IntN(15) == 0 {
+				m.Kind = edgeban.Success
+			}
+		}
 		put(m)
 	}
 	return events

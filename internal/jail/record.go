@@ -64,6 +64,7 @@ func (j *Jail) remember(b edgeban.Ban) bool {
 	offence := b.Cause != 0 && (since >= r.until || b.Nth > int(r.nth))
 	if c := j.counts.find(k); b.Jail == j.c.Name && c != nil && c.last < untilOf(b) { // what came after its end counts on
 		j.counts.drop(k)
+		delete(j.people, k)
 	}
 	if since >= r.until || offence {
 		r.offence = offence
@@ -98,6 +99,7 @@ func (j *Jail) takeLift(l edgeban.Lift) {
 	}
 	if l.Jail == j.c.Name || j.over {
 		j.counts.drop(k)
+		delete(j.people, k)
 	}
 	if l.Jail == j.c.Name {
 		j.lifted[k] = max(at, j.lifted[k])

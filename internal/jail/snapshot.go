@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"time"
 
@@ -12,9 +13,12 @@ import (
 	"github.com/edgeban/edgeban/internal/sorted"
 )
 
-// A snapshot is the title, then whether windows are counted, the counts, the records, and the lifted subjects,
-// each behind their number. Numbers are varints.
-const title = "edgeban jail 2\n"
+// A snapshot is the title, then whether windows are counted, the counts, the records, the lifted subjects, whose
+// logins failed, and the known good, each behind their number. Numbers are varints. The second title had no people.
+const (
+	title  = "edgeban jail 3\n"
+	second = "edgeban jail 2\n"
+)
 
 // A Frozen is the state of a jail at one moment. It may be written down while the
 // jail goes on.
@@ -24,7 +28,7 @@ type Frozen struct {
 	windows bool // they are windows
 	records *sorted.View[record]
 	names   []string // of their jails
-	lifted  []byte   // in writing
+	lifted  []byte   // in writing, and the people
 }
 
 // Freeze returns the jail's state, and takes little time for it. What cannot
@@ -34,7 +38,7 @@ func (j *Jail) Freeze(t time.Time) Frozen {
 	if !t.IsZero() {
 		j.expire(t.UnixNano())
 	}
-	return Frozen{j.counts.freeze(), j.counts.len(), j.c.Count != config.Rate, j.records.Freeze(), j.names, j.appendLifted(nil)}
+	return Frozen{j.counts.freeze(), j.counts.len(), j.c.Count != config.Rate, j.records.Freeze(), j.names, j.appendPeople(j.appendLifted(nil))}
 }
 
 // Snapshot returns the state as Restore takes it.
@@ -117,7 +121,7 @@ func (j *Jail) Restore(b []byte) error {
 	fresh := New(j.c, j.forget)
 	fresh.max = j.max
 	read := fresh.read
-	if !bytes.HasPrefix(b, []byte(title)) {
+	if !bytes.HasPrefix(b, []byte(title)) && !bytes.HasPrefix(b, []byte(second)) {
 		read = fresh.readFirst
 	}
 	if err := read(b); err != nil {
@@ -141,6 +145,9 @@ func (j *Jail) read(b []byte) error {
 		if k, at := r.key(), r.int(); !r.damaged {
 			j.lifted[k] = at
 		}
+	}
+	if bytes.HasPrefix(b, []byte(title)) {
+		r.people(j)
 	}
 	if r.damaged || len(r.b) > 0 {
 		return errDamaged
@@ -266,6 +273,8 @@ func (j *Jail) expire(t int64) {
 			j.counts.drop(c.key)
 		}
 	}
+	j.forgetPeople(t - slack)
+	maps.DeleteFunc(j.good, func(_ key, at int64) bool { return at < t-int64(j.c.KnownGood)-slack })
 	j.records.DropFunc(func(r *record) bool {
 		return r.until != math.MaxInt64 && r.until < t-slack && j.remembered(r, t-slack) == 0
 	})

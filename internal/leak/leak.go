@@ -39,6 +39,7 @@ const (
 	Session   Cause = "session"   // a connection from before the ban goes on
 	Unfetched Cause = "unfetched" // nobody has taken the list since
 	Elsewhere Cause = "elsewhere" // nothing is wrong at the target: they come another way
+	Refused   Cause = "refused"   // they come, and are refused: that is no leak
 )
 
 // Everybodys reports whether the cause is the same for all that a target holds of a

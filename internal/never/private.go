@@ -36,6 +36,17 @@ func PrivatePrefix(p netip.Prefix) bool {
 	return false
 }
 
+// PrivateWords returns the private networks, but for loopback and link-local ones,
+// as they stand in a configuration.
+func PrivateWords() (words []string) {
+	for _, p := range private {
+		if a := p.Addr(); !a.IsLoopback() && !a.IsLinkLocalUnicast() {
+			words = append(words, p.String())
+		}
+	}
+	return words
+}
+
 // private are networks of which none of IPv4 begins with more than one octet.
 var private = []netip.Prefix{
 	v4(10, 0, 8),

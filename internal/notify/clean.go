@@ -4,12 +4,16 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const (
-	maxWord = 64  // characters of a user name
-	maxName = 32  // characters of a jail's or a target's name
-	maxText = 280 // characters of a sentence
+	maxWord   = 64  // characters of a user name
+	maxName   = 32  // characters of a jail's or a target's name
+	maxHolder = 16  // characters of who holds a ban
+	maxText   = 220 // characters of a sentence
+	maxLook   = 120 // bytes of what people are to look at
+	maxHost   = 40  // bytes of the name of a zone, of a host in it, of the targets that hold it
 )
 
 // A phone makes a link of what looks like one. An address of a mailbox is left
@@ -47,6 +51,16 @@ func sentence(s string, limit int) string {
 		}
 	}
 	return cut(strings.Join(words, " "), limit)
+}
+
+// clip is sentence for what is hardly ever long: it counts bytes.
+func clip(s string, limit int) string {
+	s = sentence(s, limit)
+	for len(s) > limit {
+		_, size := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-size]
+	}
+	return s
 }
 
 // defang writes a link so that people can read it and nothing opens it.

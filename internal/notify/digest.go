@@ -41,7 +41,10 @@ type story struct {
 	failures, nth int
 	time, until   time.Time // zero until: for ever
 	user, text    string
-	times         int // notices
+	zone, host    string        // of an inside subject
+	look, doors   string        // what people are to look at, and what is to hold it
+	after         time.Duration // until it was held
+	times         int           // notices
 }
 
 // A section is what a message says about one kind of thing.
@@ -118,7 +121,7 @@ func gather(ns []edgeban.Notice) []*story {
 		}
 		s := found[k]
 		if s == nil {
-			s = &story{kind: k.kind, subject: n.Subject, time: n.Time, until: n.Until, target: n.Target, text: n.Text}
+			s = &story{kind: k.kind, subject: n.Subject, time: n.Time, until: n.Until, target: n.Target, text: n.Text, zone: n.Zone, host: n.Host, look: n.Look, doors: n.Doors}
 			found[k] = s
 			stories = append(stories, s)
 		}
@@ -138,6 +141,9 @@ func (s *story) add(n edgeban.Notice) {
 	s.nth = max(s.nth, min(n.Nth, maxCount))
 	if n.User != "" {
 		s.user = n.User
+	}
+	if (n.Kind == edgeban.NoticeBan || n.Kind == edgeban.NoticeInside) && n.Target != "" {
+		s.target, s.after = n.Target, max(s.after, n.After)
 	}
 	if outlasts(n.Until, s.until) {
 		s.until = n.Until

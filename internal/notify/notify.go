@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ const (
 	linger   = 3 * time.Second // for what is being sent when the daemon stops
 	firstTry = time.Second     // the shortest and
 	lastTry  = 5 * time.Minute // the longest wait after an error that passes
+	patience = 2 * time.Second // how long a message waits for the proof of a ban, and
+	glance   = patience / 20   // how often it looks
 	strikes  = 3               // single notices refused in a row before whole batches are dropped
 )
 
@@ -39,6 +42,34 @@ type Options struct {
 	// about the entry of a target and names none. It is asked only where Jails are
 	// given; nil for none.
 	Banned func(ctx context.Context, subject netip.Prefix) []string
+
+	// Prove writes into the notice of a ban who is seen to hold it. It reports
+	// whether nobody else is to be expected within seconds; nil for nobody.
+	Prove func(ctx context.Context, n *edgeban.Notice) (settled bool)
+
+	// Place returns where an inside subject is; nil where that is not known.
+	Place func(ctx context.Context, subject netip.Prefix) Place
+}
+
+// A Place is what helps people to find an attacker in their own networks.
+type Place struct {
+	Zone, Host string   // may be empty
+	Look       string   // what to look at; empty for the usual words
+	Targets    []string // that are to hold it; empty for none
+}
+
+// placed adds to the notices of inside subjects where these are.
+func (o Options) placed(ctx context.Context, ns []edgeban.Notice) []edgeban.Notice {
+	if o.Place == nil {
+		return ns
+	}
+	for i, n := range ns {
+		if n.Kind == edgeban.NoticeInside {
+			p := o.Place(ctx, n.Subject)
+			ns[i].Zone, ns[i].Host, ns[i].Look, ns[i].Doors = p.Zone, p.Host, p.Look, strings.Join(p.Targets, ", ")
+		}
+	}
+	return ns
 }
 
 // A Delivery tells one notifier what the outbox holds, at least once: the first
@@ -130,9 +161,10 @@ func (d *Delivery) step(ctx context.Context) time.Duration {
 		return d.drop(ctx, batch[:n])
 	}
 
+	d.prove(ctx, wanted)
 	late, cancel := outlive(ctx, linger)
 	defer cancel()
-	if err := d.notifier.Notify(late, d.withLost(wanted, began)); err != nil {
+	if err := d.notifier.Notify(late, d.withLost(d.opt.placed(late, wanted), began)); err != nil {
 		if ctx.Err() != nil {
 			return 0 // it was the end of the daemon, not of the notifier
 		}
@@ -148,6 +180,25 @@ func (d *Delivery) step(ctx context.Context) time.Duration {
 		return wait
 	}
 	return time.Until(began.Add(d.opt.Every))
+}
+
+// prove waits a moment for the proof that bans are held: mostly that is there within
+// a second. A message must not wait for more.
+func (d *Delivery) prove(ctx context.Context, ns []edgeban.Notice) {
+	if d.opt.Prove == nil {
+		return
+	}
+	for start := time.Now(); ; sleep(ctx, glance) {
+		settled := true
+		for i := range ns {
+			if ns[i].Kind == edgeban.NoticeBan || ns[i].Kind == edgeban.NoticeInside {
+				settled = d.opt.Prove(ctx, &ns[i]) && settled
+			}
+		}
+		if settled || time.Since(start) >= patience || ctx.Err() != nil {
+			return
+		}
+	}
 }
 
 // wanted returns what of batch is to be told and was not.

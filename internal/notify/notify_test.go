@@ -476,3 +476,48 @@ func TestBackoffStaysWithinBounds(t *testing.T) {
 		t.Errorf("wait 50: %v, want long", d)
 	}
 }
+
+// A proof that is there within a moment is in the message; one that is not keeps
+// nobody waiting.
+func TestMessageOfABanSaysWhoHoldsIt(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		after time.Duration // until it is held
+		two   bool          // another target never holds it
+		waits time.Duration // the most
+		says  string
+	}{
+		{name: "at once", says: ", held at edge after 0.1 s", waits: 50 * time.Millisecond},
+		{name: "soon", after: 800 * time.Millisecond, says: ", held at edge after 0.8 s", waits: time.Second},
+		{name: "one of two", after: 800 * time.Millisecond, two: true, says: ", held at edge after 0.8 s", waits: patience + glance},
+		{name: "late", after: time.Minute, says: "", waits: patience + glance},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start1 := time.Now()
+				w := start(t, users(), Options{Prove: func(_ context.Context, n *edgeban.Notice) bool {
+					if time.Since(start1) < c.after {
+						return false
+					}
+					n.Target, n.After = "edge", c.after
+					if c.after == 0 {
+						n.After = time.Millisecond
+					}
+					return !c.two
+				}})
+				defer w.end(t)
+				w.post(t, ban(1))
+				for len(w.messages()) == 0 && time.Since(start1) < time.Minute {
+					time.Sleep(10 * time.Millisecond)
+				}
+				if took := time.Since(start1); took > c.waits {
+					t.Errorf("the message came after %v, want %v at most", took, c.waits)
+				}
+				m := w.messages()[0].Message
+				if c.says != "" && !strings.HasSuffix(m, c.says) || c.says == "" && strings.Contains(m, "held") {
+					t.Errorf("the message says %q, want %q at its end", m, c.says)
+				}
+			})
+		})
+	}
+}

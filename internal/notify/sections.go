@@ -15,14 +15,29 @@ func insideSection(of []*story) section {
 	return sec
 }
 
-// insider returns the sentence on an attacker in the own network. Nobody holds
-// private addresses back, so it is people who must look.
+// insider returns the sentence on an attacker in the own network. A ban stops its
+// guessing and not what makes it guess, so it is people who must look.
 func (s *story) insider() string {
-	words := "A device in your network, " + subject(s.subject) + ", is guessing passwords" + s.in()
+	words := "A device in your network, " + subject(s.subject)
+	if s.zone != "" {
+		words = "A device in your network " + clip(s.zone, maxHost) + ", " + subject(s.subject)
+	}
+	if s.host != "" {
+		words += " (" + clip(s.host, maxHost) + ")"
+	}
+	words += ", is guessing passwords" + s.in()
 	if s.failures > 0 {
 		words += ": " + s.evidence()
 	}
-	return words + ". It is not banned: look at the device."
+	switch {
+	case s.target != "":
+		words += ". Held at " + clip(s.target, maxHost) + s.proof() + ", " + s.end() + ". "
+	case s.doors != "":
+		words += ". Banned " + s.end() + ", and not seen to be held yet: it is to be at " + clip(s.doors, maxHost) + ". "
+	default:
+		return words + ". It is not banned: " + cmp.Or(clip(s.look, maxLook), "look at the device.")
+	}
+	return words + cmp.Or(clip(s.look, maxLook), "Look at the device: an old password in one of its programs, or a program that is not yours.")
 }
 
 func leakSection(of []*story) section {

@@ -21,13 +21,29 @@ func subject(p netip.Prefix) string {
 }
 
 // details returns what is known of a ban, like
-// "5 failures, last user alice@example.com, 3rd time, until Nov 22 14:30 (2h)".
+// "5 failures, last user alice@example.com, 3rd time, until Nov 22 14:30 (2h), held
+// at edge after 0.8 s".
 func (s *story) details() string {
 	parts := []string{s.evidence()}
 	if s.nth > 1 {
 		parts = append(parts, ordinal(s.nth)+" time")
 	}
-	return strings.Join(append(parts, s.end()), ", ")
+	parts = append(parts, s.end())
+	if s.target != "" {
+		parts = append(parts, "held at "+sentence(s.target, maxHolder)+s.proof())
+	}
+	return strings.Join(parts, ", ")
+}
+
+// proof returns how long it took until it was held, or nothing.
+func (s *story) proof() string {
+	switch {
+	case s.after <= 0:
+		return ""
+	case s.after < 10*time.Second:
+		return fmt.Sprintf(" after %.1f s", max(0.1, s.after.Seconds()))
+	}
+	return " after " + span(s.after)
 }
 
 // evidence returns what led to it.

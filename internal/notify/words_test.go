@@ -283,6 +283,7 @@ func TestTheWidestOfAllKindsFits(t *testing.T) {
 		for i := range ns {
 			ns[i].Kind = kinds[i%4]
 			ns[i].Target = ns[i].Text
+			ns[i].Zone, ns[i].Host, ns[i].Look, ns[i].Doors = ns[i].Text, ns[i].Text, ns[i].Text, ns[i].Text
 			ns[i].Text = fmt.Sprint(i) + ns[i].Text
 		}
 		for i := range ns { // each subject in each of 7 jails

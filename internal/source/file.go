@@ -103,6 +103,10 @@ type Status struct {
 	Read   time.Time // when something was read last
 	Live   bool
 	Err    string // the trouble that it is in, or empty
+
+	// Of sources that are no files:
+	Dropped uint64 // lines that came faster than they could be recorded, and are lost
+	Note    string // what its owner may want to know, or empty
 }
 
 // Lag returns how many bytes are there that were not yielded.

@@ -70,7 +70,18 @@ type Target struct {
 	Error   string    `json:"error,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
 	Doubt   string    `json:"doubt,omitempty"` // why nothing is removed
-	Notes   []string  `json:"notes,omitempty"` // what its owner may want to know
+	Sync    *Sync     `json:"sync,omitempty"`
+	Dropped uint64    `json:"dropped,omitempty"` // packets, where it counts
+	From    time.Time `json:"from,omitzero"`     // since when: midnight, or when counting began; zero where it does not
+	Served  bool      `json:"served,omitempty"`  // a list that others pull
+	Notes   []string  `json:"notes,omitempty"`   // what its owner may want to know
+}
+
+// Sync is how far a target is that must be told much.
+type Sync struct {
+	Sent int           `json:"sent"`
+	Of   int           `json:"of"`
+	Left time.Duration `json:"left"` // about; 0 where it is not known yet
 }
 
 // Notifier is the state of one notifier.
@@ -85,7 +96,11 @@ type Stream struct {
 	Origin  string    `json:"origin"`
 	Size    int64     `json:"size"`
 	Offset  int64     `json:"offset"`
-	Skipped int64     `json:"skipped"` // lines that were too long
+	Skipped int64     `json:"skipped"`           // lines that were too long
+	Source  string    `json:"source,omitempty"`  // the name of the source, of logs that are no files
+	Lines   uint64    `json:"lines"`             // that were read since the daemon started
+	Dropped uint64    `json:"dropped,omitempty"` // lines that are lost because they came too fast
+	Note    string    `json:"note,omitempty"`    // what its owner may want to know
 	Read    time.Time `json:"read,omitzero"`
 	Live    bool      `json:"live"`
 	Error   string    `json:"error,omitempty"`
@@ -114,7 +129,8 @@ type Hold struct {
 	Held     time.Time    `json:"held,omitzero"`
 	Released time.Time    `json:"released,omitzero"`
 	Foreign  bool         `json:"foreign,omitempty"`
-	Served   bool         `json:"served,omitempty"` // in a list that others pull: held where they do
+	Served   bool         `json:"served,omitempty"`  // in a list that others pull: held where they do
+	Packets  uint64       `json:"packets,omitempty"` // dropped, where the target counts
 }
 
 // Leak is an entry whose lines keep coming although it is held.
@@ -151,9 +167,19 @@ type Why struct {
 	Protected string       `json:"protected,omitempty"` // why it is never banned
 	Bans      []Ban        `json:"bans"`                // all that are remembered, oldest first
 	Lines     []Line       `json:"lines"`               // oldest first
+	Steps     []Step       `json:"steps,omitempty"`     // the targets that hold it as well because it leaked
 	Lifts     []Lifted     `json:"lifts"`
 	Holds     []Hold       `json:"holds"`
 	Leaks     []Leak       `json:"leaks,omitempty"`
+}
+
+// Step is a target that holds a ban as well, because it leaked at those before.
+type Step struct {
+	Subject netip.Prefix `json:"subject"`
+	At      time.Time    `json:"at"`
+	From    string       `json:"from"`
+	To      string       `json:"to"`
+	Why     string       `json:"why"`
 }
 
 // Line is one match.

@@ -30,6 +30,9 @@ func Print(ctx context.Context, w io.Writer, o Options) error {
 	}
 	r.jails(ctx, o.Patterns)
 	r.broken(o.Notes)
+	for _, s := range r.c.Sources {
+		r.source(s)
+	}
 	for _, t := range r.c.Targets {
 		r.target(t)
 	}
@@ -172,6 +175,16 @@ func (r *report) target(t config.Target) {
 		r.line("  alias %s of %s, %s", t.OPNsense.Alias, t.OPNsense.URL, trust)
 	case t.Feed != nil:
 		r.line("  a list at http://%s/bans.txt", t.Feed.Listen)
+	case t.Traefik != nil:
+		at := t.Traefik.File
+		if at == "" {
+			at = "served at " + t.Traefik.Listen
+		}
+		r.line("  routers of Traefik, %s", at)
+	case t.Dovecot != nil:
+		r.line("  Dovecot asks at %s", t.Dovecot.Listen)
+	case t.Postfix != nil:
+		r.line("  Postfix asks at %s", t.Postfix.Listen)
 	}
 }
 
@@ -190,7 +203,7 @@ func (r *report) warn(ctx context.Context) {
 	if !list.ProtectsOutside() && slices.ContainsFunc(r.c.Jails, exposed) {
 		r.line("warning: the address you come from when away from home can be banned; add it, or its dyndns name, to %s", owner)
 	}
-	if !slices.ContainsFunc(r.c.Targets, func(t config.Target) bool { return t.OPNsense != nil }) {
+	if !slices.ContainsFunc(r.c.Targets, func(t config.Target) bool { return t.Feed == nil }) {
 		r.line("warning: no firewall is named %s: bans hold only where something pulls the list", wall)
 	}
 	if len(r.c.Notify) == 0 {

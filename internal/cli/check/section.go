@@ -31,7 +31,7 @@ func (s *section) problem(text string) {
 // section says what a jail would do, and what stops it.
 func (r *report) section(ctx context.Context, j config.Jail, patterns bool) (s section) {
 	noun := "failure"
-	if len(j.LogPath) == 0 {
+	if j.OverBans() {
 		noun = "ban"
 	}
 	span := "for " + config.FormatDuration(j.BanTime)
@@ -40,15 +40,21 @@ func (r *report) section(ctx context.Context, j config.Jail, patterns bool) (s s
 	}
 	s.line("jail %s", j.Name)
 	s.line("  %s in %s: banned %s%s", term.Count(j.MaxRetry, noun), config.FormatDuration(j.FindTime), span, growth(j))
-	if len(j.LogPath) == 0 {
+	if j.OverBans() {
 		s.line("  reads the bans of the other jails")
 	} else if err := s.filter(j, patterns); err != nil {
 		for _, text := range strings.Split(err.Error(), "\n") {
 			s.problem(text)
 		}
 	}
+	for _, source := range j.Source {
+		s.line("  reads %s", source)
+	}
 	for _, glob := range j.LogPath {
 		s.log(glob)
+	}
+	for _, from := range j.Source {
+		s.line("  source: %s", from)
 	}
 	ignore := never.NewIgnore(j.IgnoreIP, nil)
 	ignore.Find(ctx)

@@ -29,7 +29,8 @@ func Comments(dir string, notes []fail2ban.Note, secrets bool) func(path string)
 // HoldsSecrets reports whether whoever reads c can use a firewall or a topic.
 func HoldsSecrets(c config.Config) bool {
 	return slices.ContainsFunc(c.Targets, func(t config.Target) bool {
-		return t.OPNsense != nil && !(t.OPNsense.Key.Empty() && t.OPNsense.Secret.Empty()) || t.Feed != nil && !t.Feed.Token.Empty()
+		return t.OPNsense != nil && !(t.OPNsense.Key.Empty() && t.OPNsense.Secret.Empty()) || t.Feed != nil && !t.Feed.Token.Empty() ||
+			t.Traefik != nil && !(t.Traefik.Token.Empty() && t.Traefik.Password.Empty()) || t.Dovecot != nil
 	}) || slices.ContainsFunc(c.Notify, func(n config.Notifier) bool {
 		return n.Ntfy != nil && !(n.Ntfy.Token.Empty() && n.Ntfy.Password.Empty())
 	})

@@ -22,6 +22,8 @@ func Merge(own config.Config, tree fail2ban.Result) (config.Config, []fail2ban.N
 	named := map[string]string{} // the targets of the tree, and what they are called here
 	c.Targets = mergeTargets(own, tree.Config.Targets, named)
 	c.Notify = mergeNotifiers(own.Notify, tree.Config.Notify)
+	read := map[string]string{} // the sources of the tree likewise
+	c.Sources = mergeSources(own.Sources, tree.Config.Sources, read)
 	c.Jails = append([]config.Jail{}, own.Jails...) // never nil: nothing is to be found
 	for _, j := range tree.Config.Jails {
 		if has(j.Name) {
@@ -31,6 +33,11 @@ func Merge(own config.Config, tree fail2ban.Result) (config.Config, []fail2ban.N
 		j.Targets = slices.Clone(j.Targets)
 		for i, t := range j.Targets {
 			j.Targets[i] = named[t]
+		}
+		j.Source = slices.Clone(j.Source)
+		for i, s := range j.Source {
+			name, glob, _ := strings.Cut(s, "/")
+			j.Source[i] = read[name] + "/" + glob
 		}
 		c.Jails = append(c.Jails, j)
 	}
@@ -57,6 +64,27 @@ func mergeTargets(own config.Config, tree []config.Target, named map[string]stri
 			})
 		}
 		named[t.Name] = all[i].Name
+	}
+	return all
+}
+
+// mergeSources reads the journal where edgeban.yaml says that one is served: fail2ban's
+// files know no such place.
+func mergeSources(own, tree []config.Source, named map[string]string) []config.Source {
+	all := slices.Clone(own)
+	served := slices.IndexFunc(own, func(s config.Source) bool { return s.Journal != nil && s.Journal.URL != "" })
+	for _, s := range tree {
+		if served >= 0 {
+			j := *s.Journal
+			j.URL, j.CA = own[served].Journal.URL, own[served].Journal.CA
+			s.Journal = &j
+		}
+		name := s.Name
+		s.Name = unused(name, func(name string) bool {
+			return slices.ContainsFunc(all, func(o config.Source) bool { return o.Name == name })
+		})
+		named[name] = s.Name
+		all = append(all, s)
 	}
 	return all
 }

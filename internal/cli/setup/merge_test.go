@@ -184,3 +184,29 @@ func TestTheRestStaysTheYAMLs(t *testing.T) {
 		t.Errorf("got %+v, want %+v", c, own)
 	}
 }
+
+// fail2ban's files do not know where a journal is served, and edgeban.yaml does.
+func TestTheJournalIsReadWhereItIsServed(t *testing.T) {
+	part := func(name, url string) config.Source {
+		return config.Source{Name: name, Journal: &config.Journal{URL: url, Match: []string{"_COMM=" + name}}}
+	}
+	tree := fail2ban.Result{Config: config.Config{
+		Sources: []config.Source{part("journal-a", ""), part("journal-b", "")},
+		Jails:   []config.Jail{{Name: "a", Source: []string{"journal-a/*"}}, {Name: "b", Source: []string{"journal-b/*"}}},
+	}}
+	for url, own := range map[string][]config.Source{
+		"":            {{Name: "journal-b", Docker: &config.Docker{}}},
+		"http://host": {{Name: "journal-b", Journal: &config.Journal{URL: "http://host"}}},
+	} {
+		c, _ := Merge(config.Config{Sources: own}, tree)
+		if len(c.Sources) != 3 || c.Sources[1].Journal.URL != url || c.Sources[2].Journal.URL != url || c.Sources[2].Name != "journal-b-2" {
+			t.Errorf("sources are %+v, want those of the jails at %q", c.Sources, url)
+		}
+		if got := [2]string{c.Jails[0].Source[0], c.Jails[1].Source[0]}; got != [2]string{"journal-a/*", "journal-b-2/*"} {
+			t.Errorf("the jails read %q", got)
+		}
+		if tree.Config.Sources[0].Journal.URL != "" || tree.Config.Jails[1].Source[0] != "journal-b/*" {
+			t.Error("the tree was changed")
+		}
+	}
+}

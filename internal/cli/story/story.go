@@ -79,6 +79,10 @@ func moments(w web.Why, zone *time.Location) (ms []moment) {
 	for _, b := range w.Bans {
 		ms = append(ms, banMoment(w, b, zone))
 	}
+	for _, s := range w.Steps {
+		text := fmt.Sprintf("%s is to hold it as well, because it leaks at %s", term.Clean(s.To, 64), term.Clean(s.From, 80))
+		ms = append(ms, moment{s.At, text, term.Clean(s.Why, 1000)})
+	}
 	for _, l := range w.Lifts {
 		ms = append(ms, moment{l.At, fmt.Sprintf("LIFTED in %s by %s", term.Clean(l.Jail, 40), term.Clean(l.By, 80)), ""})
 	}
@@ -86,7 +90,7 @@ func moments(w web.Why, zone *time.Location) (ms []moment) {
 		ms = append(ms, holdMoments(w, h)...)
 	}
 	slices.SortStableFunc(ms, func(a, b moment) int { return a.at.Compare(b.at) })
-	return ms
+	return slices.Compact(ms)
 }
 
 func lineMoment(w web.Why, l web.Line) moment {
@@ -244,7 +248,7 @@ func proofs(w web.Why) (lines []string) {
 		case h.Foreign:
 			lines = append(lines, target+" has it anyway: somebody else put it there")
 		case h.Sent.Before(b.Since) && h.Released.IsZero() && !h.Held.IsZero():
-			lines = append(lines, target+" held it already when it was banned")
+			lines = append(lines, target+" held it already when it was banned"+map[bool]string{true: fmt.Sprintf(", %d packets dropped", h.Packets)}[h.Packets > 0])
 		case !h.Sent.Before(b.Since):
 			lines = append(lines, start+" -> "+between(b.Since, h.Sent)+" -> sent to "+target+outcome(w, h))
 		}
@@ -263,6 +267,9 @@ func outcome(w web.Why, h web.Hold) (s string) {
 	if !h.Held.IsZero() {
 		s += " -> " + term.Span(h.Held.Sub(last)) + map[bool]string{true: " -> served", false: " -> held"}[h.Served]
 		last = h.Held
+	}
+	if h.Packets > 0 {
+		s += fmt.Sprintf(" -> %d packets dropped", h.Packets)
 	}
 	if !h.Released.IsZero() {
 		s += " -> " + term.Span(h.Released.Sub(last)) + map[bool]string{true: " -> lost", false: " -> released"}[lost(w, h)]

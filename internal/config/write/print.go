@@ -3,6 +3,7 @@ package write
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/config/timezone"
 )
 
 // A printer gathers the file, and the first setting that none can hold.
@@ -137,7 +139,7 @@ func (b block) duration(key string, d, usual time.Duration) {
 func (b block) zone(key string, l *time.Location) {
 	name := l.String()
 	_, east := time.Time{}.In(l).Zone()
-	if back, err := config.Timezone(name); err == nil {
+	if back, err := timezone.Parse(name); err == nil {
 		if _, same := (time.Time{}).In(back).Zone(); same == east {
 			b.raw(key, quoted(name, 0))
 			return
@@ -190,6 +192,15 @@ func (b block) words(key string, values []string) {
 		}
 	}
 	b.list(key, values)
+}
+
+// networks writes networks in one line.
+func (b block) networks(key string, ps []netip.Prefix) {
+	var texts []string
+	for _, p := range ps {
+		texts = append(texts, p.String())
+	}
+	b.words(key, texts)
 }
 
 // pattern writes a regular expression, in quotes in which no character is

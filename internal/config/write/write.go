@@ -61,12 +61,19 @@ func writeConfig(root block, c config.Config) {
 	if !reflect.DeepEqual(c.Targets, usual.Targets) {
 		writeTargets(root, c.Targets)
 	}
+	if len(c.Zones) > 0 {
+		zones := root.section("zones")
+		for _, z := range c.Zones {
+			writeZone(zones.under(z.Name), z)
+		}
+	}
 	if len(c.Notify) > 0 {
 		list := root.section("notify")
 		for i, n := range c.Notify {
 			writeNotifier(list.item(i), n)
 		}
 	}
+	writeSources(root, c.Sources)
 	root.words("never", c.Never)
 	if c.Budget != usual.Budget {
 		b := root.section("budget")
@@ -89,6 +96,14 @@ func writeConfig(root block, c config.Config) {
 	}
 }
 
+func writeZone(b block, z config.Zone) {
+	b.networks("networks", z.Networks)
+	b.list("targets", z.Targets)
+	b.list("escalate", z.Escalate)
+	b.unless("policy", string(z.Policy), "")
+	b.text("look", z.Look)
+}
+
 func writeTargets(root block, targets []config.Target) {
 	if len(targets) == 0 {
 		root.raw("targets", "[]")
@@ -104,6 +119,17 @@ func writeTargets(root block, targets []config.Target) {
 		case t.Feed != nil:
 			item.unless("name", t.Name, "feed")
 			writeFeed(item.under("feed"), *t.Feed)
+		case t.Traefik != nil:
+			item.unless("name", t.Name, "traefik")
+			writeTraefik(item.under("traefik"), *t.Traefik)
+		case t.Dovecot != nil:
+			item.unless("name", t.Name, "dovecot")
+			writeDovecot(item.under("dovecot"), *t.Dovecot)
+		case t.Postfix != nil:
+			item.unless("name", t.Name, "postfix")
+			p := item.under("postfix")
+			p.text("listen", t.Postfix.Listen)
+			p.networks("allow", t.Postfix.Allow)
 		}
 	}
 }
@@ -126,11 +152,32 @@ func writeOPNsense(b block, o config.OPNsense) {
 func writeFeed(b block, f config.Feed) {
 	b.text("listen", f.Listen)
 	b.secret("token", f.Token)
-	var allow []string
-	for _, p := range f.Allow {
-		allow = append(allow, p.String())
-	}
-	b.words("allow", allow)
+	b.networks("allow", f.Allow)
+}
+
+func writeTraefik(b block, t config.Traefik) {
+	b.text("file", t.File)
+	b.text("listen", t.Listen)
+	b.secret("token", t.Token)
+	b.networks("allow", t.Allow)
+	b.text("cert", t.Cert)
+	b.text("key", t.Key)
+	b.words("tcp", t.TCP)
+	b.words("tls", t.TLS)
+	b.words("http", t.HTTP)
+	b.words("https", t.HTTPS)
+	b.text("api", t.API)
+	b.text("api_user", t.User)
+	b.secret("api_password", t.Password)
+}
+
+func writeDovecot(b block, d config.Dovecot) {
+	b.text("listen", d.Listen)
+	b.secret("token", d.Token)
+	b.networks("allow", d.Allow)
+	b.duration("tarpit", d.Tarpit, 0)
+	b.text("doveadm", d.Doveadm)
+	b.secret("doveadm_key", d.DoveadmKey)
 }
 
 func writeNotifier(b block, n config.Notifier) {
@@ -159,6 +206,7 @@ func writeJail(jails block, j config.Jail, budget config.Budget) {
 		b.unless("filter", j.Filter, j.Name)
 	}
 	b.list("logpath", j.LogPath)
+	b.list("source", j.Source)
 	b.number("maxretry", j.MaxRetry, usual.MaxRetry)
 	b.duration("findtime", j.FindTime, usual.FindTime)
 	b.duration("bantime", j.BanTime, usual.BanTime)
@@ -169,6 +217,8 @@ func writeJail(jails block, j config.Jail, budget config.Budget) {
 		b.zone("logtimezone", j.LogTimezone)
 	}
 	b.number("ipv6", j.IPv6Prefix, usual.IPv6Prefix)
+	b.truth("reset_on_success", j.ResetOnSuccess)
+	b.duration("known_good", j.KnownGood, 0)
 	b.list("targets", j.Targets)
 	if j.Rules != nil {
 		writeRules(b, *j.Rules)

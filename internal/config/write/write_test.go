@@ -16,13 +16,14 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/config/timezone"
 	"github.com/edgeban/edgeban/internal/config/write"
 )
 
 // room holds a file of certificates at each path that ends in .pem.
 func room(t testing.TB) config.Env {
 	t.Helper()
-	cert, err := os.ReadFile("../testdata/ca.pem")
+	cert, err := os.ReadFile("../testdata/pair.pem") // a certificate and its key
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,9 +108,20 @@ func (d dice) config() config.Config {
 			c.Targets = append(c.Targets, d.target())
 		}
 	}
+	for i := range d.IntN(4) {
+		c.Sources = append(c.Sources, d.source(i))
+	}
 	names := []string{}
 	for _, t := range c.Targets {
 		names = append(names, t.Name)
+	}
+	if len(names) > 1 && d.coin() {
+		c.Zones = []config.Zone{
+			{Name: "iot", Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Policy: config.PolicyNotify, Look: d.text() + "x"},
+			{Name: "lan", Targets: names[:1], Escalate: names[1:], Policy: config.PolicyBan},
+			{Name: "vpn", Networks: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("fd00:9::/32")}, Policy: config.PolicyNever},
+			{Name: config.Internet, Escalate: names[:1], Policy: config.PolicyBan},
+		}
 	}
 	if d.coin() {
 		c.Fail2ban = "/etc/" + d.name()
@@ -117,6 +129,18 @@ func (d dice) config() config.Config {
 	}
 	for range d.IntN(4) {
 		c.Jails = append(c.Jails, d.jail(c.Budget, names))
+		j := &c.Jails[len(c.Jails)-1]
+		if len(c.Sources) > 0 && len(j.LogPath) > 0 && d.coin() {
+			j.Source = d.some(2, func() string { return c.Sources[d.IntN(len(c.Sources))].Name + d.one("/*", "/mail-[ab]*") })
+			if len(j.Source) > 0 && d.coin() {
+				j.LogPath = nil
+			}
+		}
+		for _, t := range c.Targets {
+			if t.Dovecot != nil && j.Filter != config.Recidive {
+				j.Source = append(j.Source, t.Name+"/*")
+			}
+		}
 	}
 	for range d.IntN(3) {
 		c.Notify = append(c.Notify, d.notifier(c))
@@ -124,7 +148,32 @@ func (d dice) config() config.Config {
 	return c
 }
 
+func (d dice) door() config.Target {
+	switch d.IntN(3) {
+	case 0:
+		return config.Target{Name: d.name(), Postfix: &config.Postfix{Listen: ":9093", Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
+	case 1:
+		v := &config.Dovecot{Listen: d.one(":9092", "127.0.0.1:1"), Token: d.secret(), Tarpit: time.Duration(d.IntN(60)) * time.Second}
+		if d.coin() {
+			v.Allow, v.Doveadm, v.DoveadmKey = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, "http://127.0.0.1:8080", d.secret()
+		}
+		return config.Target{Name: d.name(), Dovecot: v}
+	}
+	t := &config.Traefik{TCP: []string{"smtp", "submission"}, API: d.one("", "http://127.0.0.1:8080"), File: "/" + d.name() + ".yml"}
+	if d.coin() {
+		t.File, t.Listen, t.Token, t.Allow = "", ":9091", d.secret(), []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		t.Cert, t.Key = d.path()+".pem", d.path()
+	}
+	if d.coin() {
+		t.TLS, t.HTTP, t.HTTPS, t.User, t.Password = []string{"imaps"}, []string{"web"}, []string{"websecure"}, "u"+d.text(), d.secret()
+	}
+	return config.Target{Name: d.name(), Traefik: t}
+}
+
 func (d dice) target() config.Target {
+	if d.IntN(3) == 0 {
+		return d.door()
+	}
 	t := config.Target{Name: d.name()}
 	if d.coin() {
 		t.Feed = &config.Feed{Listen: d.one(":9098", "[::]:1", "localhost:0"), Token: d.secret()}
@@ -142,6 +191,27 @@ func (d dice) target() config.Target {
 	}
 	t.OPNsense = o
 	return t
+}
+
+func (d dice) source(i int) config.Source {
+	s := config.Source{Name: fmt.Sprintf("s%d", i)}
+	switch kind := d.one("syslog", "docker", "journal"); kind {
+	case "syslog":
+		s.Syslog = &config.Syslog{Listen: append([]string{"unixgram:///run/" + d.name()}, d.some(2, func() string { return d.one("udp://127.0.0.1:514", "tcp://[::1]:0") })...), Bare: d.coin()}
+		if d.coin() {
+			s.Syslog.Listen = append(s.Syslog.Listen, "tls://:6514")
+			s.Syslog.Allow = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128")}
+			s.Syslog.Cert, s.Syslog.Key, s.Syslog.ClientCA = d.path()+".pem", d.path()+".pem", d.path()+".pem"
+		}
+	case "docker":
+		s.Docker = &config.Docker{URL: d.one(config.DefaultDocker, "http://proxy:2375")}
+	default:
+		s.Journal = &config.Journal{Match: d.some(2, func() string { return d.one("_SYSTEMD_UNIT=a.service", "A=1 B=2 + C=3") })}
+		if d.coin() {
+			s.Journal.URL, s.Journal.CA = "https://host:19531", d.path()+".pem"
+		}
+	}
+	return s
 }
 
 func (d dice) notifier(c config.Config) config.Notifier {
@@ -190,7 +260,7 @@ func (d dice) jail(b config.Budget, targets []string) config.Jail {
 	}
 	if d.coin() {
 		j.IgnoreIP = d.some(3, func() string { return d.one(d.host(), "file:/etc/own.txt") })
-		zone, err := config.Timezone(d.one("UTC", "Europe/Berlin", "+0530", "CET", "UTC-0330", "America/New_York"))
+		zone, err := timezone.Parse(d.one("UTC", "Europe/Berlin", "+0530", "CET", "UTC-0330", "America/New_York"))
 		if err != nil {
 			panic(err)
 		}
@@ -206,6 +276,9 @@ func (d dice) jail(b config.Budget, targets []string) config.Jail {
 			i.MaxTime = max(0, j.BanTime) + d.span(time.Second)
 		}
 		j.Increment = i
+	}
+	if j.Count == config.Window && d.coin() {
+		j.ResetOnSuccess, j.KnownGood = d.coin(), d.span(time.Minute)
 	}
 	if len(targets) > 0 && d.coin() {
 		j.Targets = []string{targets[d.IntN(len(targets))]}

@@ -41,6 +41,8 @@ func Run(t *testing.T, open func(t *testing.T) (enforce.Target, Control)) {
 		{"WhatDoesNotFitNeverArrives", whatDoesNotFitNeverArrives},
 		{"EverySpellingIsOneEntry", everySpellingIsOneEntry},
 		{"SomeAtOnceAllArrive", someAtOnceAllArrive},
+		{"AskedForOneItSaysTheTruth", askedForOneItSaysTheTruth},
+		{"CountsAreOfWhatIsHeld", countsAreOfWhatIsHeld},
 	} {
 		t.Run(promise.name, func(t *testing.T) {
 			target, control := open(t)
@@ -256,4 +258,56 @@ func someAtOnceAllArrive(t *testing.T, b *bench) {
 	}
 	senders.Wait()
 	b.holds(t, subjects...)
+}
+
+func askedForOneItSaysTheTruth(t *testing.T, b *bench) {
+	asker, can := b.target.(enforce.Asker)
+	if !can {
+		return
+	}
+	subjects := b.subjects(t)
+	says := func(p netip.Prefix, want bool) {
+		t.Helper()
+		if held, known, err := asker.Holds(t.Context(), p); err != nil || known && held != want {
+			t.Errorf("asked for %v: held %v, known %v (%v), want %v", p, held, known, err, want)
+		}
+	}
+	for i, p := range subjects {
+		says(p, false)
+		b.must(t, []netip.Prefix{p}, nil)
+		for j, q := range subjects {
+			says(q, j <= i)
+		}
+	}
+	says(netip.MustParsePrefix("198.18.7.7/32"), false)
+	b.must(t, nil, subjects[:1])
+	says(subjects[0], false)
+	if b.Break != nil {
+		b.Break()
+		defer b.Mend()
+		if held, _, err := asker.Holds(t.Context(), subjects[1]); err == nil {
+			t.Errorf("asked while it is broken: held %v and no error", held)
+		}
+	}
+}
+
+func countsAreOfWhatIsHeld(t *testing.T, b *bench) {
+	counter, can := b.target.(enforce.Counter)
+	if !can {
+		return
+	}
+	b.must(t, b.subjects(t), nil)
+	held, err := b.target.Held(t.Context())
+	if err != nil {
+		t.Fatalf("Held: %v", err)
+	}
+	counts := counter.Packets()
+	if !slices.IsSortedFunc(counts, func(a, b enforce.Count) int { return a.Entry.Compare(b.Entry) }) {
+		t.Errorf("%v are not sorted", counts)
+	}
+	for _, c := range counts {
+		if !slices.Contains(held, c.Entry) || c.Packets == 0 {
+			t.Errorf("%+v is counted, and held are %v", c, held)
+		}
+	}
 }

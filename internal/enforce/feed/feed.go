@@ -15,6 +15,7 @@ import (
 
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
+	"github.com/edgeban/edgeban/internal/enforce/endpoint"
 )
 
 // A Feed is a Target that firewalls pull.
@@ -30,7 +31,7 @@ type Feed struct {
 	saved *page                // what the last copy holds, as far as is known
 	lost  bool                 // the last copy could not be written, and it was said
 
-	refused refusals
+	refused endpoint.Refusals
 	fetched atomic.Pointer[fetch]
 }
 

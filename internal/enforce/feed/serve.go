@@ -2,58 +2,30 @@ package feed
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/edgeban/edgeban/internal/enforce"
+	"github.com/edgeban/edgeban/internal/enforce/endpoint"
 )
 
 const (
-	retryAfter = 10              // seconds, when there is no list yet
-	shutdown   = 2 * time.Second // for answers under way at the end
-	quiet      = time.Minute     // between two lines about refused clients
-	sending    = 2 * time.Minute // one whole answer
-	maxHeader  = 8 << 10         // bytes
+	retryAfter = 10 // seconds, when there is no list yet
 	realm      = `realm="edgeban"`
 )
 
 // Serve answers on ln until ctx is done, and closes it then.
 func (f *Feed) Serve(ctx context.Context, ln net.Listener) error {
-	srv := &http.Server{
-		Handler:           f.Handler(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      sending,
-		IdleTimeout:       30 * time.Second,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(f.log.Handler(), slog.LevelDebug),
-	}
-	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(closed)
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdown)
-		defer cancel()
-		if srv.Shutdown(last) != nil {
-			_ = srv.Close()
-		}
-	})
 	f.log.Info("feed is served", "listen", ln.Addr().String())
-	err := srv.Serve(limit(ln))
-	if !stop() { // ctx is done
-		<-closed
-		return nil
+	if err := endpoint.Serve(ctx, endpoint.Limit(ln, endpoint.Usual), f.Handler(), f.log); err != nil {
+		return fmt.Errorf("feed: serve: %w", err)
 	}
-	_ = srv.Close()
-	return fmt.Errorf("feed: serve: %w", err)
+	return nil
 }
 
 // Handler answers requests for the list.
@@ -63,7 +35,7 @@ func (f *Feed) answer(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-cache")
 	if status := f.admit(r); status != http.StatusOK {
-		f.refused.say(f.log, r.RemoteAddr, status)
+		f.refused.Say(f.log, "feed", r.RemoteAddr, status)
 		if status == http.StatusUnauthorized {
 			w.Header().Add("WWW-Authenticate", "Bearer "+realm)
 			w.Header().Add("WWW-Authenticate", "Basic "+realm)
@@ -189,62 +161,18 @@ func takesGzip(values []string) bool {
 
 // admit returns 200 if the client may read the list, else what to answer.
 func (f *Feed) admit(r *http.Request) int {
-	client, err := netip.ParseAddrPort(r.RemoteAddr)
-	addr := client.Addr().Unmap().WithZone("")
-	for _, p := range f.config.Allow {
-		if err == nil && p.Contains(addr) {
-			return http.StatusOK
-		}
-	}
-	switch {
-	case !f.config.Token.Empty():
-		if f.hasToken(r) {
-			return http.StatusOK
-		}
-		return http.StatusUnauthorized
-	case len(f.config.Allow) == 0 && err == nil && addr.IsLoopback():
-		return http.StatusOK
-	}
-	return http.StatusForbidden
+	access := endpoint.Access{Allow: f.config.Allow, Token: f.config.Token}
+	return access.Admit(r, f.tokens)
 }
 
-// hasToken looks for the token wherever a firewall can put it.
-func (f *Feed) hasToken(r *http.Request) bool {
-	var given []string
-	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		given = append(given, strings.TrimSpace(token))
-	}
+// tokens looks for a token wherever a firewall can put it.
+func (f *Feed) tokens(r *http.Request) (given []string) {
+	given = endpoint.Bearer(r)
 	if _, password, ok := r.BasicAuth(); ok {
 		given = append(given, password)
 	}
 	if token := r.URL.Query().Get("token"); token != "" {
 		given = append(given, token)
 	}
-	want := sha256.Sum256([]byte(f.config.Token.Reveal()))
-	for _, g := range given {
-		got := sha256.Sum256([]byte(g))
-		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
-			return true
-		}
-	}
-	return false
-}
-
-// refusals says which clients are refused: the commonest reason for an empty
-// alias is a wrong token. It does so seldom, because anybody may knock.
-type refusals struct {
-	mu    sync.Mutex
-	said  time.Time
-	since int
-}
-
-func (r *refusals) say(log *slog.Logger, client string, status int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.since++
-	if !r.said.IsZero() && time.Since(r.said) < quiet {
-		return
-	}
-	log.Warn("feed refused a client", "client", client, "status", status, "times", r.since)
-	r.said, r.since = time.Now(), 0
+	return given
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
+	"github.com/edgeban/edgeban/internal/enforce/endpoint"
 )
 
 const token = "tok-3nottobeseen"
@@ -331,7 +332,7 @@ func TestOneClientCannotTakeAllConnections(t *testing.T) {
 	apply(t, f, "203.0.113.9/32")
 	addr := serve(t, f)
 	var held []net.Conn
-	for range maxClient {
+	for range endpoint.Usual.Client {
 		c, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
@@ -382,24 +383,6 @@ func TestOneClientCannotTakeAllConnections(t *testing.T) {
 		}
 		if t.Context().Err() != nil {
 			t.Fatal("the places never came back")
-		}
-	}
-}
-
-func TestAllConnectionsAreBounded(t *testing.T) {
-	l := limit(nil).(*limited)
-	got := 0
-	for i := range 2 * maxConns {
-		if l.enter(netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, byte(i >> 8), byte(i)}), 32)) {
-			got++
-		}
-	}
-	if got != maxConns {
-		t.Errorf("%d connections of as many clients, want %d", got, maxConns)
-	}
-	for _, a := range []string{"2001:db8::1", "2001:db8::2"} {
-		if got, want := clientOf(&net.TCPAddr{IP: net.ParseIP(a)}).String(), "2001:db8::/64"; got != want {
-			t.Errorf("%s counts as %s, want %s", a, got, want)
 		}
 	}
 }

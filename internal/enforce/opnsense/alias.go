@@ -7,9 +7,7 @@
 package opnsense
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,35 +24,42 @@ import (
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/api"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/pf"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/states"
 )
 
 // An Alias is one alias of one firewall. It is safe for use by many goroutines.
 type Alias struct {
 	Log *slog.Logger // told once what a person may want to know; set before the first call, nil for silence
 
-	name   string
-	states bool
-	api    *api.Client
-	c      config.OPNsense // as configured
-	looks  *api.Client     // reads the filter rules for Check and Blocking
+	name    string
+	api     *api.Client
+	c       config.OPNsense // as configured
+	breaker states.Breaker
+	looks   *api.Client // reads the filter rules for Check and Blocking
 
 	mu         sync.Mutex // guards what follows
 	kind       string     // of the alias; empty while unknown
 	asked      time.Time  // when the kind was asked for
 	hidden     bool       // the key may not read the kind
 	networks   bool       // a network was accepted once, so this is no host alias
-	muted      bool       // the key may not kill states
+	muted      bool       // the key may not end connections
 	trusted    string     // pin of a certificate that was not verified
 	unreadable int        // entries of the last list that are no addresses
 
 	listed   []netip.Prefix             // the last list, sorted
+	packets  []enforce.Count            // what that said of packets, sorted
 	listedAt time.Time                  // when that was asked for
 	changed  map[netip.Prefix]change    // what we did since
 	gone     map[netip.Prefix]time.Time // when we removed what a refresh may bring back
-	killed   time.Time                  // when states were, or will be, killed last
 }
 
-var _ enforce.Prober = (*Alias)(nil)
+var (
+	_ enforce.Prober  = (*Alias)(nil)
+	_ enforce.Asker   = (*Alias)(nil)
+	_ enforce.Breaker = (*Alias)(nil)
+	_ enforce.Counter = (*Alias)(nil)
+)
 
 // The product's rule for names; it also keeps a name from being another path.
 var aliasName = regexp.MustCompile(`^(_?[A-Za-z][A-Za-z0-9_]*)$`)
@@ -95,7 +100,7 @@ func NewWithTransport(c config.OPNsense, rt http.RoundTripper) (*Alias, error) {
 		return nil, fmt.Errorf("opnsense: alias %q: write the name of an alias: a letter, then letters, digits and _, 31 at most", c.Alias)
 	}
 	return &Alias{
-		Log: slog.New(slog.DiscardHandler), name: c.Alias, states: c.States, api: client, c: c, looks: client,
+		Log: slog.New(slog.DiscardHandler), name: c.Alias, api: client, c: c, looks: client, breaker: states.Breaker{Post: client.Post},
 		changed: map[netip.Prefix]change{}, gone: map[netip.Prefix]time.Time{},
 	}, nil
 }
@@ -146,66 +151,63 @@ func (a *Alias) Held(ctx context.Context) ([]netip.Prefix, error) {
 }
 
 func (a *Alias) list(ctx context.Context) ([]netip.Prefix, error) {
-	var answer struct {
-		Total *int
-		Rows  listing
-	}
-	ask := map[string]int{"current": 1, "rowCount": -1}
 	asked := time.Now()
-	if err := a.api.Post(ctx, "firewall/alias_util/list/"+a.name, ask, &answer); err != nil {
+	l, err := a.rows(ctx, map[string]any{"current": 1, "rowCount": -1})
+	if err != nil {
 		return nil, err
 	}
-	if answer.Total == nil {
-		return nil, edgeban.Permanent(fmt.Errorf("%s: the list of alias %s has no total: what is at this url is not an OPNsense API", a.api.Base(), a.name))
+	n := l.Rows - len(l.Entries)
+	l.Sort()
+	counts := make([]enforce.Count, 0, len(l.Drops))
+	for _, d := range l.Drops {
+		counts = append(counts, enforce.Count(d))
 	}
-	held, n := answer.Rows.entries, answer.Rows.n
-	if *answer.Total != n {
-		return nil, fmt.Errorf("%s: alias %s has %d entries, and %d were listed", a.api.Base(), a.name, *answer.Total, n)
-	}
-	slices.SortFunc(held, netip.Prefix.Compare)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	maps.DeleteFunc(a.changed, func(_ netip.Prefix, c change) bool { return c.at.Before(asked) }) // others while the list was under way
-	a.unreadable = n - len(held)
-	a.listed, a.listedAt = slices.Compact(held), asked
+	a.unreadable, a.packets = n, counts
+	a.listed, a.listedAt = l.Entries, asked
 	return a.listed, nil
 }
 
-// A listing is the rows of a list. There may be a hundred thousand, so that each
-// is read where it stands.
-type listing struct {
-	entries []netip.Prefix // those that are addresses or networks
-	n       int            // of all
+// rows lists what ask asks for.
+func (a *Alias) rows(ctx context.Context, ask map[string]any) (l pf.Listing, err error) {
+	var answer struct {
+		Total *int
+		Rows  pf.Listing
+	}
+	if err := a.api.Post(ctx, "firewall/alias_util/list/"+a.name, ask, &answer); err != nil {
+		return l, err
+	}
+	switch l = answer.Rows; {
+	case answer.Total == nil:
+		return l, edgeban.Permanent(fmt.Errorf("%s: the list of alias %s has no total: what is at this url is not an OPNsense API", a.api.Base(), a.name))
+	case *answer.Total != l.Rows:
+		return l, fmt.Errorf("%s: alias %s has %d entries, and %d were listed", a.api.Base(), a.name, *answer.Total, l.Rows)
+	}
+	return l, nil
 }
 
-// UnmarshalJSON implements json.Unmarshaler.
-func (l *listing) UnmarshalJSON(text []byte) error {
-	rows := json.NewDecoder(bytes.NewReader(text))
-	switch start, err := rows.Token(); {
-	case err != nil || start == nil: // a null
-		return err
-	case start != json.Delim('['):
-		return errors.New("rows is no list")
-	}
-	*l = listing{entries: make([]netip.Prefix, 0, bytes.Count(text, []byte("{")))}
-	for ; rows.More(); l.n++ {
-		var row struct{ IP string }
-		if err := rows.Decode(&row); err != nil {
-			return err
-		}
-		if p, ok := parse(row.IP); ok {
-			l.entries = append(l.entries, p)
-		}
-	}
-	return nil
+// Packets implements enforce.Counter. An alias whose counters are off has none.
+func (a *Alias) Packets() []enforce.Count {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.packets
 }
 
-func parse(text string) (netip.Prefix, bool) {
-	if addr, err := netip.ParseAddr(text); err == nil {
-		return netip.PrefixFrom(addr, addr.BitLen()), addr.Zone() == "" && !addr.Is4In6()
+// Holds implements enforce.Asker. An address is looked up in the firewall's tables;
+// a network cannot be, and is searched for in the list.
+func (a *Alias) Holds(ctx context.Context, p netip.Prefix) (held, known bool, err error) {
+	if p.IsSingleIP() {
+		var tables struct {
+			Status  string
+			Matches []string
+		}
+		err := a.api.Post(ctx, "firewall/alias_util/find_references", map[string]string{"ip": p.Addr().String()}, &tables)
+		return slices.Contains(tables.Matches, a.name), err == nil && tables.Status == "ok", err
 	}
-	p, err := netip.ParsePrefix(text)
-	return p.Masked(), err == nil && !p.Addr().Is4In6()
+	l, err := a.rows(ctx, map[string]any{"current": 1, "rowCount": -1, "searchPhrase": spell(p)})
+	return slices.Contains(l.Entries, p), err == nil, err
 }
 
 // spell writes p as the firewall does: it deletes by comparing the text.
@@ -232,8 +234,8 @@ func (a *Alias) missing() error {
 	return edgeban.Permanent(fmt.Errorf("%s: there is no alias %s in force; in Firewall > Aliases make one of that name, type External (advanced), press Apply, and block what comes from it by a rule", a.api.Base(), a.name))
 }
 
-// Apply sends the additions of d in their order, then its removals, and kills
-// the states of new addresses. It stops early when nothing more can succeed.
+// Apply sends the additions of d in their order, then its removals. It stops early
+// when nothing more can succeed.
 func (a *Alias) Apply(ctx context.Context, d enforce.Diff) error {
 	if len(d.Add)+len(d.Remove) == 0 {
 		return nil
@@ -245,16 +247,13 @@ func (a *Alias) Apply(ctx context.Context, d enforce.Diff) error {
 	if err != nil {
 		return err
 	}
-	added, addErr := each(ctx, "adds", adds, a.add)
+	addErr := each(ctx, "adds", adds, a.add)
 	if api.Final(addErr) {
 		return addErr
 	}
-	_, removeErr := each(ctx, "removals", d.Remove, a.remove)
+	removeErr := each(ctx, "removals", d.Remove, a.remove)
 	if api.Final(removeErr) {
 		return join(addErr, removeErr)
-	}
-	if a.states && len(adds) <= maxKills {
-		a.kill(ctx, added)
 	}
 	return join(addErr, removeErr)
 }

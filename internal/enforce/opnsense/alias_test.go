@@ -20,8 +20,12 @@ const alias = opnsensetest.AliasName
 
 // firewall returns a fake with one alias of a type, whose user may do what the
 // tables need and the given privileges more.
-func firewall(kind string, more ...string) *opnsensetest.Firewall {
+func firewall(kind string, more ...string) *opnsensetest.Firewall { return release("", kind, more...) }
+
+// release is firewall of another version.
+func release(version, kind string, more ...string) *opnsensetest.Firewall {
 	return opnsensetest.New(opnsensetest.Options{
+		Version: version,
 		Aliases: []opnsensetest.Alias{{Name: alias, Type: kind}},
 		Users: []opnsensetest.User{{
 			Name: "edgeban", Key: opnsensetest.Key, Secret: opnsensetest.Secret, Privileges: append(more, opnsensetest.Tables),
@@ -88,17 +92,19 @@ func held(t *testing.T, a *Alias, want ...netip.Prefix) {
 func TestConformance(t *testing.T) {
 	for _, kind := range []string{External, Network, Host} {
 		for _, rights := range []string{"", opnsensetest.AliasView} {
-			t.Run(kind+rights, func(t *testing.T) {
-				enforcetest.Run(t, func(t *testing.T) (enforce.Target, enforcetest.Control) {
-					f := firewall(kind, rights)
-					return reach(t, f), enforcetest.Control{
-						Entries: func() []netip.Prefix { return f.Entries(alias) },
-						Insert:  func(p netip.Prefix) { f.Insert(alias, p.String()) },
-						Break:   func() { f.Fail(opnsensetest.Refused, -1) },
-						Mend:    f.Heal,
-					}
+			for _, version := range []string{"25.1", "25.7.11", opnsensetest.DefaultVersion} {
+				t.Run(kind+rights+version, func(t *testing.T) {
+					enforcetest.Run(t, func(t *testing.T) (enforce.Target, enforcetest.Control) {
+						f := release(version, kind, rights)
+						return reach(t, f), enforcetest.Control{
+							Entries: func() []netip.Prefix { return f.Entries(alias) },
+							Insert:  func(p netip.Prefix) { f.Insert(alias, p.String()) },
+							Break:   func() { f.Fail(opnsensetest.Refused, -1) },
+							Mend:    f.Heal,
+						}
+					})
 				})
-			})
+			}
 		}
 	}
 }

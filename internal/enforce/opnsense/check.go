@@ -239,7 +239,7 @@ func (c *checkup) privileges(ctx context.Context) (bans bool) {
 	case viewAllowed:
 		c.good(linkView, "%s", name)
 	}
-	if !c.a.states {
+	if !c.a.c.States {
 		return bans
 	}
 	// Without a body nothing is killed: the answer only tells who may.

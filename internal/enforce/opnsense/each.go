@@ -15,10 +15,10 @@ import (
 // enough is how many calls may fail, each for itself, before the rest are left.
 const enough = 10
 
-// each calls f for every prefix, some at once and roughly in their order, and
-// returns those that went well. Until one has, they go one by one, and after a
-// final error no more are begun: a wrong key costs the firewall 2 s a call.
-func each(ctx context.Context, what string, ps []netip.Prefix, f func(context.Context, netip.Prefix) error) ([]netip.Prefix, error) {
+// each calls f for every prefix, some at once and roughly in their order. Until one
+// call has gone well, they go one by one, and after a final error no more are
+// begun: a wrong key costs the firewall 2 s a call.
+func each(ctx context.Context, what string, ps []netip.Prefix, f func(context.Context, netip.Prefix) error) error {
 	var t tally
 	var g errgroup.Group
 	g.SetLimit(api.Workers)
@@ -28,30 +28,30 @@ func each(ctx context.Context, what string, ps []netip.Prefix, f func(context.Co
 			break
 		}
 		if !begun {
-			t.note(p, f(ctx, p))
+			t.note(f(ctx, p))
 			continue
 		}
-		g.Go(func() error { t.note(p, f(ctx, p)); return nil })
+		g.Go(func() error { t.note(f(ctx, p)); return nil })
 	}
 	_ = g.Wait() // the errors are in the tally
 	if t.err != nil {
-		t.err = fmt.Errorf("%d of %d %s not done: %w", len(ps)-len(t.done), len(ps), what, t.err)
+		return fmt.Errorf("%d of %d %s not done: %w", len(ps)-t.done, len(ps), what, t.err)
 	}
-	return t.done, t.err
+	return nil
 }
 
 type tally struct {
 	mu     sync.Mutex
-	done   []netip.Prefix
+	done   int
 	failed int   // how many calls failed
 	err    error // the first, or the first final one
 }
 
-func (t *tally) note(p netip.Prefix, err error) {
+func (t *tally) note(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err == nil {
-		t.done = append(t.done, p)
+		t.done++
 		return
 	}
 	if _, isUnfit := errors.AsType[unfit](err); !isUnfit {
@@ -65,5 +65,5 @@ func (t *tally) note(p netip.Prefix, err error) {
 func (t *tally) soFar() (begun, stop bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.done) > 0, t.failed >= enough || api.Final(t.err)
+	return t.done > 0, t.failed >= enough || api.Final(t.err)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +14,15 @@ import (
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest"
 )
+
+// ban adds addresses and ends their connections, as a keeper does.
+func ban(t *testing.T, a *Alias, ps ...netip.Prefix) {
+	t.Helper()
+	apply(t, a, ps, nil)
+	for _, p := range ps {
+		a.Break(t.Context(), p)
+	}
+}
 
 func killing(c *config.OPNsense) { c.States = true }
 
@@ -26,33 +37,29 @@ func TestOnlyPlainIPv4StatesAreKilled(t *testing.T) {
 	}
 	f.SetStates(append(others, mine)...)
 	a := reach(t, f, killing)
-	apply(t, a, prefixes("2001:db8::1", "2001:db8:1::/64", "198.51.100.0/24", "203.0.113.5"), prefixes("192.168.1.10"))
+	ban(t, a, prefixes("2001:db8::1", "2001:db8:9::/64", "198.18.0.0/24", "203.0.113.5")...)
 	if got := f.States(); len(got) != len(others) {
 		t.Errorf("states left: %v, want %v", got, others)
 	}
 	if n := f.Count("kill_states"); n != 1 {
 		t.Errorf("%d kills, want 1", n)
 	}
-	apply(t, reach(t, f), prefixes("192.168.1.20"), nil)
+	ban(t, reach(t, f), prefixes("192.168.1.20")...)
 	if n := f.Count("kill_states"); n != 1 {
 		t.Error("states were killed although nobody asked for it")
 	}
 }
 
-func TestKillsAreSlowAndNoneAfterAReboot(t *testing.T) {
+func TestKillsAreSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := firewall(External, opnsensetest.ShowStates, opnsensetest.AliasView)
 		a := reach(t, f, killing)
 		start := time.Now()
 		for _, p := range sequence(11) {
-			apply(t, a, prefixes(p.Addr().String()), nil)
+			ban(t, a, p)
 		}
 		if took := time.Since(start); f.Count("kill_states") != 11 || took != 2*time.Second {
 			t.Errorf("%d kills in %v, want 11 in 2s", f.Count("kill_states"), took)
-		}
-		apply(t, a, sequence(51), nil)
-		if n := f.Count("kill_states"); n != 11 {
-			t.Errorf("%d kills after a resync, want none", n-11)
 		}
 	})
 }
@@ -63,7 +70,7 @@ func TestForbiddenKillsAreSaidOnceAndAreNoError(t *testing.T) {
 	var log bytes.Buffer
 	a.Log = slog.New(slog.NewTextHandler(&log, nil))
 	for _, p := range sequence(3) {
-		apply(t, a, prefixes(p.Addr().String()), nil)
+		ban(t, a, p)
 	}
 	if n := f.Count("kill_states"); n != 1 || strings.Count(log.String(), "\n") != 1 {
 		t.Errorf("%d attempts, log %q; want one of each", n, log.String())
@@ -84,7 +91,7 @@ func TestAFailedKillIsNoErrorOfTheBan(t *testing.T) {
 		t.Fatal(err)
 	}
 	held(t, a)
-	apply(t, a, sequence(1), nil)
+	ban(t, a, sequence(1)...)
 	held(t, a, sequence(1)...)
 	if fails.n != 1 {
 		t.Errorf("%d kills failed, want 1", fails.n)
@@ -103,4 +110,41 @@ func (f *failing) RoundTrip(r *http.Request) (*http.Response, error) {
 		return canned{status: 500, body: `{"errorMessage":"Unexpected error"}`}.RoundTrip(r)
 	}
 	return f.Client().RoundTrip(r)
+}
+
+// Every version ends the connections of an IPv6 address and of networks, and no
+// others: those before 26.1.3 find none by their text.
+func TestStatesOfIPv6AndOfNetworksAreEnded(t *testing.T) {
+	for _, version := range []string{"25.1", "25.7.11", "26.1.2", "26.1.3", "26.7.2"} {
+		t.Run(version, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := opnsensetest.New(opnsensetest.Options{Version: version, Latency: true})
+				others := []opnsensetest.State{
+					{ID: "10/a", Src: "2001:db8:0:1::5", Dst: "2001:db8:1::1"},
+					{ID: "11/a", Src: "192.168.1.1", Dst: "198.51.100.7"},
+					{ID: "12/a", Src: "2001:db8::55", Dst: "2001:db8:1::1"},
+					{ID: "13/a", Src: "203.0.113.9", Dst: "192.168.1.10"},
+					{ID: "../../14/a", Src: "2001:db8::5", Dst: "2001:db8:1::1"}, // no ID
+				}
+				a := reach(t, f, killing)
+				for i, subject := range []string{"2001:db8::5", "2001:db8:7::/64", "198.18.0.0/24", "2001:db8::5"} {
+					in := prefixes(subject)[0].Addr().String()
+					if strings.Contains(subject, "/") {
+						in = prefixes(subject)[0].Addr().Next().String()
+					}
+					f.SetStates(append(slices.Clone(others), opnsensetest.State{ID: "1/a", Src: in, Dst: "2001:db8:1::1"}, opnsensetest.State{ID: "2/b", Src: "192.168.1.9", Dst: in})...)
+					ban(t, a, prefixes(subject)...)
+					if got := f.States(); !slices.EqualFunc(got, others, func(a, b opnsensetest.State) bool { return a.ID == b.ID }) {
+						t.Errorf("%d: %s is banned: states left %+v, want %+v", i, subject, got, others)
+					}
+				}
+				if n, recent := f.Count("query_states"), version > "26.1.2"; recent && n != 4 || !recent && n != 5 {
+					t.Errorf("%d lists of states for 4 bans", n)
+				}
+				if n := f.Count("kill_states"); n > 0 {
+					t.Errorf("%d states were killed by their text, want none", n)
+				}
+			})
+		})
+	}
 }

@@ -199,9 +199,10 @@ type purpose struct {
 }
 
 var purposes = []purpose{
-	{"the journal is not read", "does not read the journal", ""},
-	{"the journal is not read", "", "No closing quotation"},
-	{"the journal is not read", "", "No escaped character"},
+	{"no other journal is read than the system's", "no other journal", ""},
+	{"what is not read of the journal may be wrong", "", "No closing quotation"},
+	{"what is not read of the journal may be wrong", "", "No escaped character"},
+	{"quotes in what is read of the journal are not understood", "journalmatch: ", ""},
 	{"who is to be let in is not banned instead", "opens the firewall", ""},
 	{"no command says whom to spare", "ignorecommand: edgeban runs no command", ""},
 	{"a jail without a logpath cannot be watched", "has no logpath", ""},

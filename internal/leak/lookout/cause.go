@@ -61,10 +61,13 @@ const ways = "Look for a port forward that passes without a rule, another uplink
 // find works out why an entry leaks: it asks what this host knows, then the targets,
 // then the lines. With an error the finding is what can be said all the same.
 func (c cause) find(ctx context.Context) (finding, error) {
-	if p, ok := c.near(); ok {
+	if p, ok := c.near(); ok && !c.atDoor() {
 		return finding{leak.Inside, fmt.Sprintf("%s is in %s, like this host: its packets need not cross %s. Look at the device.", c.leak.Addr, p, c.targets())}, nil
 	}
 	found, asked, err := c.ask(ctx)
+	if _, refused := found[enforce.Refusing]; refused {
+		return finding{cause: leak.Refused}, nil
+	}
 	for _, g := range gaps {
 		if text, ok := found[g.gap]; ok {
 			return finding{g.cause, text}, nil
@@ -73,6 +76,9 @@ func (c cause) find(ctx context.Context) (finding, error) {
 	rec, lost := c.Ledger.About(ctx, c.leak.Entry, lines)
 	switch {
 	case lost == nil && c.leak.Continues(rec.Matches, c.Grace()):
+		if c.atDoor() {
+			return finding{leak.Session, "A connection from before the ban goes on: end it at the service. doveadm: at a dovecot target ends those to Dovecot at each ban."}, nil
+		}
 		return finding{leak.Session, "A connection from before the ban goes on: a firewall lets its packets pass until it ends. " +
 			"states: kill ends those of an IPv4 address at each ban; end this one at the service."}, nil
 	case err != nil:
@@ -81,6 +87,11 @@ func (c cause) find(ctx context.Context) (finding, error) {
 		return finding{leak.Elsewhere, "The rules there are as they should be, so it comes another way. " + ways}, nil
 	}
 	return finding{leak.Elsewhere, "It comes another way. " + ways}, nil
+}
+
+// atDoor reports whether a target holds the entry that everybody passes.
+func (c cause) atDoor() bool {
+	return slices.ContainsFunc(c.keepers, func(k *enforce.Keeper) bool { _, door := k.Target.(enforce.Door); return door })
 }
 
 // ask asks the targets that hold the entry why it leaks. Asked reports whether any

@@ -23,7 +23,6 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/enforce"
 	"github.com/edgeban/edgeban/internal/leak"
-	"github.com/edgeban/edgeban/internal/never"
 )
 
 const (
@@ -59,6 +58,10 @@ type Settings struct {
 
 	// Networks returns the networks that this host has an address in.
 	Networks func() ([]netip.Prefix, error)
+
+	// Escalate has another target hold what leaks, and returns its name; "" for none.
+	// May be nil.
+	Escalate func(ctx context.Context, k leak.Leak, why string) (string, error)
 }
 
 // A Lookout looks for leaks.
@@ -157,7 +160,7 @@ func (l *Lookout) take(ctx context.Context, events []edgeban.Event) error {
 	defer l.mu.Unlock()
 	l.detector.Grace = l.Grace()
 	for _, ev := range events {
-		if m, ok := ev.Fact.(edgeban.Match); ok && !never.Private(m.Addr) { // no target gets private ones
+		if m, ok := ev.Fact.(edgeban.Match); ok {
 			holds, err := l.holds(ctx, m.Addr)
 			if err != nil {
 				return err
@@ -246,15 +249,41 @@ func (l *Lookout) explain(ctx context.Context) (told bool, err error) {
 		if f.cause.Everybodys() {
 			known[who] = f
 		}
+		if f.cause == leak.Refused {
+			l.drop(k)
+			continue
+		}
+		next, err := l.escalate(ctx, k, f, failed)
+		if err != nil {
+			return told, err
+		}
 		if !l.settle(k, f, failed, now) {
 			continue
 		}
 		told = true
+		if next != "" {
+			f.why += " " + next + " is to hold it as well now."
+		}
 		if err := l.tell(ctx, c, f, now); err != nil {
 			return told, err
 		}
 	}
 	return told, nil
+}
+
+// escalate has another target hold a leak whose cause is known.
+func (l *Lookout) escalate(ctx context.Context, k leak.Leak, f finding, failed error) (string, error) {
+	if l.Escalate == nil || failed != nil && k.Tries+1 < vain {
+		return "", nil
+	}
+	return l.Escalate(ctx, k, f.why)
+}
+
+// drop forgets what is no leak.
+func (l *Lookout) drop(k leak.Leak) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.detector.Drop(k.Entry)
 }
 
 // due forgets those that are not held any more as they were, and returns those

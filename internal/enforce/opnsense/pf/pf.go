@@ -5,6 +5,7 @@ package pf
 
 import (
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 type State struct {
 	ID  string `json:"id"`
 	Src string `json:"src_addr"` // who began it, as pf writes addresses
+	Dst string `json:"dst_addr"` // whom it is with
 	Age string `json:"age"`      // hours, minutes and seconds, as in 00:01:20
 }
 
@@ -21,6 +23,24 @@ type State struct {
 func (s State) From(a netip.Addr) bool {
 	src, err := netip.ParseAddr(s.Src)
 	return err == nil && src.Unmap() == a.Unmap()
+}
+
+// number is what the firewall calls a state by: two hexadecimal numbers.
+var number = regexp.MustCompile(`^[0-9a-fA-F]+/[0-9a-fA-F]+$`)
+
+// Of returns those of some states that have an end in p. One whose ID is none is
+// left out: it goes into a URL.
+func Of(all []State, p netip.Prefix) (of []State) {
+	in := func(text string) bool {
+		a, err := netip.ParseAddr(text)
+		return err == nil && p.Contains(a.Unmap())
+	}
+	for _, s := range all {
+		if (in(s.Src) || in(s.Dst)) && number.MatchString(s.ID) {
+			of = append(of, s)
+		}
+	}
+	return of
 }
 
 // For returns how long it has been there; ok is false if that is not said.

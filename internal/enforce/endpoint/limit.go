@@ -1,0 +1,88 @@
+package endpoint
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// Bounds say how many connections there may be at a time.
+type Bounds struct {
+	All    int
+	Client int // of one address (IPv6: /64)
+}
+
+// Usual are the bounds of what few clients ask now and then.
+var Usual = Bounds{All: 256, Client: 16}
+
+// Limit bounds the connections of ln. What is beyond is closed at once: waiting
+// would let one client keep all others out.
+func Limit(ln net.Listener, b Bounds) net.Listener {
+	return &limited{Listener: ln, bounds: b, open: make(map[netip.Prefix]int)}
+}
+
+type limited struct {
+	net.Listener
+	bounds Bounds
+	mu     sync.Mutex
+	total  int
+	open   map[netip.Prefix]int
+}
+
+// Accept returns the next connection within the bounds.
+func (l *limited) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		client := clientOf(c.RemoteAddr())
+		if l.enter(client) {
+			return &conn{Conn: c, leave: sync.OnceFunc(func() { l.leave(client) })}, nil
+		}
+		_ = c.Close()
+	}
+}
+
+func (l *limited) enter(client netip.Prefix) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.total >= l.bounds.All || l.open[client] >= l.bounds.Client {
+		return false
+	}
+	l.total++
+	l.open[client]++
+	return true
+}
+
+func (l *limited) leave(client netip.Prefix) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.total--
+	if l.open[client]--; l.open[client] == 0 {
+		delete(l.open, client)
+	}
+}
+
+// clientOf returns who may have come with many addresses as one network.
+func clientOf(a net.Addr) netip.Prefix {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	addr := t.AddrPort().Addr().Unmap()
+	p, _ := addr.Prefix(min(addr.BitLen(), 64))
+	return p
+}
+
+// A conn gives its place back when it is closed.
+type conn struct {
+	net.Conn
+	leave func()
+}
+
+// Close closes the connection.
+func (c *conn) Close() error {
+	c.leave()
+	return c.Conn.Close()
+}
