@@ -13,6 +13,10 @@
 // machine (match.go, run.go) tries ways in Python's order, with a stack and an
 // undo log of its own, never Go's stack.
 //
+// A jump (jump.go) leads past all that the next byte decides. Where a group ends
+// that a condition asks for, what the condition then asks for is looked for at once
+// (owed.go). Both only leave out ways that lead nowhere.
+//
 // A search is plain backtracking at first. If that takes too many steps, it goes
 // on with a table of failures: that nothing beginning at this node with this
 // place leads to a match. That depends on nothing else, except
