@@ -87,13 +87,14 @@ func (l *lab) start() {
 
 func (l *lab) run() {
 	earlier := l.keeper
-	l.keeper = enforce.NewKeeper(l.settings)
+	k := enforce.NewKeeper(l.settings)
+	l.keeper = k // another may take its place before it runs
 	if l.reload {
-		l.keeper.Remember(earlier)
+		k.Remember(earlier)
 	}
 	ctx, cancel := context.WithCancel(l.Context())
 	done := make(chan error, 1)
-	go func() { done <- l.keeper.Run(ctx) }()
+	go func() { done <- k.Run(ctx) }()
 	l.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
