@@ -148,12 +148,12 @@ func (s *site) start() {
 // until waits for a condition; what hangs is ended by the test's own limit.
 func (s *site) until(what string, ok func() bool) {
 	s.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(time.Minute)
 	for !ok() {
 		select {
 		case <-limit:
 			st, err := s.client.Status(context.Background())
-			s.Fatalf("after 30 s, not: %s\nstatus: %+v %v\nlog: %s", what, st, err, s.out)
+			s.Fatalf("after a minute, not: %s\nstatus: %+v %v\nlog: %s", what, st, err, s.out)
 		case <-time.After(2 * time.Millisecond):
 		}
 	}

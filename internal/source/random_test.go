@@ -22,9 +22,10 @@ import (
 // A line must be recorded exactly once. It is excused only if it was lost by
 // nature: at some moment before it was recorded no uncompressed file of the
 // folder held it, and no file that the running reader had open did (but for one
-// that was overwritten in place since it was read). So a line is not excused if
-// the file was renamed, nor if copytruncate left a copy. It is also excused if its
-// halves came to stand in two files: then no file ever held the line.
+// that was overwritten in place: whether its lines are new nobody can say if it is
+// old itself). So a line is not excused if the file was renamed, nor if copytruncate
+// left a copy. It is also excused if its halves came to stand in two files: then no
+// file ever held the line.
 func TestEachLineOnce(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		if fi, err := os.Stat("/dev/shm"); err == nil && fi.IsDir() {
@@ -64,6 +65,10 @@ type history struct {
 	r       *reader // nil while the daemon is down
 	cursors map[string]string
 
+	now    time.Time            // passes between things that happen, and only then
+	births map[uint64]time.Time // of the files, by inode
+	over   map[uint64]bool      // those that were overwritten since
+
 	lines    int
 	recorded map[int]int
 	excused  map[int]bool
@@ -72,7 +77,7 @@ type history struct {
 }
 
 func newHistory(t *testing.T, seed uint64) *history {
-	h := &history{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir(), cursors: map[string]string{}, recorded: map[int]int{}, excused: map[int]bool{}, dropped: map[int]bool{}, buf: make([]byte, 1<<17)}
+	h := &history{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir(), cursors: map[string]string{}, recorded: map[int]int{}, excused: map[int]bool{}, dropped: map[int]bool{}, buf: make([]byte, 1<<17), now: time.Now(), births: map[uint64]time.Time{}, over: map[uint64]bool{}}
 	h.log = filepath.Join(h.dir, "log")
 	globs := []string{h.log}
 	if h.rnd.IntN(3) == 0 {
@@ -119,6 +124,9 @@ func (h *history) one() {
 		if n -= op.weight; n < 0 {
 			h.ops = append(h.ops, op.name)
 			op.do()
+			if h.rnd.IntN(3) == 0 {
+				h.now = h.now.Add(time.Duration(1+h.rnd.IntN(10)) * time.Second)
+			}
 			return
 		}
 	}
@@ -178,9 +186,33 @@ func (h *history) reopen() {
 		h.put(len(h.half))
 		h.w.Close()
 	}
-	w, err := os.OpenFile(h.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	h.create(h.log)
+	w, err := os.OpenFile(h.log, os.O_APPEND|os.O_WRONLY, 0o644)
 	h.try(err)
 	h.w = w
+}
+
+// create makes a file unless it is there, and notes when.
+func (h *history) create(path string) {
+	fi, err := os.Stat(path)
+	if err == nil {
+		h.over[idOf(fi).ino] = path != h.log
+		return
+	}
+	h.try(os.WriteFile(path, nil, 0o644))
+	fi, err = os.Stat(path)
+	h.try(err)
+	h.births[idOf(fi).ino], h.over[idOf(fi).ino] = h.now, false
+}
+
+// born is when a file was made, in the time of the history.
+func (h *history) born(path string) (time.Time, bool) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}, false
+	}
+	made, ok := h.births[idOf(fi).ino]
+	return made, ok
 }
 
 func (h *history) shift() {
@@ -205,6 +237,7 @@ func (h *history) copyOver() {
 	if err != nil {
 		return
 	}
+	h.create(h.log + ".1")
 	h.try(os.WriteFile(h.log+".1", data[:h.rnd.IntN(len(data)+1)], 0o644))
 	if h.rnd.IntN(3) == 0 {
 		h.look(1000, false)
@@ -246,6 +279,7 @@ func (h *history) quiet() {
 func (h *history) start() {
 	if h.r == nil {
 		h.r = newReader(h.file, h.cursors)
+		h.r.born = h.born
 	}
 }
 
@@ -264,17 +298,18 @@ func (h *history) look(n int, lost bool) {
 	}
 	before := h.excuse()
 	defer func() { h.drop(before) }()
-	h.r.lookAtAll(time.Now())
+	h.r.lookAtAll(h.now)
 	for range n {
-		busy := h.r.step(time.Now())
+		busy := h.r.step(h.now)
 		got := h.r.take()
-		if lost && len(got) > 0 {
+		killed := lost && len(got) > 0
+		if killed {
 			got = got[:len(got)-1]
 		}
 		for _, y := range got {
 			h.record(y)
 		}
-		if lost && len(got) > 0 || !busy {
+		if killed || !busy {
 			return
 		}
 	}
@@ -350,10 +385,14 @@ func (h *history) held() map[int]bool {
 	}
 	paths, _ := filepath.Glob(h.log + "*")
 	for _, path := range paths {
-		if f, err := os.Open(path); err == nil && !compressed(path) {
-			scan(f)
-			f.Close()
+		f, err := os.Open(path)
+		if err != nil || compressed(path) {
+			continue
 		}
+		if fi, err := f.Stat(); err == nil && (!h.over[idOf(fi).ino] || h.reads(idOf(fi))) {
+			scan(f)
+		}
+		f.Close()
 	}
 	if h.r != nil {
 		for _, t := range h.r.tails {
@@ -366,6 +405,15 @@ func (h *history) held() map[int]bool {
 		}
 	}
 	return held
+}
+
+// reads reports whether the reader has the file, and it holds what was read of it.
+func (h *history) reads(id fileID) bool {
+	if h.r == nil {
+		return false
+	}
+	t := h.r.holder(id)
+	return t != nil && t.check(h.buf) == nil
 }
 
 // number returns which line a line is, if it is whole.

@@ -17,6 +17,7 @@ type reader struct {
 	*File
 	globs []string
 	watch func(folder string)
+	born  func(path string) (made time.Time, ok bool) // not ok where the file system does not know
 
 	tails []*tail
 	queue []*tail // those that may have something to read, each once
@@ -45,6 +46,7 @@ func newReader(f *File, cursors map[string]string) *reader {
 	r := &reader{
 		File:  f,
 		watch: func(string) {},
+		born:  born,
 		said:  map[string]trouble{},
 		buf:   make([]byte, headMax+lastMax+maxChunk+1),
 		first: true, known: map[string]bool{},

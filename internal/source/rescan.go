@@ -34,7 +34,7 @@ func (r *reader) rescan(now time.Time) {
 		}
 	}
 	found := r.find()
-	newest := r.newest()
+	newest, had := r.newest(), r.ids()
 	for _, t := range r.tails {
 		r.place(t, found, now)
 	}
@@ -45,7 +45,7 @@ func (r *reader) rescan(now time.Time) {
 			r.bury(newest)
 		}
 	}
-	r.fetchMissed(newest, now)
+	r.fetchMissed(newest, had, now)
 	for _, s := range found {
 		r.adopt(s, s.path, now)
 	}
@@ -103,6 +103,15 @@ func (r *reader) newest() map[string]visit {
 		}
 	}
 	return newest
+}
+
+// ids returns which files the streams had.
+func (r *reader) ids() map[fileID]bool {
+	had := map[fileID]bool{}
+	for _, t := range slices.Concat(r.ended, r.tails) {
+		had[t.id], had[t.left] = true, true
+	}
+	return had
 }
 
 // siblings returns the regular files of a folder that are not compressed.
@@ -370,14 +379,16 @@ func (r *reader) settleIn(t *tail, f *os.File, path string, now time.Time) bool 
 		}
 		r.end(h)
 	}
-	t.tell = idOf(fi) != t.id
+	if t.tell = idOf(fi) != t.id; t.tell && path != t.origin {
+		t.left = t.id
+	}
 	if t.attach(f, now) != nil {
 		return false
 	}
 	t.head, t.last, t.replaced = head, last, false
 	r.move(t, path)
 	if path == t.origin {
-		t.at = now
+		t.at, t.left = now, fileID{}
 	}
 	return true
 }

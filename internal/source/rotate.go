@@ -56,8 +56,9 @@ func siblingOf(origin, path string) bool {
 // fetchMissed adopts files that came to an origin and were rotated away from it
 // between two looks, or while the daemon was down: those beside it that were made
 // after the last look that found another file there, and that file itself if it
-// holds other content now. newest holds, by origin, the stream that was there last.
-func (r *reader) fetchMissed(newest map[string]visit, now time.Time) {
+// holds other content now. So does any file that a stream had, and no stream has
+// now. newest holds, by origin, the stream that was there last, and had the files.
+func (r *reader) fetchMissed(newest map[string]visit, had map[fileID]bool, now time.Time) {
 	var first []*tail // their cursors are saved before any that would hide that they were missed
 	for _, origin := range slices.Sorted(maps.Keys(newest)) {
 		t := newest[origin]
@@ -70,8 +71,8 @@ func (r *reader) fetchMissed(newest map[string]visit, now time.Time) {
 		for _, s := range all {
 			// Of a file of which nothing was read yet nobody can say that it was
 			// truncated. A copy of what it held has its whole name in front.
-			if stays && !strings.HasPrefix(s.path, origin) || s.size == 0 || !siblingOf(origin, s.path) ||
-				r.holder(s.id) != nil || s.id != t.id && s.madeBefore(t.at.Add(-slack)) {
+			if stays && !strings.HasPrefix(s.path, origin) || !siblingOf(origin, s.path) ||
+				r.holder(s.id) != nil || !had[s.id] && r.madeBefore(s, t.at.Add(-slack)) {
 				continue
 			}
 			if missed := r.adopt(s, origin, now); missed != nil {
@@ -88,8 +89,8 @@ func (r *reader) fetchMissed(newest map[string]visit, now time.Time) {
 
 // madeBefore reports whether the file was there before when. Where the file
 // system does not know, it is one that was not written since.
-func (s sight) madeBefore(when time.Time) bool {
-	if made, ok := born(s.path); ok {
+func (r *reader) madeBefore(s sight, when time.Time) bool {
+	if made, ok := r.born(s.path); ok {
 		return made.Before(when)
 	}
 	return s.mod.Before(when)

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -21,6 +22,7 @@ type tail struct {
 	real     string // the same without symbolic links
 	f        *os.File
 	id       fileID
+	left     fileID    // of the file that held this until it was truncated; what came then nobody may know of
 	at       time.Time // when it was last seen at its origin
 	gone     bool      // no name leads to it any more
 	replaced bool      // its file was seen to hold other content
@@ -52,7 +54,7 @@ func (t *tail) away() bool { return t.gone || t.path != t.origin }
 
 // encode returns the cursor of where t is.
 func (t *tail) encode() string {
-	return cursor{gen: t.gen, offset: t.offset, id: t.id, at: t.at, print: t.fingerprint()}.String()
+	return cursor{gen: t.gen, offset: t.offset, id: cmp.Or(t.left, t.id), at: t.at, print: t.fingerprint()}.String()
 }
 
 func (t *tail) fingerprint() fingerprint { return fingerprintOf(t.head, t.last) }
