@@ -1,0 +1,87 @@
+package stage
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/edgeban/edgeban/e2e/lab/netns"
+	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest"
+)
+
+// prepare copies the project, and writes what a person would.
+func (s *Stage) prepare(ctx context.Context) (err error) {
+	if err := netns.Command("cp", "-r", s.Deploy+"/.", s.Path("config")); err != nil {
+		return err
+	}
+	pin, err := s.Edge.API.Pin()
+	if err != nil {
+		return err
+	}
+	s.env = []string{
+		"MAIL_HOST=mail.example.org", "MAIL_DOMAINS=example.org", "NTFY_HOST=ntfy.example.org", "OPNSENSE_URL=" + s.Edge.url,
+		"OPNSENSE_PIN=" + pin, "OPNSENSE_ALIAS=" + Alias, "NEVER=home.example.org 198.51.100.1", "NTFY_TOPIC=" + Topic, "NTFY_TOKEN=" + token,
+		"NTFY_PHONE_HASH=", "NTFY_EDGEBAN_HASH=",
+	}
+	if err := errors.Join(s.users(), s.secrets()); err != nil {
+		return err
+	}
+	if s.Docker == "" {
+		return s.containers(ctx)
+	}
+	return s.compose(ctx)
+}
+
+// certificate writes a self-signed one, as edgeban certs writes Traefik's.
+func (s *Stage) certificate(dir string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mail.example.org"}, DNSNames: []string{"mail.example.org"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})...)
+	return os.WriteFile(filepath.Join(dir, "combined.pem"), text, 0o600)
+}
+
+func (s *Stage) users() error {
+	cmd := exec.Command("openssl", "passwd", "-6", "-stdin")
+	cmd.Stdin = strings.NewReader(Password + "\n")
+	hash, err := cmd.Output()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.Path("config/dovecot"), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(s.Path("config/dovecot/users"), fmt.Appendf(nil, "%s:{SHA512-CRYPT}%s", User, hash), 0o644)
+}
+
+func (s *Stage) secrets() error {
+	file := s.Path("config/secrets/opnsense_apikey.txt")
+	return errors.Join(
+		os.WriteFile(file, []byte("key="+opnsensetest.Key+"\nsecret="+opnsensetest.Secret+"\n"), 0o600),
+		os.Chown(file, 65532, 65532))
+}
