@@ -5,7 +5,7 @@
 //
 // Everything but the firewall's API and the ntfy server is the real program, with
 // the very files that deploy/mail mounts. It needs root, Debian's packages and a
-// built Traefik (.ci/e2e sees to all of that), prints a table, and fails if a verdict
+// built Traefik and Pebble (.ci/e2e sees to all of that), prints a table, and fails if a verdict
 // does.
 //
 // It runs in namespaces of its own, processes included: whatever happens, nothing of
@@ -69,6 +69,7 @@ func parse(args []string) (settings, error) {
 	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
 	flags.StringVar(&s.Edgeban, "edgeban", "../../edgeban", "the built edgeban")
 	flags.StringVar(&s.Traefik, "traefik", "traefik", "the built Traefik")
+	flags.StringVar(&s.Pebble, "pebble", "pebble", "the built Pebble")
 	flags.StringVar(&s.Deploy, "deploy", "../../deploy/mail", "the folder whose configuration is used")
 	flags.StringVar(&s.Out, "out", filepath.Join(os.TempDir(), "edgeban-lab"), "the folder for logs")
 	flags.BoolVar(&s.Latency, "latency", false, "the firewall answers as slowly as real ones were recorded to")
@@ -83,12 +84,12 @@ func parse(args []string) (settings, error) {
 	if s.only, err = regexp.Compile(*only); err != nil {
 		return s, err
 	}
-	for _, path := range []*string{&s.Edgeban, &s.Traefik, &s.Deploy, &s.Out} {
+	for _, path := range []*string{&s.Edgeban, &s.Traefik, &s.Pebble, &s.Deploy, &s.Out} {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return s, err
 		}
 	}
-	return s, errors.Join(executable(s.Edgeban), executable(s.Traefik), tools(s.Docker != ""))
+	return s, errors.Join(executable(s.Edgeban), executable(s.Traefik), executable(s.Pebble), tools(s.Docker != ""))
 }
 
 func executable(path string) error {

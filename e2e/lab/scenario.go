@@ -66,6 +66,7 @@ func scenarios() []Scenario {
 		{Name: "doctor --mail, Traefik sends no PROXY header", Want: Spared, Alone: true, Steps: steps(wrongly(silent, doctor("login broken")))},
 		{Name: "doctor --mail, no PROXY protocol at either end", Want: Spared, Alone: true, Steps: steps(wrongly(append(deaf, silent...), fail(imaps, limit+1), fail(smtps, limit+1), doctor("login good", "address broken", "spoofing good")))},
 		{Name: "doctor --mail, Traefik trusts the network", Want: Spared, Alone: true, Steps: steps(wrongly(trusting, doctor("login good", "address good", "spoofing broken")))},
+		{Name: "Traefik renews the certificate", Want: Spared, Alone: true, Steps: steps(renewed)},
 		{Name: "a ban ends by itself, after 10 s", Want: Freed, Alone: true, Steps: steps(bantime("10s"), fail(imaps, limit), holds(true), holds(false), bantime(""))},
 	}
 }

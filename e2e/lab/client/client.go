@@ -4,6 +4,7 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -172,3 +173,8 @@ func (s *Session) imap(user, password string) (bool, error) {
 
 // Close hangs up.
 func (s *Session) Close() { _ = s.conn.Close() } // nothing is lost
+
+// Certificate is the server's own.
+func (s *Session) Certificate() *x509.Certificate {
+	return s.conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
+}

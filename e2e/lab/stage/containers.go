@@ -9,9 +9,6 @@ import (
 
 // containers starts what deploy/mail starts, with the same files in the same places.
 func (s *Stage) containers(ctx context.Context) error {
-	if err := s.certificate(s.Path("certs/mail")); err != nil {
-		return err
-	}
 	logs, certs := netns.Writable(s.Path("logs"), "/var/log/mail"), netns.ReadOnly(s.Path("certs"), "/certs")
 	s.Services = map[string]Service{
 		"traefik": s.container("traefik", []string{"/traefik"},
@@ -24,6 +21,9 @@ func (s *Stage) containers(ctx context.Context) error {
 			"setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "/edgeban", "run",
 		}, netns.ReadOnly(s.Edgeban, "/edgeban"), netns.ReadOnly(s.Path("config/edgeban.yaml"), "/etc/edgeban/edgeban.yaml"),
 			netns.ReadOnly(s.Path("config/secrets"), "/run/secrets"), netns.ReadOnly(s.Path("logs"), "/logs"), netns.Writable(s.Path("state"), "/var/lib/edgeban")),
+		"certs": s.container("certs", []string{
+			"setpriv", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "/edgeban", "certs", "watch", "--acme", "/acme/acme.json", "--to", "/certs", "--cert", "mail=mail.example.org",
+		}, netns.ReadOnly(s.Edgeban, "/edgeban"), netns.ReadOnly(s.Path("traefik"), "/acme"), netns.Writable(s.Path("certs"), "/certs")),
 	}
 	var errs []error
 	for _, service := range s.Services {

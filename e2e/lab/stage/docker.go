@@ -59,8 +59,7 @@ func (e *Engine) start(ctx context.Context, out string) error {
 	return nil
 }
 
-// compose starts the project as it is, but for ntfy, which is the fake, and certs:
-// the certificate is there already.
+// compose starts the project as it is, but for ntfy, which is the fake.
 func (s *Stage) compose(ctx context.Context) (err error) {
 	s.Engine = &Engine{host: s.Nets["host"], data: s.Docker, project: s.Path("config"), tool: s.Compose}
 	if err := s.Engine.start(ctx, s.Path("dockerd.out")); err != nil {
@@ -72,7 +71,7 @@ func (s *Stage) compose(ctx context.Context) (err error) {
 		os.WriteFile(s.Path("config/lab.yaml"), []byte(lab), 0o644)); err != nil {
 		return err
 	}
-	names := []string{"traefik", "postfix", "dovecot", "edgeban"}
+	names := []string{"traefik", "postfix", "dovecot", "edgeban", "certs"}
 	// A lab before this one may have left something: its networks went with it.
 	if err := s.Engine.compose("down", "--volumes", "--remove-orphans"); err != nil {
 		return err
@@ -80,8 +79,7 @@ func (s *Stage) compose(ctx context.Context) (err error) {
 	if err := s.Engine.compose(append([]string{"up", "--no-start", "--no-build"}, names...)...); err != nil {
 		return err
 	}
-	certs := filepath.Join(s.Engine.volume("certs"), "mail")
-	if err := errors.Join(os.MkdirAll(certs, 0o755), s.certificate(certs), s.look(ctx, s.Engine.volume("logs"), s.Engine.volume("bans"))); err != nil {
+	if err := s.look(ctx, s.Engine.volume("logs"), s.Engine.volume("bans")); err != nil {
 		return err
 	}
 	s.Services = map[string]Service{}

@@ -34,7 +34,7 @@ type Nets map[string]*netns.Net
 // not. Each IPv6 attacker has a /64 of its own, as in the internet.
 func wire(containers bool) (Nets, error) {
 	all := Nets{}
-	for _, name := range []string{"inet", "edge", "lan", "host", "traefik", "postfix", "dovecot", "edgeban"} {
+	for _, name := range []string{"inet", "edge", "lan", "host", "traefik", "postfix", "dovecot", "edgeban", "certs"} {
 		n, err := netns.New(name)
 		if err != nil {
 			return nil, err
@@ -46,7 +46,7 @@ func wire(containers bool) (Nets, error) {
 		fmt.Fprintf(&attackers, "addr add 203.0.113.%d/24 dev wan\naddr add 2001:db8:113:%x::a/48 dev wan nodad\n", i, i)
 	}
 	err := errors.Join(
-		all["inet"].IP("link add wan type veth peer name wan netns edge\nlink set wan up\n"+attackers.String()+`
+		all["inet"].IP("link add wan type veth peer name wan netns edge\nlink set wan up\naddr add "+acmeServer+"/24 dev wan\n"+attackers.String()+`
 route add default via 203.0.113.1
 route add default via 2001:db8:113::1
 `),
@@ -115,7 +115,7 @@ table inet edge {
 	}
 	chain forward_ports {
 		type nat hook prerouting priority dstnat;
-		ip daddr 203.0.113.1 tcp dport { 25, 465, 587, 993 } dnat ip to 192.168.77.10
+		ip daddr 203.0.113.1 tcp dport { 25, 80, 465, 587, 993 } dnat ip to 192.168.77.10
 		ip daddr 203.0.113.1 udp dport 9 dnat ip to 192.168.77.10
 	}
 	chain reflect {
@@ -131,8 +131,8 @@ const hostRules = `
 table inet docker {
 	chain publish {
 		type nat hook prerouting priority dstnat;
-		ip daddr 192.168.77.10 tcp dport { 25, 465, 587, 993 } dnat ip to 172.30.0.2
-		ip6 daddr 2001:db8:77::10 tcp dport { 25, 465, 587, 993 } dnat ip6 to fd00:30::2
+		ip daddr 192.168.77.10 tcp dport { 25, 80, 465, 587, 993 } dnat ip to 172.30.0.2
+		ip6 daddr 2001:db8:77::10 tcp dport { 25, 80, 465, 587, 993 } dnat ip6 to fd00:30::2
 	}
 	chain out {
 		type nat hook postrouting priority srcnat;

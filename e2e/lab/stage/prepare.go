@@ -2,20 +2,11 @@ package stage
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/edgeban/edgeban/e2e/lab/netns"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest"
@@ -23,7 +14,7 @@ import (
 
 // prepare copies the project, and writes what a person would.
 func (s *Stage) prepare(ctx context.Context) (err error) {
-	if err := netns.Command("cp", "-r", s.Deploy+"/.", s.Path("config")); err != nil {
+	if err := errors.Join(s.acme(), netns.Command("cp", "-r", s.Deploy+"/.", s.Path("config"))); err != nil {
 		return err
 	}
 	pin, err := s.Edge.API.Pin()
@@ -42,28 +33,6 @@ func (s *Stage) prepare(ctx context.Context) (err error) {
 		return s.containers(ctx)
 	}
 	return s.compose(ctx)
-}
-
-// certificate writes a self-signed one, as edgeban certs writes Traefik's.
-func (s *Stage) certificate(dir string) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mail.example.org"}, DNSNames: []string{"mail.example.org"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	text := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})...)
-	return os.WriteFile(filepath.Join(dir, "combined.pem"), text, 0o600)
 }
 
 func (s *Stage) users() error {

@@ -42,7 +42,8 @@ type Stage struct {
 
 // Settings are what is put up, and where.
 type Settings struct {
-	Edgeban, Traefik, Deploy string // what is run, and the folder deploy/mail
+	Edgeban, Traefik, Pebble string // what is run
+	Deploy                   string // the folder deploy/mail
 	Out                      string // where logs are left
 	Docker                   string // the data of a Docker engine that has the images; none without
 	Compose                  string // the command
@@ -87,7 +88,7 @@ func (s *Stage) mounts(context.Context) error {
 		unix.Mount("proc", "/proc", "proc", 0, ""),
 		unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"),
 	)
-	for _, dir := range []string{"logs", "certs/mail", "state", "traefik", "config"} {
+	for _, dir := range []string{"logs", "certs", "state", "traefik", "deploy", "config"} {
 		err = errors.Join(err, os.MkdirAll(s.Path(dir), 0o755))
 	}
 	return errors.Join(err, os.Mkdir("/run/lab", 0o755), os.Chown(s.Path("state"), 65532, 65532))
