@@ -5,7 +5,7 @@
 //
 // Everything but the firewall's API and the ntfy server is the real program, with
 // the very files that deploy/mail mounts. It needs root, Debian's packages and a
-// built Traefik (.ci/e2e sees to all of that), prints a table, and fails if a verdict
+// built Traefik and Pebble (.ci/e2e sees to all of that), prints a table, and fails if a verdict
 // does.
 //
 // It runs in namespaces of its own, processes included: whatever happens, nothing of
@@ -24,22 +24,21 @@ import (
 	"regexp"
 	"syscall"
 	"time"
+
+	"github.com/edgeban/edgeban/e2e/lab/netns"
+	"github.com/edgeban/edgeban/e2e/lab/stage"
 )
 
 // settings are the flags.
 type settings struct {
-	edgeban, traefik, deploy string // what is run, and the folder deploy/mail
-	out                      string // where logs are left
-	docker                   string // the data of a Docker engine that has the images; none without
-	composeTool              string
-	only                     *regexp.Regexp
-	latency                  bool
-	limit                    time.Duration
+	stage.Settings
+	only  *regexp.Regexp
+	limit time.Duration
 }
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == initWord {
-		fatal(becomeContainer())
+	if len(os.Args) == 2 && os.Args[1] == netns.InitWord {
+		fatal(netns.Become())
 	}
 	s, err := parse(os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
@@ -49,7 +48,7 @@ func main() {
 		fatal(err)
 	}
 	if os.Getpid() != 1 {
-		os.Exit(apart(s.out))
+		os.Exit(apart(s.Out))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
 	defer cancel()
@@ -68,14 +67,15 @@ func fatal(err error) {
 func parse(args []string) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
-	flags.StringVar(&s.edgeban, "edgeban", "../../edgeban", "the built edgeban")
-	flags.StringVar(&s.traefik, "traefik", "traefik", "the built Traefik")
-	flags.StringVar(&s.deploy, "deploy", "../../deploy/mail", "the folder whose configuration is used")
-	flags.StringVar(&s.out, "out", filepath.Join(os.TempDir(), "edgeban-lab"), "the folder for logs")
-	flags.BoolVar(&s.latency, "latency", false, "the firewall answers as slowly as real ones were recorded to")
+	flags.StringVar(&s.Edgeban, "edgeban", "../../edgeban", "the built edgeban")
+	flags.StringVar(&s.Traefik, "traefik", "traefik", "the built Traefik")
+	flags.StringVar(&s.Pebble, "pebble", "pebble", "the built Pebble")
+	flags.StringVar(&s.Deploy, "deploy", "../../deploy/mail", "the folder whose configuration is used")
+	flags.StringVar(&s.Out, "out", filepath.Join(os.TempDir(), "edgeban-lab"), "the folder for logs")
+	flags.BoolVar(&s.Latency, "latency", false, "the firewall answers as slowly as real ones were recorded to")
 	flags.DurationVar(&s.limit, "limit", 20*time.Minute, "how long it may take")
-	flags.StringVar(&s.docker, "docker", "", "run the project with Docker, whose engine's data, images included, is in this `folder`")
-	flags.StringVar(&s.composeTool, "compose", "docker-compose", "the Compose to use with Docker")
+	flags.StringVar(&s.Docker, "docker", "", "run the project with Docker, whose engine's data, images included, is in this `folder`")
+	flags.StringVar(&s.Compose, "compose", "docker-compose", "the Compose to use with Docker")
 	only := flags.String("run", "", "the scenarios whose name matches this regular expression")
 	if err := flags.Parse(args); err != nil {
 		return s, err
@@ -84,12 +84,12 @@ func parse(args []string) (settings, error) {
 	if s.only, err = regexp.Compile(*only); err != nil {
 		return s, err
 	}
-	for _, path := range []*string{&s.edgeban, &s.traefik, &s.deploy, &s.out} {
+	for _, path := range []*string{&s.Edgeban, &s.Traefik, &s.Pebble, &s.Deploy, &s.Out} {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return s, err
 		}
 	}
-	return s, errors.Join(executable(s.edgeban), executable(s.traefik), tools(s.docker != ""))
+	return s, errors.Join(executable(s.Edgeban), executable(s.Traefik), executable(s.Pebble), tools(s.Docker != ""))
 }
 
 func executable(path string) error {
@@ -140,11 +140,11 @@ func apart(out string) int {
 
 func run(ctx context.Context, s settings) error {
 	began := time.Now()
-	l, err := build(ctx, s)
+	on, err := stage.Build(ctx, s.Settings)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("the lab is up after %.1f s; logs are in %s\n\n", time.Since(began).Seconds(), s.out)
-	results := l.playAll(ctx, s.only)
+	fmt.Printf("the lab is up after %.1f s; logs are in %s\n\n", time.Since(began).Seconds(), s.Out)
+	results := (&Lab{on}).playAll(ctx, s.only)
 	return report(os.Stdout, results, time.Since(began))
 }

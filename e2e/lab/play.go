@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/edgeban/edgeban/e2e/lab/client"
+	"github.com/edgeban/edgeban/e2e/lab/stage"
 	"github.com/edgeban/edgeban/internal/web"
 )
 
@@ -49,11 +51,14 @@ const (
 // A Step is what happens next.
 type Step func(context.Context, *Play) error
 
+// A Lab plays scenarios on a stage.
+type Lab struct{ *stage.Stage }
+
 // A Play is a scenario under way.
 type Play struct {
 	*Lab
-	Client *Client
-	Probe  *Probe // of attackers in the internet
+	Client *client.Client
+	Probe  *client.Probe // of attackers in the internet
 }
 
 // A Result is how a scenario went.
@@ -91,25 +96,25 @@ func (l *Lab) playAll(ctx context.Context, only *regexp.Regexp) []Result {
 		}
 	}
 	results = append(results, l.nobodyElse(ctx, results), l.allTold(ctx, results))
-	if l.engine != nil {
-		results = append(results, Result{Scenario: Scenario{Name: "edgeban has no privilege", Want: Spared}, Err: l.engine.unprivileged("edgeban")})
+	if l.Engine != nil {
+		results = append(results, Result{Scenario: Scenario{Name: "edgeban has no privilege", Want: Spared}, Err: l.Engine.Unprivileged("edgeban")})
 	}
 	return results
 }
 
 // client returns one at a place. Each in the internet has an address of its own.
-func (l *Lab) client(p Place) *Client {
+func (l *Lab) client(p Place) *client.Client {
 	switch p {
 	case LAN:
-		return &Client{l.nets["lan"], netip.MustParseAddr(lanPC), mailHost}
+		return &client.Client{Net: l.Nets["lan"], From: netip.MustParseAddr(stage.LANPC), Server: stage.MailHost}
 	case Reflected:
-		return &Client{l.nets["lan"], netip.MustParseAddr(lanPhone), edgeWAN}
+		return &client.Client{Net: l.Nets["lan"], From: netip.MustParseAddr(stage.LANPhone), Server: stage.EdgeWAN}
 	}
-	n := l.attackers.Add(1)
+	n := l.NextAttacker()
 	if p == IPv6 {
-		return &Client{l.nets["inet"], netip.MustParseAddr(fmt.Sprintf("2001:db8:113:%x::a", n)), mailIPv6}
+		return &client.Client{Net: l.Nets["inet"], From: netip.MustParseAddr(fmt.Sprintf("2001:db8:113:%x::a", n)), Server: stage.MailIPv6}
 	}
-	return &Client{l.nets["inet"], netip.MustParseAddr(fmt.Sprintf("203.0.113.%d", n)), edgeWAN}
+	return &client.Client{Net: l.Nets["inet"], From: netip.MustParseAddr(fmt.Sprintf("203.0.113.%d", n)), Server: stage.EdgeWAN}
 }
 
 func (l *Lab) play(ctx context.Context, s Scenario) Result {
@@ -119,7 +124,7 @@ func (l *Lab) play(ctx context.Context, s Scenario) Result {
 	p := &Play{Lab: l, Client: l.client(s.From)}
 	r := Result{Scenario: s, Addr: p.Client.From}
 	if s.Want == Banned {
-		p.Probe, r.Err = newProbe(ctx, p.Client, l.sink)
+		p.Probe, r.Err = client.NewProbe(ctx, p.Client, l.Sink)
 	}
 	for _, step := range s.Steps {
 		if r.Err == nil {
@@ -139,7 +144,7 @@ func (p *Play) judge(ctx context.Context, r *Result) error {
 	case Banned:
 		return p.banned(ctx, r)
 	case Told:
-		if err := within(ctx, 20*time.Second, func() bool { return p.messages(p.Client.From.String()) > 0 }); err != nil {
+		if err := stage.Within(ctx, 20*time.Second, func() bool { return p.messages(p.Client.From.String()) > 0 }); err != nil {
 			return fmt.Errorf("no message about %s", p.Client.From)
 		}
 	}
@@ -150,15 +155,15 @@ func (p *Play) judge(ctx context.Context, r *Result) error {
 // connection gets through.
 func (p *Play) banned(ctx context.Context, r *Result) error {
 	var bans []web.Ban
-	if err := within(ctx, 15*time.Second, func() bool { bans = p.bans(ctx); return len(bans) > 0 }); err != nil {
+	if err := stage.Within(ctx, 15*time.Second, func() bool { bans = p.bans(ctx); return len(bans) > 0 }); err != nil {
 		return errors.New("edgeban has no ban")
 	}
 	var dropped time.Time
 	var lost error
-	if err := within(ctx, 70*time.Second, func() bool { dropped, lost = p.Probe.Dropped(); return !dropped.IsZero() }); err != nil {
+	if err := stage.Within(ctx, 70*time.Second, func() bool { dropped, lost = p.Probe.Dropped(); return !dropped.IsZero() }); err != nil {
 		return errors.Join(errors.New("its packets are not dropped"), lost)
 	}
-	if conn, err := p.Client.Dial(ctx, IMAPS); err == nil {
+	if conn, err := p.Client.Dial(ctx, imaps); err == nil {
 		return errors.Join(errors.New("a new connection gets through"), conn.Close())
 	}
 	line, ban, err := p.deciding(bans)
@@ -172,13 +177,13 @@ func (p *Play) banned(ctx context.Context, r *Result) error {
 
 // bans returns what contains the client.
 func (p *Play) bans(ctx context.Context) []web.Ban {
-	bans, _ := p.api.Bans(ctx) // whoever waits for one asks again
+	bans, _ := p.API.Bans(ctx) // whoever waits for one asks again
 	return slices.DeleteFunc(bans, func(b web.Ban) bool { return !b.Subject.Contains(p.Client.From) })
 }
 
 // deciding returns the line that made the first of some bans due, and that ban. Both
-// jails count the logins of SMTP, Postfix 2 s later.
-func (p *Play) deciding(bans []web.Ban) (first Line, of web.Ban, err error) {
+// jails count the logins of client.SMTP, Postfix 2 s later.
+func (p *Play) deciding(bans []web.Ban) (first stage.Line, of web.Ban, err error) {
 	for _, b := range bans {
 		lines := p.failures(b.Jail)
 		if b.Failures < 1 || len(lines) < b.Failures {
@@ -192,13 +197,13 @@ func (p *Play) deciding(bans []web.Ban) (first Line, of web.Ban, err error) {
 }
 
 // failures returns the lines of failed logins of the client in the log of a jail.
-func (p *Play) failures(jail string) []Line {
+func (p *Play) failures(jail string) []stage.Line {
 	is := regexp.MustCompile(`auth: Info: [\w-]+\(.*,` + regexp.QuoteMeta(p.Client.From.String()) + `[,)]`)
 	if jail == "postfix" {
 		addr := `\[` + regexp.QuoteMeta(p.Client.From.String()) + `\]: `
 		is = regexp.MustCompile(addr + `SASL \w+ authentication failed`)
 	}
-	return p.logs.Of(jail+".log", is.MatchString)
+	return p.Logs.Of(jail+".log", is.MatchString)
 }
 
 // admitted looks whether the client can connect and nobody bans it.
@@ -206,11 +211,11 @@ func (p *Play) admitted(ctx context.Context, r *Result) error {
 	if bans := p.bans(ctx); len(bans) > 0 && r.Want != Told {
 		return fmt.Errorf("banned by %s: %s", bans[0].Jail, bans[0].Reason)
 	}
-	if p.edge.Holds(p.Client.From) {
+	if p.Edge.Holds(p.Client.From) {
 		return errors.New("the firewall holds it")
 	}
 	r.Failures = len(p.failures("dovecot"))
-	s, err := p.Client.Open(ctx, IMAPS, "")
+	s, err := p.Client.Open(ctx, imaps, "")
 	if err != nil {
 		return fmt.Errorf("it cannot connect any more: %w", err)
 	}
@@ -221,7 +226,7 @@ func (p *Play) admitted(ctx context.Context, r *Result) error {
 // messages returns how many a phone got that name an address.
 func (l *Lab) messages(what string) int {
 	n := 0
-	for _, m := range l.ntfy.Messages(topic) {
+	for _, m := range l.Ntfy.Messages(stage.Topic) {
 		if strings.Contains(m.Title+"\n"+m.Message, what) {
 			n++
 		}
@@ -236,7 +241,7 @@ func (l *Lab) nobodyElse(ctx context.Context, results []Result) Result {
 	wanted := func(a netip.Addr) bool {
 		return slices.ContainsFunc(results, func(r Result) bool { return r.Want != Spared && r.Addr == a })
 	}
-	for _, req := range l.edge.api.Requests() {
+	for _, req := range l.Edge.API.Requests() {
 		if !strings.Contains(req.Path, "alias_util/add") {
 			continue
 		}
@@ -253,7 +258,7 @@ func (l *Lab) nobodyElse(ctx context.Context, results []Result) Result {
 			}
 		}
 	}
-	bans, err := l.api.Bans(ctx)
+	bans, err := l.API.Bans(ctx)
 	r.Err = errors.Join(r.Err, err)
 	for _, b := range bans {
 		if !slices.ContainsFunc(results, func(r Result) bool { return wanted(r.Addr) && b.Subject.Contains(r.Addr) }) {
@@ -276,12 +281,12 @@ func (l *Lab) allTold(ctx context.Context, results []Result) Result {
 			continue
 		}
 		name := strings.TrimSuffix(b.Subject.String(), "/32")
-		if err := within(ctx, time.Minute, func() bool { return l.messages(name) > 0 }); err != nil {
+		if err := stage.Within(ctx, time.Minute, func() bool { return l.messages(name) > 0 }); err != nil {
 			r.Err = errors.Join(r.Err, fmt.Errorf("no message about %s", name))
 		}
 		r.Failures++
 	}
-	for _, odd := range l.ntfy.Odd() {
+	for _, odd := range l.Ntfy.Odd() {
 		r.Err = errors.Join(r.Err, errors.New(odd))
 	}
 	return r

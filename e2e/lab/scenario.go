@@ -9,6 +9,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/edgeban/edgeban/e2e/lab/client"
+	"github.com/edgeban/edgeban/e2e/lab/stage"
 )
 
 // limit is how many failures ban, in deploy/mail.
@@ -17,47 +20,54 @@ const limit = 5
 // Who else a login name may claim to come from; nobody must believe it.
 const framed = "198.51.100.77"
 
+// The doors.
+const (
+	imaps, smtps     = client.IMAPS, client.SMTPS
+	submission, smtp = client.Submission, client.SMTP
+)
+
 // scenarios are what the lab is for. A new one is a line here, of steps that are
 // below.
 func scenarios() []Scenario {
 	forged := `x>, method=PLAIN, rip=` + framed + `, lip=192.0.2.1, TLS, session=<zz`
 	return []Scenario{
-		{Name: "IMAPS, IPv4", Want: Banned, Steps: steps(fail(IMAPS, limit))},
-		{Name: "IMAPS, IPv6", From: IPv6, Want: Banned, Steps: steps(fail(IMAPS, limit))},
-		{Name: "SMTPS, IPv4", Want: Banned, Steps: steps(fail(SMTPS, limit))},
-		{Name: "SMTPS, IPv6", From: IPv6, Want: Banned, Steps: steps(fail(SMTPS, limit))},
-		{Name: "587 with STARTTLS, IPv4", Want: Banned, Steps: steps(fail(Submission, limit))},
-		{Name: "587 with STARTTLS, IPv6", From: IPv6, Want: Banned, Steps: steps(fail(Submission, limit))},
-		{Name: "through all doors in turn", Want: Banned, Steps: steps(fail(IMAPS, 2), fail(SMTPS, 1), fail(Submission, 2))},
-		{Name: "all attempts in one IMAP connection", Want: Banned, Steps: steps(failOnOne(IMAPS, limit))},
-		{Name: "all attempts in one SMTP connection", Want: Banned, Steps: steps(failOnOne(SMTPS, limit))},
-		{Name: "slowly, one attempt in 8 s", Want: Banned, Steps: steps(fail(IMAPS, 1), pause(8), fail(IMAPS, 1), pause(8), fail(IMAPS, 1), pause(8), fail(IMAPS, 1), pause(8), fail(IMAPS, 1))},
-		{Name: "names that forge an address, IMAP", Want: Banned, Steps: steps(failAs(IMAPS, forged, limit))},
-		{Name: "names that forge an address, SMTP", Want: Banned, Steps: steps(failAs(SMTPS, "x unknown["+framed+"]: SASL LOGIN authentication failed", limit))},
-		{Name: "one typo, then the right password", Want: Spared, Steps: steps(fail(IMAPS, 1), right(IMAPS), fail(SMTPS, 1), right(SMTPS))},
-		{Name: "right passwords only", Want: Spared, Steps: steps(right(IMAPS), right(SMTPS), right(Submission), right(IMAPS), right(IMAPS), right(IMAPS))},
-		{Name: "a PROXY header of the client's own, in clear", Want: Spared, Steps: steps(header(SMTP, 2), header(Submission, 2))},
-		{Name: "a PROXY header of the client's own, before TLS", Want: Spared, Steps: steps(header(IMAPS, limit+1), header(SMTPS, limit+1))},
+		{Name: "IMAPS, IPv4", Want: Banned, Steps: steps(fail(imaps, limit))},
+		{Name: "IMAPS, IPv6", From: IPv6, Want: Banned, Steps: steps(fail(imaps, limit))},
+		{Name: "SMTPS, IPv4", Want: Banned, Steps: steps(fail(smtps, limit))},
+		{Name: "SMTPS, IPv6", From: IPv6, Want: Banned, Steps: steps(fail(smtps, limit))},
+		{Name: "587 with STARTTLS, IPv4", Want: Banned, Steps: steps(fail(submission, limit))},
+		{Name: "587 with STARTTLS, IPv6", From: IPv6, Want: Banned, Steps: steps(fail(submission, limit))},
+		{Name: "through all doors in turn", Want: Banned, Steps: steps(fail(imaps, 2), fail(smtps, 1), fail(submission, 2))},
+		{Name: "all attempts in one IMAP connection", Want: Banned, Steps: steps(failOnOne(imaps, limit))},
+		{Name: "all attempts in one SMTP connection", Want: Banned, Steps: steps(failOnOne(smtps, limit))},
+		{Name: "slowly, one attempt in 8 s", Want: Banned, Steps: steps(fail(imaps, 1), pause(8), fail(imaps, 1), pause(8), fail(imaps, 1), pause(8), fail(imaps, 1), pause(8), fail(imaps, 1))},
+		{Name: "names that forge an address, IMAP", Want: Banned, Steps: steps(failAs(imaps, forged, limit))},
+		{Name: "names that forge an address, SMTP", Want: Banned, Steps: steps(failAs(smtps, "x unknown["+framed+"]: SASL LOGIN authentication failed", limit))},
+		{Name: "one typo, then the right password", Want: Spared, Steps: steps(fail(imaps, 1), right(imaps), fail(smtps, 1), right(smtps))},
+		{Name: "right passwords only", Want: Spared, Steps: steps(right(imaps), right(smtps), right(submission), right(imaps), right(imaps), right(imaps))},
+		{Name: "a PROXY header of the client's own, in clear", Want: Spared, Steps: steps(header(smtp, 2), header(submission, 2))},
+		{Name: "a PROXY header of the client's own, before TLS", Want: Spared, Steps: steps(header(imaps, limit+1), header(smtps, limit+1))},
 		{Name: "no PROXY header, from a neighbour container", Want: Spared, Steps: steps(neighbour("", 6))},
 		{Name: "a PROXY header from a neighbour container", Want: Spared, Steps: steps(neighbour(proxyLine, 6))},
-		{Name: "a client of the LAN, by its own address", From: LAN, Want: Told, Steps: steps(fail(IMAPS, limit+1))},
-		{Name: "a client of the LAN, by NAT reflection", From: Reflected, Want: Spared, Steps: steps(fail(IMAPS, limit+1))},
+		{Name: "a client of the LAN, by its own address", From: LAN, Want: Told, Steps: steps(fail(imaps, limit+1))},
+		{Name: "a client of the LAN, by NAT reflection", From: Reflected, Want: Spared, Steps: steps(fail(imaps, limit+1))},
 
-		{Name: "logs are rotated during the attack", Want: Banned, Alone: true, Steps: steps(fail(SMTPS, 2), rotate, fail(IMAPS, 2), rotate, fail(Submission, 1))},
-		{Name: "Traefik restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, 3), restart("traefik", syscall.SIGTERM), fail(IMAPS, 2))},
-		{Name: "Dovecot restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, 2), fail(SMTPS, 1), restart("dovecot", syscall.SIGTERM), fail(IMAPS, 2))},
-		{Name: "Postfix restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(SMTPS, 3), restart("postfix", syscall.SIGTERM), fail(SMTPS, 2))},
-		{Name: "edgeban is killed during the attack", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, 3), restart("edgeban", syscall.SIGKILL), fail(IMAPS, 2))},
-		{Name: "edgeban is away for the whole attack", Want: Banned, Alone: true, Steps: steps(stopped("edgeban", fail(IMAPS, limit)))},
-		{Name: "the firewall restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, 3), reboot, fail(IMAPS, 2))},
-		{Name: "the firewall is away for the whole attack", Want: Banned, Alone: true, Steps: steps(away(fail(IMAPS, limit)))},
-		{Name: "the firewall forgets the ban", Want: Banned, Alone: true, Steps: steps(fail(IMAPS, limit), holds(true), reboot, holds(true))},
-		{Name: "unban by the command", Want: Freed, Alone: true, Steps: steps(fail(IMAPS, limit), holds(true), unban, holds(false))},
+		{Name: "logs are rotated during the attack", Want: Banned, Alone: true, Steps: steps(fail(smtps, 2), rotate, fail(imaps, 2), rotate, fail(submission, 1))},
+		{Name: "Traefik restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(imaps, 3), restart("traefik", syscall.SIGTERM), fail(imaps, 2))},
+		{Name: "Dovecot restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(imaps, 2), fail(smtps, 1), restart("dovecot", syscall.SIGTERM), fail(imaps, 2))},
+		{Name: "Postfix restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(smtps, 3), restart("postfix", syscall.SIGTERM), fail(smtps, 2))},
+		{Name: "edgeban is killed during the attack", Want: Banned, Alone: true, Steps: steps(fail(imaps, 3), restart("edgeban", syscall.SIGKILL), fail(imaps, 2))},
+		{Name: "edgeban is away for the whole attack", Want: Banned, Alone: true, Steps: steps(stopped("edgeban", fail(imaps, limit)))},
+		{Name: "the firewall restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(imaps, 3), reboot, fail(imaps, 2))},
+		{Name: "the firewall is away for the whole attack", Want: Banned, Alone: true, Steps: steps(away(fail(imaps, limit)))},
+		{Name: "the firewall forgets the ban", Want: Banned, Alone: true, Steps: steps(fail(imaps, limit), holds(true), reboot, holds(true))},
+		{Name: "unban by the command", Want: Freed, Alone: true, Steps: steps(fail(imaps, limit), holds(true), unban, holds(false))},
 		{Name: "doctor --mail, all is well", Want: Spared, Alone: true, Steps: steps(doctor("login good", "address good", "spoofing good"))},
 		{Name: "doctor --mail, Traefik sends no PROXY header", Want: Spared, Alone: true, Steps: steps(wrongly(silent, doctor("login broken")))},
-		{Name: "doctor --mail, no PROXY protocol at either end", Want: Spared, Alone: true, Steps: steps(wrongly(append(deaf, silent...), fail(IMAPS, limit+1), fail(SMTPS, limit+1), doctor("login good", "address broken", "spoofing good")))},
+		{Name: "doctor --mail, no PROXY protocol at either end", Want: Spared, Alone: true, Steps: steps(wrongly(append(deaf, silent...), fail(imaps, limit+1), fail(smtps, limit+1), doctor("login good", "address broken", "spoofing good")))},
 		{Name: "doctor --mail, Traefik trusts the network", Want: Spared, Alone: true, Steps: steps(wrongly(trusting, doctor("login good", "address good", "spoofing broken")))},
-		{Name: "a ban ends by itself, after 10 s", Want: Freed, Alone: true, Steps: steps(bantime("10s"), fail(IMAPS, limit), holds(true), holds(false), bantime(""))},
+		{Name: "Traefik renews the certificate", Want: Spared, Alone: true, Steps: steps(renewed)},
+		{Name: "a ban ends by itself, after 10 s", Want: Freed, Alone: true, Steps: steps(bantime("10s"), fail(imaps, limit), holds(true), holds(false), bantime(""))},
 	}
 }
 
@@ -65,12 +75,12 @@ func steps(s ...Step) []Step { return s }
 
 // fail tries to log in with wrong passwords, each on a connection of its own, until
 // that was refused n times or nothing gets through any more.
-func fail(d Door, n int) Step { return failAs(d, user, n) }
+func fail(d client.Door, n int) Step { return failAs(d, stage.User, n) }
 
-func failAs(d Door, name string, n int) Step {
+func failAs(d client.Door, name string, n int) Step {
 	return func(ctx context.Context, p *Play) error {
-		for refused := 0; refused < n && !p.edge.Holds(p.Client.From); {
-			switch ok, err := p.attempt(ctx, d, name); {
+		for refused := 0; refused < n && !p.Edge.Holds(p.Client.From); {
+			switch ok, err := p.Client.Try(ctx, d, name, "wrong"); {
 			case ok:
 				return errors.New("the wrong password was right")
 			case err == nil:
@@ -85,17 +95,8 @@ func failAs(d Door, name string, n int) Step {
 	}
 }
 
-func (p *Play) attempt(ctx context.Context, d Door, name string) (bool, error) {
-	s, err := p.Client.Open(ctx, d, "")
-	if err != nil {
-		return false, err
-	}
-	defer s.Close()
-	return s.Login(name, "wrong")
-}
-
 // failOnOne is fail on one connection, as far as the server lets that be.
-func failOnOne(d Door, n int) Step {
+func failOnOne(d client.Door, n int) Step {
 	return func(ctx context.Context, p *Play) error {
 		s, err := p.Client.Open(ctx, d, "")
 		if err != nil {
@@ -103,7 +104,7 @@ func failOnOne(d Door, n int) Step {
 		}
 		defer s.Close()
 		for range n {
-			if _, err := s.Login(user, "wrong"); err != nil {
+			if _, err := s.Login(stage.User, "wrong"); err != nil {
 				return nil // the ban has come: judge sees to it
 			}
 		}
@@ -112,8 +113,8 @@ func failOnOne(d Door, n int) Step {
 }
 
 // right logs in with the right password, which must work.
-func right(d Door) Step {
-	return func(ctx context.Context, p *Play) error { return p.Client.login(ctx, d, password, true) }
+func right(d client.Door) Step {
+	return func(ctx context.Context, p *Play) error { return p.Client.Right(ctx, d, stage.User, stage.Password) }
 }
 
 func pause(seconds int) Step {
@@ -132,11 +133,11 @@ const proxyLine = "PROXY TCP4 " + framed + " 192.0.2.1 40000 993\r\n"
 // header connects n times and says first, as a proxy would, that somebody else is
 // connecting. No login may come of it. In clear, Postfix may say that a client talks
 // before it is asked to, which counts as an attack by its own address.
-func header(d Door, n int) Step {
+func header(d client.Door, n int) Step {
 	return func(ctx context.Context, p *Play) error {
 		for range n {
 			if s, err := p.Client.Open(ctx, d, proxyLine); err == nil {
-				ok, err := s.Login(user, "wrong")
+				ok, err := s.Login(stage.User, "wrong")
 				s.Close()
 				if err == nil {
 					return fmt.Errorf("port %d took a PROXY header of the client's and answered a login (%t)", d, ok)
@@ -151,10 +152,10 @@ func header(d Door, n int) Step {
 // containers. No login may come of it.
 func neighbour(first string, n int) Step {
 	return func(ctx context.Context, p *Play) error {
-		c := &Client{p.nets["host"], bridge, "172.30.0.4"}
+		c := &client.Client{Net: p.Nets["host"], From: stage.Bridge, Server: "172.30.0.4"}
 		for range n {
-			if s, err := c.Open(ctx, IMAPS, first); err == nil {
-				_, err := s.Login(user, "wrong")
+			if s, err := c.Open(ctx, imaps, first); err == nil {
+				_, err := s.Login(stage.User, "wrong")
 				s.Close()
 				if err == nil {
 					return fmt.Errorf("a login of a neighbour was answered by Dovecot, which began with %q", first)
@@ -167,21 +168,21 @@ func neighbour(first string, n int) Step {
 
 // rotate rotates both logs, as the containers do at 20 MB.
 func rotate(_ context.Context, p *Play) error {
-	_, err := p.services["dovecot"].Exec("/entrypoint", "rotate")
-	_, err2 := p.services["postfix"].Exec("/entrypoint", "rotate")
+	_, err := p.Services["dovecot"].Exec("/entrypoint", "rotate")
+	_, err2 := p.Services["postfix"].Exec("/entrypoint", "rotate")
 	return errors.Join(err, err2)
 }
 
 func restart(name string, sig os.Signal) Step {
 	return func(_ context.Context, p *Play) error {
-		return errors.Join(p.services[name].Stop(sig), p.services[name].Start())
+		return errors.Join(p.Services[name].Stop(sig), p.Services[name].Start())
 	}
 }
 
 // stopped takes a step while a container is down.
 func stopped(name string, s Step) Step {
 	return func(ctx context.Context, p *Play) error {
-		c := p.services[name]
+		c := p.Services[name]
 		return errors.Join(c.Stop(syscall.SIGTERM), s(ctx, p), c.Start())
 	}
 }
@@ -192,14 +193,14 @@ func reboot(ctx context.Context, p *Play) error { return away(pause(2))(ctx, p) 
 // away takes a step while the firewall's API is down.
 func away(s Step) Step {
 	return func(ctx context.Context, p *Play) error {
-		return errors.Join(p.edge.Down(), s(ctx, p), p.edge.Up())
+		return errors.Join(p.Edge.Down(), s(ctx, p), p.Edge.Up())
 	}
 }
 
 // holds waits until the firewall holds the client, or does not any more.
 func holds(want bool) Step {
 	return func(ctx context.Context, p *Play) error {
-		if err := within(ctx, 70*time.Second, func() bool { return p.edge.Holds(p.Client.From) == want }); err != nil {
+		if err := stage.Within(ctx, 70*time.Second, func() bool { return p.Edge.Holds(p.Client.From) == want }); err != nil {
 			return fmt.Errorf("the firewall holds it: %t, want %t", !want, want)
 		}
 		return nil
@@ -207,7 +208,7 @@ func holds(want bool) Step {
 }
 
 func unban(_ context.Context, p *Play) error {
-	out, err := p.services["edgeban"].Exec("/edgeban", "unban", p.Client.From.String())
+	out, err := p.Services["edgeban"].Exec("/edgeban", "unban", p.Client.From.String())
 	if err == nil && !strings.Contains(out, p.Client.From.String()) {
 		err = fmt.Errorf("edgeban unban said: %s", out)
 	}
@@ -217,13 +218,13 @@ func unban(_ context.Context, p *Play) error {
 // bantime changes the configuration of the running edgeban; empty is the default.
 func bantime(d string) Step {
 	return func(_ context.Context, p *Play) error {
-		text, err := os.ReadFile(filepath.Join(p.deploy, "edgeban.yaml"))
+		text, err := os.ReadFile(filepath.Join(p.Deploy, "edgeban.yaml"))
 		if err != nil {
 			return err
 		}
 		if d != "" {
 			text = fmt.Appendf(text, "\ndefaults: {bantime: %s, increment: no}\n", d)
 		}
-		return errors.Join(os.WriteFile(p.path("config/edgeban.yaml"), text, 0o644), p.reload())
+		return errors.Join(os.WriteFile(p.Path("config/edgeban.yaml"), text, 0o644), p.Reload())
 	}
 }

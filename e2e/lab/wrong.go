@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/edgeban/edgeban/e2e/lab/stage"
 )
 
 // An Edit is a mistake in a file of the configuration.
@@ -46,8 +48,8 @@ func wrongly(edits []Edit, steps ...Step) Step {
 		for _, e := range edits {
 			err = errors.Join(err, p.mend(e))
 		}
-		well := within(ctx, 30*time.Second, func() bool {
-			return p.Client.login(ctx, IMAPS, password, true) == nil && p.Client.login(ctx, SMTPS, password, true) == nil
+		well := stage.Within(ctx, 30*time.Second, func() bool {
+			return p.Client.Right(ctx, imaps, stage.User, stage.Password) == nil && p.Client.Right(ctx, smtps, stage.User, stage.Password) == nil
 		})
 		if well != nil {
 			err = errors.Join(err, errors.New("no login works after the mistakes were mended"))
@@ -57,7 +59,7 @@ func wrongly(edits []Edit, steps ...Step) Step {
 }
 
 func (p *Play) edit(e Edit) error {
-	text, err := os.ReadFile(filepath.Join(p.deploy, e.File))
+	text, err := os.ReadFile(filepath.Join(p.Deploy, e.File))
 	if err != nil {
 		return err
 	}
@@ -68,7 +70,7 @@ func (p *Play) edit(e Edit) error {
 }
 
 func (p *Play) mend(e Edit) error {
-	text, err := os.ReadFile(filepath.Join(p.deploy, e.File))
+	text, err := os.ReadFile(filepath.Join(p.Deploy, e.File))
 	if err != nil {
 		return err
 	}
@@ -76,10 +78,10 @@ func (p *Play) mend(e Edit) error {
 }
 
 func (p *Play) put(e Edit, text string) error {
-	if err := os.WriteFile(p.path("config", e.File), []byte(text), 0o644); err != nil || e.Restart == "" {
+	if err := os.WriteFile(p.Path("config", e.File), []byte(text), 0o644); err != nil || e.Restart == "" {
 		return err
 	}
-	s := p.services[e.Restart]
+	s := p.Services[e.Restart]
 	return errors.Join(s.Stop(syscall.SIGTERM), s.Start())
 }
 
@@ -88,7 +90,7 @@ func (p *Play) put(e Edit, text string) error {
 func doctor(want ...string) Step {
 	return func(ctx context.Context, p *Play) error {
 		var got []string
-		err := within(ctx, 30*time.Second, func() bool {
+		err := stage.Within(ctx, 30*time.Second, func() bool {
 			got = p.examine()
 			return slices.Equal(got, want)
 		})
@@ -101,7 +103,7 @@ func doctor(want ...string) Step {
 
 // examine returns what the doctor says of port 993.
 func (p *Play) examine() (said []string) {
-	out, _ := p.services["edgeban"].Exec("/edgeban", "doctor", "--json", "--mail", "traefik") // fails where something is broken
+	out, _ := p.Services["edgeban"].Exec("/edgeban", "doctor", "--json", "--mail", "traefik") // fails where something is broken
 	var found struct {
 		Findings []struct{ Part, Link, Verdict string }
 	}

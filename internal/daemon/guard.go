@@ -212,7 +212,7 @@ func (g *generation) ledgerTrouble() string {
 		return "The ledger cannot be written, bans go on from memory: " + err.Error()
 	}
 	if _, lost := g.store.Lost(); lost {
-		return "The ledger was damaged and set aside. Until its longest ban would have ended nothing is removed from any target; edgeban adopt takes over what they hold."
+		return "The ledger was damaged and set aside, and what can be read of it is used. Until its longest ban would have ended nothing is removed from any target; edgeban adopt takes over what they hold."
 	}
 	return ""
 }

@@ -39,9 +39,10 @@ import (
 )
 
 const (
-	maxRequest = 16 << 10 // bytes of one request
-	maxHash    = 64       // bytes of the hash of a password
-	maxQueue   = 8192     // logins that are not in the ledger yet; what comes then is counted
+	loading    = 5 * time.Second // for the bans to be known, at the start; Dovecot gives up before
+	maxRequest = 16 << 10        // bytes of one request
+	maxHash    = 64              // bytes of the hash of a password
+	maxQueue   = 8192            // logins that are not in the ledger yet; what comes then is counted
 )
 
 // bounds let one Dovecot ask with as many connections as it has logins.
@@ -155,6 +156,10 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 	command := r.URL.Query().Get("command")
 	if err != nil || err2 != nil && q.Remote != "" || command != "allow" && command != "report" {
 		http.Error(w, "that is no request of Dovecot's", http.StatusBadRequest)
+		return
+	}
+	if command == "allow" && !d.Known(r.Context(), loading) {
+		http.Error(w, "the bans are not known yet", http.StatusServiceUnavailable)
 		return
 	}
 	status := 0

@@ -29,6 +29,7 @@ type Gate struct {
 	who   string // asks, for people
 	made  time.Time
 	set   atomic.Pointer[set]
+	known chan struct{} // closed once there is a set
 	mu    sync.Mutex
 	asked time.Time // when a question came last; zero for never
 	count int       // of refusals
@@ -42,7 +43,33 @@ var (
 
 // New returns a Gate that refuses nobody yet, for a service of that name.
 func New(who string) *Gate {
-	return &Gate{who: who, made: time.Now(), last: map[netip.Addr]time.Time{}}
+	return &Gate{who: who, made: time.Now(), known: make(chan struct{}), last: map[netip.Addr]time.Time{}}
+}
+
+// Known waits until it is known who is banned, d at most, and reports whether it is:
+// whoever asks a moment after the start is not to be told that nobody is.
+func (g *Gate) Known(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-g.known: // as ever but at the start
+		return true
+	default:
+	}
+	late := time.NewTimer(d)
+	defer late.Stop()
+	select {
+	case <-g.known:
+		return true
+	case <-ctx.Done():
+	case <-late.C:
+	}
+	return false
+}
+
+// replace puts a set in the place of the one before. The caller holds mu.
+func (g *Gate) replace(s *set) {
+	if g.set.Swap(s) == nil {
+		close(g.known)
+	}
 }
 
 // Inherit takes over what an earlier Gate of the same service refuses, and remembers.
@@ -53,7 +80,9 @@ func (g *Gate) Inherit(earlier *Gate) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.asked, g.count, g.last, g.made = asked, count, last, earlier.made
-	g.set.Store(earlier.set.Load())
+	if s := earlier.set.Load(); s != nil {
+		g.replace(s)
+	}
 }
 
 // A set is immutable.
@@ -135,7 +164,7 @@ func (g *Gate) Set(d enforce.Diff) (fresh []netip.Prefix) {
 	want = slices.DeleteFunc(want, func(p netip.Prefix) bool { return !g.Fits(p) })
 	slices.SortFunc(want, netip.Prefix.Compare)
 	s := newSet(slices.Compact(want))
-	g.set.Store(s)
+	g.replace(s)
 	if old == nil {
 		return nil
 	}

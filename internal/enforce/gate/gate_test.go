@@ -38,6 +38,28 @@ func TestTheGateKeepsTheContractOfTargets(t *testing.T) {
 	})
 }
 
+// After a restart there is a moment in which the ledger was not read: a client that
+// was banned all the time must not get in.
+func TestWhoAsksBeforeTheBansAreKnownWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := New("Dovecot")
+		began := time.Now()
+		if g.Known(t.Context(), time.Second) || time.Since(began) != time.Second {
+			t.Errorf("after %v the bans are said to be known, or that was not waited for; want a second and no", time.Since(began))
+		}
+		time.AfterFunc(300*time.Millisecond, func() { g.Set(enforce.Diff{Want: prefixes("192.0.2.7/32")}) })
+		began = time.Now()
+		if !g.Known(t.Context(), time.Second) || !g.Refuses(netip.MustParseAddr("192.0.2.7")) || time.Since(began) != 300*time.Millisecond {
+			t.Errorf("after %v: not known, or not refused; want the answer as soon as there is one", time.Since(began))
+		}
+		next := New("Dovecot")
+		next.Inherit(g)
+		if began = time.Now(); !next.Known(t.Context(), time.Second) || time.Since(began) != 0 {
+			t.Errorf("after a reload they are known only after %v", time.Since(began))
+		}
+	})
+}
+
 func TestWhoIsRefused(t *testing.T) {
 	g := New("Dovecot")
 	if g.Refuses(netip.MustParseAddr("192.0.2.7")) {

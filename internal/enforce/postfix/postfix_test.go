@@ -24,8 +24,11 @@ import (
 	"github.com/edgeban/edgeban/internal/enforce/enforcetest"
 )
 
+// newDoor returns one that knows that nobody is banned.
 func newDoor(allow ...netip.Prefix) *Door {
-	return New(config.Postfix{Listen: "127.0.0.1:9093", Allow: allow}, slog.New(slog.DiscardHandler))
+	d := New(config.Postfix{Listen: "127.0.0.1:9093", Allow: allow}, slog.New(slog.DiscardHandler))
+	d.Set(enforce.Diff{})
+	return d
 }
 
 func prefixes(words ...string) (ps []netip.Prefix) {
@@ -48,7 +51,7 @@ func connect(t *testing.T, d *Door) net.Conn {
 	ours, theirs := net.Pipe()
 	go func() {
 		defer theirs.Close()
-		_ = d.converse(theirs)
+		_ = d.converse(t.Context(), theirs)
 	}()
 	t.Cleanup(func() { ours.Close() })
 	return ours
@@ -298,4 +301,27 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%q is answered %q", text, got)
 		}
 	})
+}
+
+// A restart of ours must let no banned client in, nor hold up Postfix for longer than
+// it waits.
+func TestTheFirstAnswerWaitsForTheBans(t *testing.T) {
+	for _, after := range []time.Duration{time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			d := New(config.Postfix{Listen: "127.0.0.1:9093"}, slog.New(slog.DiscardHandler))
+			c := connect(t, d)
+			loaded := time.AfterFunc(after, func() { ban(t, d, "192.0.2.7/32") })
+			defer loaded.Stop()
+			began := time.Now()
+			got, err := ask(c, connecting("192.0.2.7"))
+			want, took := strings.TrimSpace(banned), time.Second
+			if after == time.Hour {
+				want, took = "action=DUNNO", loading
+			}
+			if got != want || err != nil || time.Since(began) != took {
+				t.Errorf("bans known after %v: %q, %v after %v; want %q after %v", after, got, err, time.Since(began), want, took)
+			}
+			c.Close()
+		})
+	}
 }

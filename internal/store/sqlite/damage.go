@@ -13,11 +13,7 @@ import (
 
 // beginAgain sets a damaged file aside and begins a new one that remembers it.
 func (s *Store) beginAgain(why error) error {
-	when := s.o.Now
-	if fi, err := os.Stat(s.path); when.IsZero() && err == nil {
-		when = fi.ModTime()
-	}
-	aside, err := file.SetAside(s.path, when)
+	aside, when, err := s.setAside()
 	if err != nil {
 		return errors.Join(why, err)
 	}
@@ -26,6 +22,39 @@ func (s *Store) beginAgain(why error) error {
 	}
 	s.log.Error("the ledger was damaged: a new one is begun, and nothing is removed from any target until `edgeban adopt`",
 		"path", s.path, "aside", aside, "err", why)
+	return s.lose(when)
+}
+
+// salvage sets a file aside of which some rows cannot be read, and goes on with a copy
+// that lacks them: a row must not cost the bans in all others.
+func (s *Store) salvage(why error) error {
+	aside, when, err := s.setAside()
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	gone, err := file.Salvage(context.Background(), aside, s.path)
+	if err == nil {
+		err = s.begin()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", why, err)
+	}
+	s.log.Error("rows of the ledger cannot be read and are left out: nothing is removed from any target until `edgeban adopt`",
+		"path", s.path, "aside", aside, "rows", gone, "err", why)
+	return s.lose(when)
+}
+
+func (s *Store) setAside() (aside string, when time.Time, err error) {
+	when = s.o.Now
+	if fi, err := os.Stat(s.path); when.IsZero() && err == nil {
+		when = fi.ModTime()
+	}
+	aside, err = file.SetAside(s.path, when)
+	return aside, when, err
+}
+
+// lose writes down that targets may hold what the ledger does not know of.
+func (s *Store) lose(when time.Time) error {
 	s.lost = sql.NullInt64{Int64: when.UnixNano(), Valid: true}
 	if err := s.setLost(context.Background(), s.lost); err != nil {
 		return errors.Join(err, s.file.Close())

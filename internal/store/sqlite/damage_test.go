@@ -58,6 +58,58 @@ func TestDamagedFileIsSetAside(t *testing.T) {
 	}
 }
 
+// One row that cannot be read, such as an address that is none, must not cost the bans
+// in all others, nor end a daemon that meets it later.
+func TestARowThatCannotBeReadCostsNoOther(t *testing.T) {
+	for name, subject := range map[string]string{
+		"no address":        "x'6e6f7420616e2061646472657373'",
+		"more bits":         "x'04c000020777'",
+		"another family":    "x'06c000020720'",
+		"not its network":   "x'04c000020718'",
+		"nothing":           "x''",
+		"of another length": "x'04c0000220'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := ledger(t)
+			db, err := sql.Open("sqlite", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, insert := range []string{
+				`insert into ban select seq + 1000, jail, ` + subject + `, since, until, failures, nth, cause, node, reason, lifted, addr from ban order by seq desc limit 1`,
+				`insert into held values (5000, 'edge', ` + subject + `, 1, 1, null, 0, 0)`,
+			} {
+				if _, err := db.ExecContext(t.Context(), insert); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			var said bytes.Buffer
+			b := &bench{T: t, path: path, o: Options{Now: noon, Log: slog.New(slog.NewTextHandler(&said, nil))}}
+			for range 3 {
+				b.open()
+				_, lost := b.Lost()
+				b.want("lost, so that nothing is removed", lost, true)
+				bans, err := b.Standing(t.Context(), noon)
+				b.must(err)
+				b.want("bans", len(slices.Collect(bans)), 20)
+				b.events()
+				b.must(b.Close())
+			}
+			b.want("said", strings.Count(said.String(), "level=ERROR"), 1)
+			b.want("rows", strings.Contains(said.String(), "rows=2"), true)
+			if _, err := os.Stat(path + ".damaged-20300102T120000Z"); err != nil {
+				t.Errorf("what was there is not kept: %v", err)
+			}
+			if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o600 {
+				t.Errorf("mode %v, %v; want 0600", fi.Mode(), err)
+			}
+		})
+	}
+}
+
 func TestLedgerThatIsGoneIsNotAFirstDay(t *testing.T) {
 	path := ledger(t)
 	if err := os.Remove(path); err != nil {

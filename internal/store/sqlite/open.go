@@ -98,7 +98,8 @@ var (
 )
 
 // Open opens the ledger at path, or begins one. One process at a time may have
-// it. A damaged file is set aside beside it and a new one is begun: see Lost.
+// it. A damaged file is set aside beside it and a new one is begun, or a copy
+// without the rows that cannot be read: see Lost.
 func Open(path string, o Options) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -117,6 +118,9 @@ func Open(path string, o Options) (*Store, error) {
 	s := &Store{path: path, o: o, log: o.Log, lock: lock}
 	if err = file.Missing(path, lock.Known); err == nil {
 		err = s.begin()
+	}
+	if errors.Is(err, row.ErrUnreadable) {
+		err = s.salvage(err)
 	}
 	if file.Damaged(err) {
 		err = s.beginAgain(err)

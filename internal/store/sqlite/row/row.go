@@ -235,9 +235,11 @@ func (a asSubject) Scan(v any) error {
 		return nil
 	}
 	addr, _ := netip.AddrFromSlice(b[1 : len(b)-1])
-	if *a.p = netip.PrefixFrom(addr, int(bits)); !a.p.IsValid() {
+	p := netip.PrefixFrom(addr, int(bits))
+	if !p.IsValid() || b[0] != family(addr) || p != p.Masked() {
 		return fmt.Errorf("%w: %x is no subject", ErrUnreadable, v)
 	}
+	*a.p = p
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/edgeban/edgeban/e2e/lab/netns"
 )
 
 // A Sink is where probes arrive, behind the edge.
@@ -17,8 +19,8 @@ type Sink struct {
 	last map[netip.Addr]uint64 // the number of the last probe of each address
 }
 
-// newSink listens on port 9 of the mail host.
-func newSink(ctx context.Context, host *Net) (*Sink, error) {
+// NewSink listens on port 9 of the mail host.
+func NewSink(ctx context.Context, host *netns.Net) (*Sink, error) {
 	var conn net.PacketConn
 	err := host.Do(func() (err error) {
 		conn, err = new(net.ListenConfig).ListenPacket(ctx, "udp", "[::]:9")
@@ -62,7 +64,8 @@ type Probe struct {
 	err  error
 }
 
-func newProbe(ctx context.Context, c *Client, sink *Sink) (*Probe, error) {
+// NewProbe begins to send, until ctx is done.
+func NewProbe(ctx context.Context, c *Client, sink *Sink) (*Probe, error) {
 	var conn net.Conn
 	err := c.Net.Do(func() (err error) {
 		d := net.Dialer{LocalAddr: &net.UDPAddr{IP: c.From.AsSlice()}}

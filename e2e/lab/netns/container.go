@@ -1,4 +1,4 @@
-package main
+package netns
 
 import (
 	"encoding/json"
@@ -15,28 +15,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Service is a program that can be stopped and started.
-type Service interface {
-	Start() error
-	Stop(sig os.Signal) error // and waits
-	Signal(sig os.Signal) error
-	Running() bool
-	Exec(args ...string) (string, error) // runs a command inside
-	Log() string                         // where to look for what it says
-}
-
 // A Container runs a program as Docker would: with a root file system of its own,
 // which is this machine's with what it writes laid over it, with mounts, and with
 // processes of its own.
 type Container struct {
-	Name  string
-	Net   *Net
-	Args  []string
-	Env   []string
-	Binds []Bind
-	Hosts string // /etc/hosts
-	Dir   string // for what it writes; kept over a restart
-	Out   string // the file for its standard output
+	Name     string
+	Net      *Net
+	Args     []string
+	Env      []string
+	Binds    []Bind
+	Hosts    string // /etc/hosts
+	Resolver string // its name server
+	Dir      string // for what it writes; kept over a restart
+	Out      string // the file for its standard output
 
 	cmd   *exec.Cmd
 	ended chan struct{}
@@ -48,7 +39,15 @@ type Bind struct {
 	ReadOnly bool
 }
 
-const initWord = "become-container"
+// ReadOnly binds a file or folder that the container may only read.
+func ReadOnly(from, to string) Bind { return Bind{from, to, true} }
+
+// Writable binds one in which it may write.
+func Writable(from, to string) Bind { return Bind{from, to, false} }
+
+// InitWord is the argument with which the program runs itself to become a container:
+// it then calls Become, and nothing else.
+const InitWord = "become-container"
 
 // Start starts it.
 func (c *Container) Start() error {
@@ -61,7 +60,7 @@ func (c *Container) Start() error {
 		return err
 	}
 	defer out.Close()
-	c.cmd = exec.Command("/proc/self/exe", initWord)
+	c.cmd = exec.Command("/proc/self/exe", InitWord)
 	c.cmd.Env = append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SPEC=" + string(spec)}, c.Env...)
 	c.cmd.Stdout, c.cmd.Stderr = out, out
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS, Setsid: true}
@@ -119,8 +118,8 @@ func (c *Container) Exec(args ...string) (string, error) {
 	return string(out), err
 }
 
-// becomeContainer is what a container's first process does before it is that.
-func becomeContainer() error {
+// Become is what a container's first process does before it is that.
+func Become() error {
 	var c Container
 	if err := json.Unmarshal([]byte(os.Getenv("SPEC")), &c); err != nil {
 		return err
@@ -155,7 +154,7 @@ func (c *Container) mount() (string, error) {
 	}
 	err := errors.Join(
 		os.WriteFile(filepath.Join(upper, "etc/hosts"), []byte(c.Hosts), 0o644),
-		os.WriteFile(filepath.Join(upper, "etc/resolv.conf"), []byte("nameserver "+edgeLAN+"\n"), 0o644),
+		os.WriteFile(filepath.Join(upper, "etc/resolv.conf"), []byte("nameserver "+c.Resolver+"\n"), 0o644),
 		unix.Mount("overlay", root, "overlay", 0, "lowerdir=/,upperdir="+upper+",workdir="+work),
 		unix.Mount("/dev", root+"/dev", "", unix.MS_BIND|unix.MS_REC, ""),
 		unix.Mount("proc", root+"/proc", "proc", 0, ""),

@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"context"
@@ -11,14 +11,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/edgeban/edgeban/e2e/lab/netns"
 	"github.com/edgeban/edgeban/internal/enforce/opnsense/opnsensetest"
 )
 
 // An Edge is a firewall: the API is a fake OPNsense, and what it holds in its table
 // is applied to a set of nftables, so that packets are dropped.
 type Edge struct {
-	net *Net
-	api *opnsensetest.Firewall
+	net *netns.Net
+	API *opnsensetest.Firewall
 	url string
 
 	mu   sync.Mutex
@@ -26,9 +27,10 @@ type Edge struct {
 	held []netip.Prefix
 }
 
-const alias = "edgeban"
+// Alias is the one that holds bans.
+const Alias = "edgeban"
 
-func newEdge(ctx context.Context, n *Net, slow bool) (*Edge, error) {
+func newEdge(ctx context.Context, n *netns.Net, slow bool) (*Edge, error) {
 	e := &Edge{net: n}
 	cmd := exec.CommandContext(ctx, "nft", "-i")
 	in, err := cmd.StdinPipe()
@@ -39,11 +41,11 @@ func newEdge(ctx context.Context, n *Net, slow bool) (*Edge, error) {
 	if err := n.Do(cmd.Start); err != nil {
 		return nil, err
 	}
-	e.api = opnsensetest.New(opnsensetest.Options{
+	e.API = opnsensetest.New(opnsensetest.Options{
 		Latency: slow,
-		Aliases: []opnsensetest.Alias{{Name: alias}},
+		Aliases: []opnsensetest.Alias{{Name: Alias}},
 		Rules: []opnsensetest.Rule{{Fields: map[string]string{
-			"action": "block", "direction": "in", "ipprotocol": "inet46", "source_net": alias, "description": "bans",
+			"action": "block", "direction": "in", "ipprotocol": "inet46", "source_net": Alias, "description": "bans",
 		}}},
 		OnAdd: func(_ string, p netip.Prefix) { e.add(p) },
 	})
@@ -56,7 +58,7 @@ func newEdge(ctx context.Context, n *Net, slow bool) (*Edge, error) {
 
 func (e *Edge) listen() error {
 	return e.net.Do(func() (err error) {
-		e.url, err = e.api.ListenTLSAt(edgeLAN + ":443")
+		e.url, err = e.API.ListenTLSAt(edgeLAN + ":443")
 		return err
 	})
 }
@@ -73,7 +75,7 @@ func (e *Edge) follow(ctx context.Context) {
 func (e *Edge) sync() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.api.Entries(alias)
+	now := e.API.Entries(Alias)
 	for _, p := range e.held {
 		if !slices.Contains(now, p) {
 			e.tell("delete", p)
@@ -106,15 +108,15 @@ func (e *Edge) tell(verb string, p netip.Prefix) {
 
 // Holds reports whether the firewall's table contains an address.
 func (e *Edge) Holds(a netip.Addr) bool {
-	return slices.ContainsFunc(e.api.Entries(alias), func(p netip.Prefix) bool { return p.Contains(a) })
+	return slices.ContainsFunc(e.API.Entries(Alias), func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // Down stops the API, as a reboot does.
-func (e *Edge) Down() error { return e.api.Close() }
+func (e *Edge) Down() error { return e.API.Close() }
 
 // Up ends a reboot: the table is empty, and the API answers again.
 func (e *Edge) Up() error {
-	e.api.Reboot()
+	e.API.Reboot()
 	e.sync()
 	return e.listen()
 }

@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"bytes"
@@ -11,12 +11,24 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/edgeban/edgeban/e2e/lab/netns"
 )
+
+// A Service is a program that can be stopped and started.
+type Service interface {
+	Start() error
+	Stop(sig os.Signal) error // and waits
+	Signal(sig os.Signal) error
+	Running() bool
+	Exec(args ...string) (string, error) // runs a command inside
+	Log() string                         // where to look for what it says
+}
 
 // An Engine is a Docker engine on the mail host, with deploy/mail's project. Its
 // packet filter and its networks are the mail host's own.
 type Engine struct {
-	host    *Net
+	host    *netns.Net
 	data    string // with the images already
 	project string // the folder of the project
 	tool    string // docker-compose, of whatever version
@@ -40,11 +52,41 @@ func (e *Engine) start(ctx context.Context, out string) error {
 	if err := e.host.Do(cmd.Start); err != nil {
 		return err
 	}
-	err = within(ctx, time.Minute, func() bool { _, err := e.docker("version"); return err == nil })
+	err = Within(ctx, time.Minute, func() bool { _, err := e.docker("version"); return err == nil })
 	if err != nil {
 		return fmt.Errorf("dockerd does not answer; see %s", out)
 	}
 	return nil
+}
+
+// compose starts the project as it is, but for ntfy, which is the fake.
+func (s *Stage) compose(ctx context.Context) (err error) {
+	s.Engine = &Engine{host: s.Nets["host"], data: s.Docker, project: s.Path("config"), tool: s.Compose}
+	if err := s.Engine.start(ctx, s.Path("dockerd.out")); err != nil {
+		return err
+	}
+	lab := "services:\n  edgeban: {extra_hosts: [\"ntfy:" + ntfyServer + "\"]}\n"
+	if err := errors.Join(
+		os.WriteFile(s.Path("config/.env"), []byte(strings.Join(s.env, "\n")+"\n"), 0o600),
+		os.WriteFile(s.Path("config/lab.yaml"), []byte(lab), 0o644)); err != nil {
+		return err
+	}
+	names := []string{"traefik", "postfix", "dovecot", "edgeban", "certs"}
+	// A lab before this one may have left something: its networks went with it.
+	if err := s.Engine.compose("down", "--volumes", "--remove-orphans"); err != nil {
+		return err
+	}
+	if err := s.Engine.compose(append([]string{"up", "--no-start", "--no-build"}, names...)...); err != nil {
+		return err
+	}
+	if err := s.look(ctx, s.Engine.volume("logs"), s.Engine.volume("bans")); err != nil {
+		return err
+	}
+	s.Services = map[string]Service{}
+	for _, name := range names {
+		s.Services[name] = &dockerService{s.Engine, name}
+	}
+	return s.Engine.compose(append([]string{"up", "--detach", "--no-build"}, names...)...)
 }
 
 // docker runs the command, with what it takes no longer than two minutes for.
@@ -124,8 +166,8 @@ func (s *dockerService) Exec(args ...string) (string, error) {
 
 func (s *dockerService) Log() string { return "docker logs " + s.container() }
 
-// unprivileged holds the running edgeban to what it may not have.
-func (e *Engine) unprivileged(name string) error {
+// Unprivileged holds the running edgeban to what it may not have.
+func (e *Engine) Unprivileged(name string) error {
 	out, err := e.docker("inspect", e.container(name))
 	if err != nil {
 		return err

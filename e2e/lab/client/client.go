@@ -1,8 +1,10 @@
-package main
+// Package client is who connects to a mail server: attackers, and people.
+package client
 
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,6 +13,8 @@ import (
 	"net/textproto"
 	"strings"
 	"time"
+
+	"github.com/edgeban/edgeban/e2e/lab/netns"
 )
 
 // A Door is a way to log in.
@@ -24,10 +28,13 @@ const (
 	SMTP       Door = 25
 )
 
+// Mail returns the doors at which one logs in.
+func Mail() []Door { return []Door{IMAPS, SMTPS, Submission} }
+
 // A Client connects from one address to the mail server, by the address that it has
 // where the client is.
 type Client struct {
-	Net    *Net
+	Net    *netns.Net
 	From   netip.Addr
 	Server string
 }
@@ -64,6 +71,25 @@ func (c *Client) Open(ctx context.Context, d Door, first string) (*Session, erro
 		return nil, errors.Join(err, conn.Close())
 	}
 	return s, nil
+}
+
+// Try logs in once, on a connection of its own.
+func (c *Client) Try(ctx context.Context, d Door, user, password string) (bool, error) {
+	s, err := c.Open(ctx, d, "")
+	if err != nil {
+		return false, err
+	}
+	defer s.Close()
+	return s.Login(user, password)
+}
+
+// Right logs in, and returns an error if that is refused.
+func (c *Client) Right(ctx context.Context, d Door, user, password string) error {
+	ok, err := c.Try(ctx, d, user, password)
+	if err == nil && !ok {
+		err = errors.New("the right password was refused")
+	}
+	return err
 }
 
 func greet(conn net.Conn, d Door, first string) (*Session, error) {
@@ -147,3 +173,8 @@ func (s *Session) imap(user, password string) (bool, error) {
 
 // Close hangs up.
 func (s *Session) Close() { _ = s.conn.Close() } // nothing is lost
+
+// Certificate is the server's own.
+func (s *Session) Certificate() *x509.Certificate {
+	return s.conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
+}
