@@ -19,7 +19,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/edgeban/edgeban/internal/account"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/daemon/ports"
 	"github.com/edgeban/edgeban/internal/daemon/wall"
@@ -75,9 +74,8 @@ type daemon struct {
 	ladder  *zone.Ladder // the targets that hold bans which leak at others
 	current atomic.Pointer[generation]
 
-	mu      sync.Mutex
-	told    map[string]time.Time      // troubles, and when they were told last
-	watches map[string]*account.Watch // of accounts, by the name of what reports logins
+	mu   sync.Mutex
+	told map[string]time.Time // troubles, and when they were told last
 }
 
 // Run runs the daemon until ctx is done, and returns nil then. What was decided
@@ -109,7 +107,7 @@ func start(ctx context.Context, o Options) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{Options: o, store: store, started: o.Now(), stdin: source.NewStdin(o.Stdin), told: map[string]time.Time{}, watches: map[string]*account.Watch{}}
+	d := &daemon{Options: o, store: store, started: o.Now(), stdin: source.NewStdin(o.Stdin), told: map[string]time.Time{}}
 	d.leaks = newLookout(d)
 	d.ladder = d.steps(context.WithoutCancel(ctx))
 	_, newest, err := store.Head(context.WithoutCancel(ctx)) // to be stopped while starting is no error

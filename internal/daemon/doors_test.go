@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -122,6 +124,71 @@ func TestAnOldPhoneDoesNotLockOutTheOffice(t *testing.T) {
 	}
 	s.guesses(dovecot, "192.0.2.77", "bob", 3)
 	s.until("who guesses from there is banned", func() bool { return s.holds("192.0.2.77") })
+}
+
+// A kill forgets no old password: it neither locks the office out, nor is it named by
+// each life anew.
+func TestAKilledDaemonKnowsOldPasswords(t *testing.T) {
+	if path := os.Getenv(childEnv); path != "" {
+		besieged(t, path)
+		return
+	}
+	s := newSite(t)
+	dovecot, _ := s.doors()
+	c, err := s.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.client = web.NewClient(c.Socket)
+	const lives = 8
+	for life := range lives {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=0")
+		cmd.Env = append(cmd.Environ(), childEnv+"="+filepath.Join(s.dir, "edgeban.yaml"))
+		cmd.Stdout, cmd.Stderr = s.out, s.out
+		_, err := cmd.StdinPipe() // the child ends with us
+		if err = errors.Join(err, cmd.Start()); err != nil {
+			t.Fatal(err)
+		}
+		s.answered(dovecot)
+		for n := range 2 { // more than 10 in all, and one a life would be a ban as well
+			policy(t, dovecot, "report", login("192.0.2.77", "alice", false), secretOfDovecot)
+			s.until("the login is in the ledger", func() bool {
+				w, err := s.client.Why(t.Context(), netip.MustParsePrefix("192.0.2.77/32"))
+				return err == nil && len(w.Lines) == 2*life+n+1
+			})
+		}
+		if life == lives-1 { // told is told at least once: a kill just then is another test
+			s.until("the account is named", func() bool { return len(s.ntfy.Messages(topic)) > 0 })
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+	}
+	s.start()
+	s.answered(dovecot)
+	for range 20 {
+		policy(t, dovecot, "report", login("192.0.2.77", "alice", false), secretOfDovecot)
+	}
+	s.guesses(dovecot, "203.0.113.9", "bob", 3)
+	s.until("who guesses is banned, so all before was judged", func() bool { return s.holds("203.0.113.9") })
+	w, err := s.client.Why(t.Context(), netip.MustParsePrefix("192.0.2.77/32"))
+	counted := 0
+	for _, l := range w.Lines {
+		if l.Ignored == "" {
+			counted++
+		}
+	}
+	if err != nil || counted != 1 || s.holds("192.0.2.77") {
+		t.Errorf("after %d kills the old password counts %d times, its office is banned %v (%v); want once, and not", lives, counted, s.holds("192.0.2.77"), err)
+	}
+	told := 0
+	for _, m := range s.ntfy.Messages(topic) {
+		told += strings.Count(m.Message, "An old password on a device of alice")
+	}
+	if told < 1 || told > 2 { // the last life may have been killed before it knew that it had told it
+		t.Errorf("after %d kills told %d times, want once", lives, told)
+	}
 }
 
 // What Dovecot reports bans as lines do, and the doors know of it at once.
