@@ -121,6 +121,12 @@ func start(ctx context.Context, o Options) (*daemon, error) {
 		d.close()
 		return nil, err
 	}
+	for _, addr := range gen.addresses() { // who asks waits for its answer from now on
+		if err := d.ports.Reserve(addr); err != nil {
+			d.close()
+			return nil, err
+		}
+	}
 	gen.protect(ctx)
 	d.current.Store(gen)
 	d.senders.keep(gen.syslogs)

@@ -93,7 +93,8 @@ func (d *Door) Apply(_ context.Context, diff enforce.Diff) error {
 // Addr returns the address that Dovecot is answered at.
 func (d *Door) Addr() string { return d.config.Listen }
 
-// Serve answers on ln until ctx is done, and ends sessions meanwhile.
+// Serve answers on ln until ctx is done, once the bans are known, and ends sessions
+// meanwhile.
 func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
 	if d.doveadm != nil {
 		ended := make(chan struct{})
@@ -103,6 +104,9 @@ func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
 			d.doveadm.run(ctx, d.log)
 		}()
 		defer func() { cancel(); <-ended }()
+	}
+	if !d.Await(ctx) && ctx.Err() == nil {
+		d.log.Warn("Dovecot is answered although the bans are not known yet", "listen", ln.Addr().String())
 	}
 	d.log.Info("Dovecot is answered", "listen", ln.Addr().String())
 	if err := endpoint.Serve(ctx, endpoint.Limit(ln, bounds), d.Handler(), d.log); err != nil {

@@ -22,6 +22,7 @@ const (
 	maxRefused = 10_000        // clients of whom it is remembered when they were refused
 	lately     = time.Minute   // a refusal was, of which lines may come
 	silent     = 6 * time.Hour // without a question, after which that is said
+	opening    = 10 * time.Second
 )
 
 // A Gate is a Target that is asked. The zero value is not usable; see New.
@@ -29,6 +30,8 @@ type Gate struct {
 	who   string // asks, for people
 	made  time.Time
 	set   atomic.Pointer[set]
+	known chan struct{} // closed once the bans are
+	once  sync.Once
 	mu    sync.Mutex
 	asked time.Time // when a question came last; zero for never
 	count int       // of refusals
@@ -42,10 +45,27 @@ var (
 
 // New returns a Gate that refuses nobody yet, for a service of that name.
 func New(who string) *Gate {
-	return &Gate{who: who, made: time.Now(), last: map[netip.Addr]time.Time{}}
+	return &Gate{who: who, made: time.Now(), known: make(chan struct{}), last: map[netip.Addr]time.Time{}}
+}
+
+// Await waits until it is known who is banned: whoever is answered earlier lets banned
+// clients in. Who asks meanwhile waits as well, which is better than being refused the
+// connection: services let everybody in then. But nobody waits for ever: it reports
+// false if the bans are not known after 10 s, or ctx is done.
+func (g *Gate) Await(ctx context.Context) bool {
+	late := time.NewTimer(opening)
+	defer late.Stop()
+	select {
+	case <-g.known:
+		return true
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // Inherit takes over what an earlier Gate of the same service refuses, and remembers.
+// That may lack the bans of just now.
 func (g *Gate) Inherit(earlier *Gate) {
 	earlier.mu.Lock()
 	asked, count, last := earlier.asked, earlier.count, maps.Clone(earlier.last)
@@ -136,6 +156,7 @@ func (g *Gate) Set(d enforce.Diff) (fresh []netip.Prefix) {
 	slices.SortFunc(want, netip.Prefix.Compare)
 	s := newSet(slices.Compact(want))
 	g.set.Store(s)
+	g.once.Do(func() { close(g.known) })
 	if old == nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -57,6 +58,39 @@ func TestWhoIsRefused(t *testing.T) {
 	if g.Refuses(netip.Addr{}) {
 		t.Error("no address is refused")
 	}
+}
+
+// Who is answered before the bans are known lets banned clients in; who is never
+// answered keeps the service waiting for each login.
+func TestAnswersWaitForTheBansButNotForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		waits := func(g *Gate, ctx context.Context) <-chan bool {
+			done := make(chan bool, 1)
+			go func() { done <- g.Await(ctx) }()
+			synctest.Wait()
+			if len(done) > 0 {
+				t.Error("answers before the bans are known")
+			}
+			return done
+		}
+		g, earlier := New("Dovecot"), New("Dovecot")
+		earlier.Set(enforce.Diff{Want: prefixes("192.0.2.7/32")})
+		g.Inherit(earlier) // of before the last bans
+		done := waits(g, t.Context())
+		g.Set(enforce.Diff{})
+		if !<-done || !g.Await(t.Context()) {
+			t.Error("the bans are known, and it says that they are not")
+		}
+		began := time.Now()
+		if <-waits(New("Dovecot"), t.Context()) || time.Since(began) != opening {
+			t.Errorf("waited %v for a ledger that hangs, want %v", time.Since(began), opening)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done = waits(New("Dovecot"), ctx)
+		if cancel(); <-done {
+			t.Error("at the end it says that the bans are known")
+		}
+	})
 }
 
 func TestALostLedgerLetsNobodyGo(t *testing.T) {

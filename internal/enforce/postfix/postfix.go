@@ -74,11 +74,15 @@ func (d *Door) Passes() string { return "SMTP connections to Postfix" }
 // Addr returns the address that Postfix is answered at.
 func (d *Door) Addr() string { return d.config.Listen }
 
-// Serve answers on ln until ctx is done, and closes all connections then.
+// Serve answers on ln until ctx is done, once the bans are known, and closes all
+// connections then.
 func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
 	ln = endpoint.Limit(ln, bounds)
 	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
 	defer stop()
+	if !d.Await(ctx) && ctx.Err() == nil {
+		d.log.Warn("Postfix is answered although the bans are not known yet", "listen", ln.Addr().String())
+	}
 	d.log.Info("Postfix is answered", "listen", ln.Addr().String())
 	var conns sync.WaitGroup
 	defer conns.Wait()

@@ -193,9 +193,12 @@ func TestSlowClientsKeepNobodyWaiting(t *testing.T) {
 	})
 }
 
-// serve serves the door on loopback.
+// serve serves the door on loopback. If nobody was banned, that is known.
 func serve(t *testing.T, d *Door) (addr string, stop func()) {
 	t.Helper()
+	if held, _ := d.Held(t.Context()); len(held) == 0 {
+		ban(t, d)
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -249,6 +252,35 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 	stop() // also with connections that are open
 	if _, err := open.Read(make([]byte, 1)); err == nil {
 		t.Error("the connection is open after the end")
+	}
+}
+
+// Who is told DUNNO before the bans are known is let in although it is banned.
+func TestNobodyIsAnsweredBeforeTheBansAreKnown(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, ctx := newDoor(), t.Context()
+	go func() { _ = d.Serve(ctx, ln) }()
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	told := make(chan string, 1)
+	go func() {
+		got, err := ask(c, connecting("203.0.113.9"))
+		told <- fmt.Sprint(got, err)
+	}()
+	select {
+	case got := <-told:
+		t.Fatalf("answered %q before the bans are known", got)
+	case <-time.After(50 * time.Millisecond): // it cannot be proven that no answer ever comes
+	}
+	ban(t, d, "203.0.113.9/32")
+	if got := <-told; !strings.HasPrefix(got, "action=421") {
+		t.Errorf("a banned client is told %q", got)
 	}
 }
 
