@@ -85,7 +85,7 @@ func (w *Watch) Look(l Login) (ignored string, tell []edgeban.Notice) {
 	w.sweep(now)
 	switch l.Kind {
 	case edgeban.Success:
-		w.succeed(user, now)
+		w.succeed(device{l.Addr, user}, now)
 		return "", nil
 	case edgeban.Failure:
 	default:
@@ -115,22 +115,35 @@ func name(user string) string {
 }
 
 // succeed remembers who has logged in: of the mailboxes that there are only they know.
-func (w *Watch) succeed(user string, now time.Time) {
-	box := w.users[user]
+// What he tried from there before were mistakes, but for what a device repeats.
+func (w *Watch) succeed(d device, now time.Time) {
+	if h := w.devices[d]; h != nil && (h.guesses || len(h.tried) > 0) {
+		h.guesses = false
+		h.keep(few-1, 2)
+		w.learned = true
+	}
+	box := w.users[d.user]
 	if box == nil {
 		if len(w.users) >= maxSeen {
 			w.thinUsers()
 		}
 		box = &mailbox{}
-		w.users[user] = box
+		w.users[d.user] = box
 		w.learned = true
 	}
 	box.last, w.changed = now, true
 }
 
+// keep forgets all but the n passwords that were repeated most, often at least.
+func (h *habit) keep(n, often int) {
+	slices.SortStableFunc(h.tried, func(a, b secret) int { return b.n - a.n })
+	h.tried = slices.DeleteFunc(h.tried[:min(n, len(h.tried))], func(s secret) bool { return s.n < often })
+}
+
 // repeats reports why a failure does not count: it is the password of before, by which
 // nobody learns anything. Who has tried more than few is guessing, and everything
-// counts. It reports as well whether people are to be told of an old password.
+// counts but what was an old password before. It reports as well whether people are to
+// be told of one.
 func (w *Watch) repeats(d device, word string, now time.Time) (ignored string, tell bool) {
 	if word == "" {
 		return "", false
@@ -146,10 +159,11 @@ func (w *Watch) repeats(d device, word string, now time.Time) (ignored string, t
 	h.last = now
 	i := slices.IndexFunc(h.tried, func(s secret) bool { return s.word == word })
 	switch {
-	case h.guesses:
+	case i < 0 && h.guesses:
 		return "", false
 	case i < 0 && len(h.tried) == few:
-		h.guesses, h.tried = true, nil
+		h.guesses = true
+		h.keep(few, stale)
 		return "", false
 	case i < 0:
 		h.tried = append(h.tried, secret{word, 1})

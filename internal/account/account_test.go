@@ -62,6 +62,58 @@ func TestGuessingIsNeverTakenForAnOldPassword(t *testing.T) {
 	}
 }
 
+// The owner of an old phone mistypes his password at his desk, behind the same address.
+// That makes no guesser of the phone, and its old password stays known.
+func TestTyposDoNotUnmaskAnOldPhone(t *testing.T) {
+	w, counted, told := New(), 0, 0
+	at := time.Duration(0)
+	look := func(l Login) {
+		why, ns := w.Look(l)
+		if told += len(ns); why == "" && l.Secret == "0aba" {
+			counted++
+		}
+	}
+	for i := range 400 {
+		at += time.Minute
+		look(login(failed, office, "alice", "0aba", at))
+		if i%5 == 0 { // a typo, sometimes two, and then the right one
+			for n := range 1 + i%2 {
+				look(login(failed, office, "alice", fmt.Sprintf("typo%d.%d", i, n), at))
+			}
+			look(login(edgeban.Success, office, "alice", "right", at))
+		}
+		if i > 30 && i%50 == 0 { // four, and no more
+			for n := range 4 {
+				look(login(failed, office, "alice", fmt.Sprintf("lost%d.%d", i, n), at))
+			}
+		}
+	}
+	if counted > 2 || told != 1 { // twice, for a login came before it was repeated
+		t.Errorf("the old password counts %d times, told %d times; want twice at most, and once", counted, told)
+	}
+}
+
+// Who guesses gains nothing by looking like an old phone first, nor by the logins of
+// the one whose password he guesses: each new password counts.
+func TestEachNewPasswordCounts(t *testing.T) {
+	w, counted, at := New(), 0, time.Duration(0)
+	for i := range 500 {
+		at += time.Second
+		for range i % 12 {
+			w.Look(login(failed, office, "alice", "0aba", at))
+		}
+		if i%7 == 0 {
+			w.Look(login(edgeban.Success, office, "alice", "right", at))
+		}
+		if why, _ := w.Look(login(failed, office, "alice", fmt.Sprintf("guess%d", i), at)); why == "" {
+			counted++
+		}
+	}
+	if counted != 500 {
+		t.Errorf("%d of 500 guesses count, want all", counted)
+	}
+}
+
 func TestWithoutASecretEverythingCounts(t *testing.T) {
 	w := New()
 	for i := range 20 {

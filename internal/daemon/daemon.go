@@ -45,6 +45,9 @@ type Options struct {
 	// Transport carries the calls to firewalls and notifiers; nil for the network.
 	Transport http.RoundTripper
 
+	// Listen opens the ports that targets are served on; nil for the network.
+	Listen func(addr string) (ports.Listener, error)
+
 	// Look is the time between two looks at a target when nothing happens; 50 s
 	// if 0, so that a rebooted firewall is equal again within a minute.
 	Look time.Duration
@@ -108,6 +111,7 @@ func start(ctx context.Context, o Options) (*daemon, error) {
 		return nil, err
 	}
 	d := &daemon{Options: o, store: store, started: o.Now(), stdin: source.NewStdin(o.Stdin), told: map[string]time.Time{}}
+	d.ports.Open = o.Listen
 	d.leaks = newLookout(d)
 	d.ladder = d.steps(context.WithoutCancel(ctx))
 	_, newest, err := store.Head(context.WithoutCancel(ctx)) // to be stopped while starting is no error
