@@ -73,8 +73,10 @@ type Ledger interface {
 	Head(ctx context.Context) (Seq, time.Time, error)
 
 	// Snapshot keeps the state of a jail's fold that has judged all events up to
-	// s.At, in place of an earlier one. s.State is the ledger's from then on: it
-	// may be large, and is not copied.
+	// s.At, in place of an earlier one, and puts its notices into the outbox in the
+	// same step. One of an earlier place than that which is kept changes nothing and
+	// tells nobody. s.State is the ledger's from then on: it may be large, and is not
+	// copied.
 	Snapshot(ctx context.Context, s Snapshot) error
 
 	// Restore returns a jail's last snapshot, or ErrNotFound.
@@ -97,9 +99,10 @@ type Verdict struct {
 
 // A Snapshot is a jail's fold at a place in the sequence.
 type Snapshot struct {
-	Jail  string
-	At    Seq
-	State []byte
+	Jail    string
+	At      Seq
+	State   []byte
+	Notices []Notice // that enter the outbox in the same step, as the state knows; they do not come back with it
 }
 
 // A Lease lets one node at a time do a named thing.

@@ -311,7 +311,7 @@ func (g *generation) remember(earlier *generation) {
 
 // taker returns what carries reported logins to the jails that count them.
 func (g *generation) taker(r reports) *intake.Taker {
-	t := &intake.Taker{Name: r.name, Ledger: g.store, Never: g.never.Load, Accounts: g.accounts(r.name), Tell: g.store.Post}
+	t := &intake.Taker{Name: r.name, Ledger: g.store, Never: g.never.Load, Log: g.Log}
 	for _, w := range g.watchers {
 		if w.Jail.Reads(r.name + "/logins") {
 			t.Jails = append(t.Jails, w)

@@ -19,7 +19,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/edgeban/edgeban/internal/account"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/daemon/ports"
 	"github.com/edgeban/edgeban/internal/daemon/wall"
@@ -45,6 +44,9 @@ type Options struct {
 
 	// Transport carries the calls to firewalls and notifiers; nil for the network.
 	Transport http.RoundTripper
+
+	// Listen opens the ports that targets are served on; nil for the network.
+	Listen func(addr string) (ports.Listener, error)
 
 	// Look is the time between two looks at a target when nothing happens; 50 s
 	// if 0, so that a rebooted firewall is equal again within a minute.
@@ -75,9 +77,8 @@ type daemon struct {
 	ladder  *zone.Ladder // the targets that hold bans which leak at others
 	current atomic.Pointer[generation]
 
-	mu      sync.Mutex
-	told    map[string]time.Time      // troubles, and when they were told last
-	watches map[string]*account.Watch // of accounts, by the name of what reports logins
+	mu   sync.Mutex
+	told map[string]time.Time // troubles, and when they were told last
 }
 
 // Run runs the daemon until ctx is done, and returns nil then. What was decided
@@ -109,7 +110,8 @@ func start(ctx context.Context, o Options) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{Options: o, store: store, started: o.Now(), stdin: source.NewStdin(o.Stdin), told: map[string]time.Time{}, watches: map[string]*account.Watch{}}
+	d := &daemon{Options: o, store: store, started: o.Now(), stdin: source.NewStdin(o.Stdin), told: map[string]time.Time{}}
+	d.ports.Open = o.Listen
 	d.leaks = newLookout(d)
 	d.ladder = d.steps(context.WithoutCancel(ctx))
 	_, newest, err := store.Head(context.WithoutCancel(ctx)) // to be stopped while starting is no error
@@ -122,6 +124,12 @@ func start(ctx context.Context, o Options) (*daemon, error) {
 	if err != nil {
 		d.close()
 		return nil, err
+	}
+	for _, addr := range gen.addresses() { // who asks waits for its answer from now on
+		if err := d.ports.Reserve(addr); err != nil {
+			d.close()
+			return nil, err
+		}
 	}
 	gen.protect(ctx)
 	d.current.Store(gen)

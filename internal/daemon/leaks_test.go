@@ -34,6 +34,8 @@ type drill struct {
 	networks []netip.Prefix
 	settings string // more of edgeban.yaml
 	targets  string // more of its targets
+	jails    string // in place of those that read the mail server's log
+	indoors  indoors
 
 	d    *daemon
 	log  *bytes.Buffer
@@ -61,13 +63,17 @@ func blockRule(fields ...string) opnsensetest.Rule {
 	return r
 }
 
+const mailJails = `  dovecot: {logpath: stdin, logtimezone: UTC, bantime: 1d}
+  postfix: {logpath: stdin, logtimezone: UTC, bantime: 1d}
+`
+
 func newDrill(t *testing.T, rules ...opnsensetest.Rule) *drill {
 	dir, err := os.MkdirTemp("", "eb") //nolint:usetesting // outside of the bubble's test
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &drill{T: t, dir: dir, log: &bytes.Buffer{}}
+	s := &drill{T: t, dir: dir, log: &bytes.Buffer{}, jails: mailJails}
 	s.firewall = opnsensetest.New(opnsensetest.Options{Rules: append(rules, mailRule()), Users: []opnsensetest.User{{
 		Name: "edgeban", Key: opnsensetest.Key, Secret: opnsensetest.Secret,
 		Privileges: []string{opnsensetest.Tables, opnsensetest.ShowStates, opnsensetest.FilterAPI},
@@ -94,9 +100,7 @@ targets:
 %snotify:
   - ntfy: {url: http://192.168.1.9, topic: alerts, token: %s}
 jails:
-  dovecot: {logpath: stdin, logtimezone: UTC, bantime: 1d}
-  postfix: {logpath: stdin, logtimezone: UTC, bantime: 1d}
-%s`, opnsensetest.Key, opnsensetest.Secret, opnsensetest.AliasName, s.targets, drillToken, s.settings)
+%s%s`, opnsensetest.Key, opnsensetest.Secret, opnsensetest.AliasName, s.targets, drillToken, s.jails, s.settings)
 	path := filepath.Join(s.dir, "edgeban.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		s.Fatal(err)
@@ -110,6 +114,7 @@ jails:
 	ctx, cancel := context.WithCancel(context.Background())
 	s.d, err = start(ctx, Options{
 		Config: c, Log: slog.New(slog.NewTextHandler(s.log, nil)), Stdin: out, Transport: s,
+		Listen:   s.indoors.listen,
 		Networks: func() ([]netip.Prefix, error) { return s.networks, nil },
 		HostName: func(_ context.Context, a netip.Addr) string {
 			return map[string]string{"192.168.1.50": "printer.lan"}[a.String()]

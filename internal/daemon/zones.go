@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/account"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/enforce/gate"
 	"github.com/edgeban/edgeban/internal/leak"
@@ -99,16 +98,6 @@ func (d *daemon) steps(ctx context.Context) *zone.Ladder {
 		return zone.NewLadder()
 	}
 	return l
-}
-
-// accounts returns what looks at the accounts of a source, through all generations.
-func (d *daemon) accounts(name string) *account.Watch {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.watches[name] == nil {
-		d.watches[name] = account.New()
-	}
-	return d.watches[name]
 }
 
 // gated is a target that holds its bans in memory.

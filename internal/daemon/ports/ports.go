@@ -10,10 +10,19 @@ import (
 	"time"
 )
 
+// A Listener is a port that can be made to end an Accept.
+type Listener interface {
+	net.Listener
+	SetDeadline(t time.Time) error
+}
+
 // Ports are open ports. The zero value has none.
 type Ports struct {
+	// Open opens a port; nil for the network's.
+	Open func(addr string) (Listener, error)
+
 	mu   sync.Mutex
-	open map[string]*net.TCPListener
+	open map[string]Listener
 }
 
 // Reserve opens a port, unless it is open.
@@ -23,15 +32,26 @@ func (l *Ports) Reserve(addr string) error {
 	if l.open[addr] != nil {
 		return nil
 	}
-	ln, err := net.Listen("tcp", addr)
+	ln, err := l.listen(addr)
 	if err != nil {
 		return fmt.Errorf("target: %w; stop what listens there, or let the target listen elsewhere: targets: [{feed: {listen: ADDRESS:PORT}}] in an edgeban.yaml", err)
 	}
 	if l.open == nil {
-		l.open = map[string]*net.TCPListener{}
+		l.open = map[string]Listener{}
 	}
-	l.open[addr] = ln.(*net.TCPListener)
+	l.open[addr] = ln
 	return nil
+}
+
+func (l *Ports) listen(addr string) (Listener, error) {
+	if l.Open != nil {
+		return l.Open(addr)
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return ln.(*net.TCPListener), nil
 }
 
 // Listen returns a listener on addr: the one that the generation before used, if
@@ -43,7 +63,7 @@ func (l *Ports) Listen(addr string) (net.Listener, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ln := l.open[addr]
-	return &lent{TCPListener: ln}, ln.SetDeadline(time.Time{})
+	return &lent{Listener: ln}, ln.SetDeadline(time.Time{})
 }
 
 // Keep closes all ports but some.
@@ -60,12 +80,12 @@ func (l *Ports) Keep(addrs []string) {
 
 // A lent listener ends its own Accept when it is closed, and leaves the port open.
 type lent struct {
-	*net.TCPListener
+	Listener
 	closed atomic.Bool
 }
 
 func (l *lent) Accept() (net.Conn, error) {
-	c, err := l.TCPListener.Accept()
+	c, err := l.Listener.Accept()
 	if err != nil && l.closed.Load() {
 		return nil, net.ErrClosed
 	}

@@ -39,10 +39,9 @@ import (
 )
 
 const (
-	loading    = 5 * time.Second // for the bans to be known, at the start; Dovecot gives up before
-	maxRequest = 16 << 10        // bytes of one request
-	maxHash    = 64              // bytes of the hash of a password
-	maxQueue   = 8192            // logins that are not in the ledger yet; what comes then is counted
+	maxRequest = 16 << 10 // bytes of one request
+	maxHash    = 64       // bytes of the hash of a password
+	maxQueue   = 8192     // logins that are not in the ledger yet; what comes then is counted
 )
 
 // bounds let one Dovecot ask with as many connections as it has logins.
@@ -94,7 +93,8 @@ func (d *Door) Apply(_ context.Context, diff enforce.Diff) error {
 // Addr returns the address that Dovecot is answered at.
 func (d *Door) Addr() string { return d.config.Listen }
 
-// Serve answers on ln until ctx is done, and ends sessions meanwhile.
+// Serve answers on ln until ctx is done, once the bans are known, and ends sessions
+// meanwhile.
 func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
 	if d.doveadm != nil {
 		ended := make(chan struct{})
@@ -104,6 +104,9 @@ func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
 			d.doveadm.run(ctx, d.log)
 		}()
 		defer func() { cancel(); <-ended }()
+	}
+	if !d.Await(ctx) && ctx.Err() == nil {
+		d.log.Warn("Dovecot is answered although the bans are not known yet", "listen", ln.Addr().String())
 	}
 	d.log.Info("Dovecot is answered", "listen", ln.Addr().String())
 	if err := endpoint.Serve(ctx, endpoint.Limit(ln, bounds), d.Handler(), d.log); err != nil {
@@ -156,10 +159,6 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 	command := r.URL.Query().Get("command")
 	if err != nil || err2 != nil && q.Remote != "" || command != "allow" && command != "report" {
 		http.Error(w, "that is no request of Dovecot's", http.StatusBadRequest)
-		return
-	}
-	if command == "allow" && !d.Known(r.Context(), loading) {
-		http.Error(w, "the bans are not known yet", http.StatusServiceUnavailable)
 		return
 	}
 	status := 0

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -28,12 +27,9 @@ import (
 
 const word = "a long word"
 
-// newDoor returns one that knows that nobody is banned.
 func newDoor(c config.Dovecot) *Door {
 	c.Listen, c.Token = "127.0.0.1:9092", config.NewSecret(word)
-	d := New(c, nil, slog.New(slog.DiscardHandler))
-	d.Set(enforce.Diff{})
-	return d
+	return New(c, nil, slog.New(slog.DiscardHandler))
 }
 
 func prefixes(words ...string) (ps []netip.Prefix) {
@@ -304,26 +300,5 @@ func TestSessionsOfWhoIsBannedAreEnded(t *testing.T) {
 	c.DoveadmKey = config.NewSecret("another")
 	if err := newDoveadm(c, s).kick(t.Context(), prefixes("192.168.77.50/32")[0]); err == nil || !strings.Contains(err.Error(), "401") || strings.Contains(err.Error(), "another") {
 		t.Errorf("a wrong key: %v", err)
-	}
-}
-
-// A restart of ours must let no banned client in: nothing is said before the ledger
-// was read, and Dovecot goes on without us if that takes too long for it.
-func TestTheFirstAnswerWaitsForTheBans(t *testing.T) {
-	for _, after := range []time.Duration{300 * time.Millisecond, time.Hour} {
-		synctest.Test(t, func(t *testing.T) {
-			d := New(config.Dovecot{Token: config.NewSecret(word)}, nil, slog.New(slog.DiscardHandler))
-			loaded := time.AfterFunc(after, func() { ban(t, d, "192.0.2.7/32") })
-			defer loaded.Stop()
-			began := time.Now()
-			w := ask(d, "allow", `{"login":"alice","remote":"192.0.2.7","protocol":"imap"}`, word)
-			if after == time.Hour {
-				if w.Code != 503 || time.Since(began) != loading {
-					t.Errorf("bans not known: %d %q after %v, want 503 after %v", w.Code, w.Body, time.Since(began), loading)
-				}
-			} else if status(t, w) != -1 || time.Since(began) != after {
-				t.Errorf("bans known after %v: %q after %v, want a refusal at once then", after, w.Body, time.Since(began))
-			}
-		})
 	}
 }

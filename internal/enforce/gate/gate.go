@@ -22,6 +22,7 @@ const (
 	maxRefused = 10_000        // clients of whom it is remembered when they were refused
 	lately     = time.Minute   // a refusal was, of which lines may come
 	silent     = 6 * time.Hour // without a question, after which that is said
+	opening    = 10 * time.Second
 )
 
 // A Gate is a Target that is asked. The zero value is not usable; see New.
@@ -29,7 +30,8 @@ type Gate struct {
 	who   string // asks, for people
 	made  time.Time
 	set   atomic.Pointer[set]
-	known chan struct{} // closed once there is a set
+	known chan struct{} // closed once the bans are
+	once  sync.Once
 	mu    sync.Mutex
 	asked time.Time // when a question came last; zero for never
 	count int       // of refusals
@@ -46,33 +48,24 @@ func New(who string) *Gate {
 	return &Gate{who: who, made: time.Now(), known: make(chan struct{}), last: map[netip.Addr]time.Time{}}
 }
 
-// Known waits until it is known who is banned, d at most, and reports whether it is:
-// whoever asks a moment after the start is not to be told that nobody is.
-func (g *Gate) Known(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-g.known: // as ever but at the start
-		return true
-	default:
-	}
-	late := time.NewTimer(d)
+// Await waits until it is known who is banned: whoever is answered earlier lets banned
+// clients in. Who asks meanwhile waits as well, which is better than being refused the
+// connection: services let everybody in then. But nobody waits for ever: it reports
+// false if the bans are not known after 10 s, or ctx is done.
+func (g *Gate) Await(ctx context.Context) bool {
+	late := time.NewTimer(opening)
 	defer late.Stop()
 	select {
 	case <-g.known:
 		return true
-	case <-ctx.Done():
 	case <-late.C:
+	case <-ctx.Done():
 	}
 	return false
 }
 
-// replace puts a set in the place of the one before. The caller holds mu.
-func (g *Gate) replace(s *set) {
-	if g.set.Swap(s) == nil {
-		close(g.known)
-	}
-}
-
 // Inherit takes over what an earlier Gate of the same service refuses, and remembers.
+// That may lack the bans of just now.
 func (g *Gate) Inherit(earlier *Gate) {
 	earlier.mu.Lock()
 	asked, count, last := earlier.asked, earlier.count, maps.Clone(earlier.last)
@@ -80,9 +73,7 @@ func (g *Gate) Inherit(earlier *Gate) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.asked, g.count, g.last, g.made = asked, count, last, earlier.made
-	if s := earlier.set.Load(); s != nil {
-		g.replace(s)
-	}
+	g.set.Store(earlier.set.Load())
 }
 
 // A set is immutable.
@@ -164,7 +155,8 @@ func (g *Gate) Set(d enforce.Diff) (fresh []netip.Prefix) {
 	want = slices.DeleteFunc(want, func(p netip.Prefix) bool { return !g.Fits(p) })
 	slices.SortFunc(want, netip.Prefix.Compare)
 	s := newSet(slices.Compact(want))
-	g.replace(s)
+	g.set.Store(s)
+	g.once.Do(func() { close(g.known) })
 	if old == nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -38,28 +39,6 @@ func TestTheGateKeepsTheContractOfTargets(t *testing.T) {
 	})
 }
 
-// After a restart there is a moment in which the ledger was not read: a client that
-// was banned all the time must not get in.
-func TestWhoAsksBeforeTheBansAreKnownWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := New("Dovecot")
-		began := time.Now()
-		if g.Known(t.Context(), time.Second) || time.Since(began) != time.Second {
-			t.Errorf("after %v the bans are said to be known, or that was not waited for; want a second and no", time.Since(began))
-		}
-		time.AfterFunc(300*time.Millisecond, func() { g.Set(enforce.Diff{Want: prefixes("192.0.2.7/32")}) })
-		began = time.Now()
-		if !g.Known(t.Context(), time.Second) || !g.Refuses(netip.MustParseAddr("192.0.2.7")) || time.Since(began) != 300*time.Millisecond {
-			t.Errorf("after %v: not known, or not refused; want the answer as soon as there is one", time.Since(began))
-		}
-		next := New("Dovecot")
-		next.Inherit(g)
-		if began = time.Now(); !next.Known(t.Context(), time.Second) || time.Since(began) != 0 {
-			t.Errorf("after a reload they are known only after %v", time.Since(began))
-		}
-	})
-}
-
 func TestWhoIsRefused(t *testing.T) {
 	g := New("Dovecot")
 	if g.Refuses(netip.MustParseAddr("192.0.2.7")) {
@@ -79,6 +58,39 @@ func TestWhoIsRefused(t *testing.T) {
 	if g.Refuses(netip.Addr{}) {
 		t.Error("no address is refused")
 	}
+}
+
+// Who is answered before the bans are known lets banned clients in; who is never
+// answered keeps the service waiting for each login.
+func TestAnswersWaitForTheBansButNotForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		waits := func(g *Gate, ctx context.Context) <-chan bool {
+			done := make(chan bool, 1)
+			go func() { done <- g.Await(ctx) }()
+			synctest.Wait()
+			if len(done) > 0 {
+				t.Error("answers before the bans are known")
+			}
+			return done
+		}
+		g, earlier := New("Dovecot"), New("Dovecot")
+		earlier.Set(enforce.Diff{Want: prefixes("192.0.2.7/32")})
+		g.Inherit(earlier) // of before the last bans
+		done := waits(g, t.Context())
+		g.Set(enforce.Diff{})
+		if !<-done || !g.Await(t.Context()) {
+			t.Error("the bans are known, and it says that they are not")
+		}
+		began := time.Now()
+		if <-waits(New("Dovecot"), t.Context()) || time.Since(began) != opening {
+			t.Errorf("waited %v for a ledger that hangs, want %v", time.Since(began), opening)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done = waits(New("Dovecot"), ctx)
+		if cancel(); <-done {
+			t.Error("at the end it says that the bans are known")
+		}
+	})
 }
 
 func TestALostLedgerLetsNobodyGo(t *testing.T) {

@@ -36,7 +36,6 @@ const (
 	idle       = 20 * time.Minute // between two requests; Postfix keeps a connection for 1000 s
 	asking     = 10 * time.Second // for one request, once it has begun
 	telling    = 5 * time.Second  // for one answer
-	loading    = 2 * time.Second  // for the bans to be known, at the start
 	maxLine    = 4 << 10          // bytes
 	maxRequest = 64 << 10         // bytes
 
@@ -75,11 +74,15 @@ func (d *Door) Passes() string { return "SMTP connections to Postfix" }
 // Addr returns the address that Postfix is answered at.
 func (d *Door) Addr() string { return d.config.Listen }
 
-// Serve answers on ln until ctx is done, and closes all connections then.
+// Serve answers on ln until ctx is done, once the bans are known, and closes all
+// connections then.
 func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
 	ln = endpoint.Limit(ln, bounds)
 	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
 	defer stop()
+	if !d.Await(ctx) && ctx.Err() == nil {
+		d.log.Warn("Postfix is answered although the bans are not known yet", "listen", ln.Addr().String())
+	}
 	d.log.Info("Postfix is answered", "listen", ln.Addr().String())
 	var conns sync.WaitGroup
 	defer conns.Wait()
@@ -104,7 +107,7 @@ func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
 			defer c.Close()
 			end := context.AfterFunc(ctx, func() { _ = c.Close() })
 			defer end()
-			if err := d.converse(ctx, c); err != nil {
+			if err := d.converse(c); err != nil {
 				d.log.Debug("connection of Postfix ended", "client", c.RemoteAddr().String(), "err", err)
 			}
 		})
@@ -125,7 +128,7 @@ func (d *Door) mayAsk(a net.Addr) bool {
 }
 
 // converse answers the requests of one connection until it ends.
-func (d *Door) converse(ctx context.Context, c net.Conn) error {
+func (d *Door) converse(c net.Conn) error {
 	r := bufio.NewReaderSize(c, maxLine)
 	for {
 		if err := c.SetReadDeadline(time.Now().Add(idle)); err != nil {
@@ -144,7 +147,6 @@ func (d *Door) converse(ctx context.Context, c net.Conn) error {
 		if err != nil {
 			return err
 		}
-		d.Known(ctx, loading) // if not, the answer is DUNNO, as Postfix's would be
 		if err := c.SetWriteDeadline(time.Now().Add(telling)); err != nil {
 			return err
 		}

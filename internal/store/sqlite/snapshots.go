@@ -34,6 +34,7 @@ func (s *Store) Snapshot(ctx context.Context, sn edgeban.Snapshot) error {
 			return nil
 		}
 		c.snapshot = &snapshot{sn, s.head.latest, gen}
+		c.tell(sn.Notices)
 		old, s.gens[sn.Jail] = s.gens[sn.Jail], gen
 		return nil
 	})
@@ -96,7 +97,7 @@ func (s *Store) Restore(ctx context.Context, jail string) (edgeban.Snapshot, err
 	for _, c := range slices.Backward(s.queue) {
 		if c.snapshot != nil && c.snapshot.Jail == jail {
 			sn := c.snapshot.Snapshot
-			sn.State = slices.Clone(sn.State)
+			sn.State, sn.Notices = slices.Clone(sn.State), nil
 			return sn, nil
 		}
 	}

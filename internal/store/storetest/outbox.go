@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/edgeban/edgeban"
@@ -58,6 +59,18 @@ func telling() []promise {
 			first.ID, trouble.ID = 1, 2
 			for range 2 {
 				w.want("notices", w.pending("ntfy", 10), []edgeban.Notice{first, trouble})
+				w.again()
+			}
+		}},
+		{"what a snapshot knows as told is not, or the other way round", func(w *world) {
+			w.nothing("ntfy")
+			w.must(w.Snapshot(w.Context(), edgeban.Snapshot{Jail: "sshd", At: 5, State: []byte("told"), Notices: []edgeban.Notice{notice("1")}}))
+			w.must(w.Snapshot(w.Context(), edgeban.Snapshot{Jail: "sshd", At: 4, State: []byte("late"), Notices: []edgeban.Notice{notice("late")}}))
+			for range 2 {
+				w.want("notices", texts(w.pending("ntfy", 10)), []string{"1"})
+				sn, err := w.Restore(w.Context(), "sshd")
+				w.must(err)
+				w.want("the snapshot", fmt.Sprintf("%s %v", sn.State, sn.Notices), "told []")
 				w.again()
 			}
 		}},
