@@ -115,7 +115,7 @@ var errAbsent = errors.New("nothing listens there")
 // what the logs say; nil for nothing.
 func (v visit) fail(ctx context.Context, first string) (own netip.Addr, shown *seen, err error) {
 	marks := v.marks()
-	name := "edgeban-doctor-" + strings.ToLower(rand.Text()[:12]) // as Dovecot writes any name
+	name := intake.Probe + strings.ToLower(rand.Text()[:12]) // as Dovecot writes any name
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
 	conn, err := v.Dial(ctx, "tcp", net.JoinHostPort(v.Host, v.door.port))
