@@ -75,9 +75,9 @@ func (v visit) all(ctx context.Context) []edgeban.Finding {
 	return []edgeban.Finding{login, v.address(own, *shown), v.spoofing(ctx)}
 }
 
-const hung = "one end speaks the PROXY protocol and the other does not, or the proxy waits for TLS where the server speaks first. Traefik: proxyProtocol: {version: 2} in the serversTransport " +
-	"of the TCP service, and tls: {passthrough: true} on 465 and 993 only. Dovecot: haproxy = yes in the inet_listener and haproxy_trusted_networks = the proxy. " +
-	"Postfix: smtpd_upstream_proxy_protocol = haproxy. All of it or none"
+const hung = "is the server up, or does it still wait for its certificate? If it is up, one end speaks the PROXY protocol and the other does not, or the proxy waits for TLS where the server speaks first. " +
+	"Traefik: proxyProtocol: {version: 2} in the serversTransport of the TCP service, and tls: {passthrough: true} on 465 and 993 only. " +
+	"Dovecot: haproxy = yes in the inet_listener and haproxy_trusted_networks = the proxy. Postfix: smtpd_upstream_proxy_protocol = haproxy. All of it or none"
 
 // address compares the address in the log with ours.
 func (v visit) address(own netip.Addr, s seen) edgeban.Finding {
