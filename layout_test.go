@@ -43,7 +43,7 @@ var may = map[string][]string{
 	"internal/daemon/ports":               {},
 	"internal/daemon/wall":                {},
 	"internal/demo":                       {"*"},
-	"internal/doctor":                     {"", "internal/config", "internal/enforce/dovecot", "internal/enforce/opnsense", "internal/enforce/postfix", "internal/enforce/traefik", "internal/filter", "internal/intake", "internal/never", "internal/notify", "internal/source", "internal/source/glob", "internal/web", "internal/zone"},
+	"internal/doctor":                     {"", "internal/config", "internal/enforce/dovecot", "internal/enforce/opnsense", "internal/enforce/postfix", "internal/enforce/traefik", "internal/filter", "internal/intake", "internal/never", "internal/notify", "internal/source", "internal/source/docker", "internal/source/glob", "internal/source/journal", "internal/web", "internal/zone"},
 	"internal/doctor/mail":                {"", "internal/config", "internal/filter", "internal/intake", "internal/source/glob"},
 	"internal/enforce":                    {"", "internal/config"},
 	"internal/enforce/dovecot":            {"", "internal/account", "internal/config", "internal/enforce", "internal/enforce/endpoint", "internal/enforce/gate"},

@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -23,7 +23,7 @@ import (
 // Options say what is looked at.
 type Options struct {
 	Config config.Config // with all that is found where nobody said
-	Parts  []Part        // the targets and notifiers; see Parts
+	Parts  []Part        // the sources, targets and notifiers; see Parts
 	Notify bool          // send a message by each notifier
 	Daemon Daemon        // nil where there is no socket to ask at
 	Now    time.Time
@@ -41,21 +41,27 @@ type Part struct {
 // Examine looks at every link, those that the others depend on first. Parts are
 // asked side by side: each may wait for a network.
 func Examine(ctx context.Context, o Options) []edgeban.Finding {
-	asked := make([][]edgeban.Finding, len(o.Parts))
-	var wg sync.WaitGroup
+	asked := make([]chan []edgeban.Finding, len(o.Parts))
 	for i, p := range o.Parts {
-		wg.Go(func() { asked[i] = ask(ctx, p, o.Notify) })
+		asked[i] = make(chan []edgeban.Finding, 1)
+		go func() { asked[i] <- ask(ctx, p, o.Notify) }()
 	}
 	e := &exam{Options: o}
-	e.host(ctx)
+	answers := func(sources bool) {
+		for i, p := range o.Parts {
+			if strings.HasPrefix(p.Name, "source ") == sources {
+				e.found = append(e.found, <-asked[i]...)
+			}
+		}
+	}
+	st, running := e.host(ctx)
 	e.protected(ctx)
+	answers(true)
+	e.sources(st, running)
 	e.logs(ctx)
 	e.flat()
 	e.zones()
-	wg.Wait()
-	for _, fs := range asked {
-		e.found = append(e.found, fs...)
-	}
+	answers(false)
 	return byPart(e.found)
 }
 

@@ -22,10 +22,10 @@ import (
 type Daemon func(ctx context.Context) (web.Status, error)
 
 // host looks at what the configuration says as a whole, at the state, and at the
-// daemon if one runs.
-func (e *exam) host(ctx context.Context) {
+// daemon if one runs, whose status it returns.
+func (e *exam) host(ctx context.Context) (st web.Status, running bool) {
 	e.jailsRun()
-	st, running := e.daemon(ctx)
+	st, running = e.daemon(ctx)
 	e.state(running)
 	if running {
 		e.troubles(st)
@@ -36,6 +36,7 @@ func (e *exam) host(ctx context.Context) {
 		}
 	}
 	e.enforced()
+	return st, running
 }
 
 // jailsRun looks for jails that are enabled and cannot run.

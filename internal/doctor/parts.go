@@ -12,12 +12,23 @@ import (
 	"github.com/edgeban/edgeban/internal/enforce/postfix"
 	"github.com/edgeban/edgeban/internal/enforce/traefik"
 	"github.com/edgeban/edgeban/internal/notify"
+	"github.com/edgeban/edgeban/internal/source/docker"
+	"github.com/edgeban/edgeban/internal/source/journal"
 )
 
-// Parts returns the targets and notifiers of a configuration. It knows every kind of
+// Parts returns the sources, targets and notifiers of a configuration. It knows every kind of
 // them. A key that is given looks at the rules of firewalls in place of a target's
 // own, which needs not be allowed to.
 func Parts(c config.Config, key, secret config.Secret) (parts []Part) {
+	for _, s := range c.Sources {
+		name := "source " + s.Name
+		switch { // to syslog the daemon listens: see exam.sources
+		case s.Docker != nil:
+			parts = append(parts, Part{name, docker.New(docker.Config{Name: s.Name, URL: s.Docker.URL, Globs: c.Reading(s.Name)})})
+		case s.Journal != nil:
+			parts = append(parts, Part{name, journal.New(s.Name, *s.Journal)})
+		}
+	}
 	for _, t := range c.Targets {
 		name := "target " + t.Name
 		if t.OPNsense != nil { // a feed is served by the daemon: see exam.feeds

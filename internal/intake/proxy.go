@@ -46,6 +46,10 @@ type vantage struct {
 // containers is the range that container networks are made of unless told otherwise.
 var containers = netip.MustParsePrefix("172.16.0.0/12")
 
+// Probe begins the names with which the doctor fails to log in. It does so from where
+// edgeban runs, often through the proxy: that is no client whom the log hides.
+const Probe = "edgeban-doctor-"
+
 const (
 	maxPlaces = 64
 	maxLearn  = 1000
@@ -64,6 +68,9 @@ func (v *vantage) look(m *edgeban.Match, role never.Role, inside bool) string {
 		v.direct = true
 		v.learn(m.Text)
 		return ""
+	}
+	if how == ProxyOff && strings.HasPrefix(m.User, Probe) {
+		return "a login of edgeban's doctor, by way of " + m.Addr.String()
 	}
 	if v.places[m.Addr] == nil && len(v.places) >= maxPlaces {
 		return ""

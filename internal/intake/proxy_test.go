@@ -136,6 +136,31 @@ func TestAttackerInTheLANIsNoProxy(t *testing.T) {
 	}
 }
 
+// Who sets a mail server up asks the doctor before anybody else has failed to log in,
+// and must not be told on the phone that the proxy hides everybody.
+func TestDoctorIsNoClientThatIsHidden(t *testing.T) {
+	for _, c := range []struct {
+		addr string
+		role never.Role
+	}{{"172.18.0.2", never.Own}, {"172.30.0.2", never.Stranger}} {
+		var v vantage
+		m := edgeban.Match{Addr: netip.MustParseAddr(c.addr), User: Probe + "abcdef", Count: 1}
+		for range 6 {
+			if why := v.look(&m, c.role, true); why == "" {
+				t.Errorf("%s: its failure counts, want it ignored", c.addr)
+			}
+		}
+		if all := v.hidden(1, 1); len(all) > 0 {
+			t.Errorf("%s: hidden: %v, want none", c.addr, all)
+		}
+		m.User = "alice"
+		v.look(&m, c.role, true)
+		if got := len(v.hidden(1, 1)); got != 1 {
+			t.Errorf("%s: %d hidden once somebody else comes from there, want 1", c.addr, got)
+		}
+	}
+}
+
 // One line may be an accident, and a person is woken for it.
 func TestDiagnosisWaitsForSeveralLines(t *testing.T) {
 	for _, log := range []string{"dovecot.ppy.log", "postfix.ppx.log"} {

@@ -50,7 +50,7 @@ func (f *Firewall) key(ctx context.Context) (key, secret config.Secret, err erro
 		return ReadKey(f.KeyFile, f.lines)
 	}
 	if !f.talks() {
-		return key, secret, errors.New("no key; write --apikey and the file that OPNsense let you download (System > Access > Users: of a user with the privileges Firewall: Alias: Edit, " +
+		return key, secret, errors.New("no key; write --apikey and the file that OPNsense let you download, or - for standard input (System > Access > Users: of a user with the privileges Firewall: Alias: Edit, " +
 			"Firewall: Rules [new] (before 26.1: Firewall: Automation: Filter), Diagnostics: PF Table IP addresses and Lobby: Dashboard; it is needed for this alone)")
 	}
 	f.say("A temporary API key is needed, of a user with the privileges Firewall: Alias: Edit,")

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -207,18 +208,24 @@ func (f *Firewall) agreed(ctx context.Context) (bool, error) {
 	return yes, err
 }
 
-// host is this host's address as the firewall sees it, unless something in between
-// changes it.
+// host names this host's address as the firewall sees it, as far as that can be known:
+// something in between may change it, and a container's own never gets there.
 func host(firewall string) string {
+	const unknown = "the address that the firewall sees of this host"
+	for _, mark := range []string{"/.dockerenv", "/run/.containerenv"} {
+		if _, err := os.Stat(mark); err == nil {
+			return unknown
+		}
+	}
 	u, err := url.Parse(firewall)
 	if err != nil {
-		return "this host's address"
+		return unknown
 	}
 	c, err := net.Dial("udp", net.JoinHostPort(u.Hostname(), "443")) // sends nothing
 	if err != nil {
-		return "this host's address"
+		return unknown
 	}
 	defer c.Close()
 	addr, _, _ := net.SplitHostPort(c.LocalAddr().String())
-	return addr
+	return addr + ", or what the firewall sees of this host"
 }

@@ -29,7 +29,7 @@ func (f *Firewall) keySteps(o config.OPNsense) []string {
 		"       Diagnostics: PF Table IP addresses   adds and removes addresses",
 		"       Firewall: Aliases                    reads what the alias is, how full it is, what it stopped",
 		"       Diagnostics: Show States             only with states: kill, which ends a banned address's connections",
-		"     and (since 25.7) Source networks " + host(o.URL) + ", or what the firewall sees of this host: then",
+		"     and (since 25.7) Source networks " + host(o.URL) + ": then",
 		"     the key is worth nothing anywhere else. System: Deny config write must not be among its privileges.",
 		"   System > Access > Users: add a user edgeban, with a scrambled password and no login shell, member of",
 		"     that group alone. Then make an API key for it (the ticket beside the user), and save the file that",

@@ -75,9 +75,9 @@ func (v visit) all(ctx context.Context) []edgeban.Finding {
 	return []edgeban.Finding{login, v.address(own, *shown), v.spoofing(ctx)}
 }
 
-const hung = "one end speaks the PROXY protocol and the other does not, or the proxy waits for TLS where the server speaks first. Traefik: proxyProtocol: {version: 2} in the serversTransport " +
-	"of the TCP service, and tls: {passthrough: true} on 465 and 993 only. Dovecot: haproxy = yes in the inet_listener and haproxy_trusted_networks = the proxy. " +
-	"Postfix: smtpd_upstream_proxy_protocol = haproxy. All of it or none"
+const hung = "is the server up, or does it still wait for its certificate? If it is up, one end speaks the PROXY protocol and the other does not, or the proxy waits for TLS where the server speaks first. " +
+	"Traefik: proxyProtocol: {version: 2} in the serversTransport of the TCP service, and tls: {passthrough: true} on 465 and 993 only. " +
+	"Dovecot: haproxy = yes in the inet_listener and haproxy_trusted_networks = the proxy. Postfix: smtpd_upstream_proxy_protocol = haproxy. All of it or none"
 
 // address compares the address in the log with ours.
 func (v visit) address(own netip.Addr, s seen) edgeban.Finding {
@@ -115,7 +115,7 @@ var errAbsent = errors.New("nothing listens there")
 // what the logs say; nil for nothing.
 func (v visit) fail(ctx context.Context, first string) (own netip.Addr, shown *seen, err error) {
 	marks := v.marks()
-	name := "edgeban-doctor-" + strings.ToLower(rand.Text()[:12]) // as Dovecot writes any name
+	name := intake.Probe + strings.ToLower(rand.Text()[:12]) // as Dovecot writes any name
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
 	conn, err := v.Dial(ctx, "tcp", net.JoinHostPort(v.Host, v.door.port))

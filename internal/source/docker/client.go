@@ -176,19 +176,23 @@ func (g *gauge) Read(p []byte) (int, error) {
 
 // explain says what an error of the engine means, and the way out.
 func (c *client) explain(err error) error {
-	way := "it is tried again"
+	return fmt.Errorf("engine %s: %w: %s", c.at, err, cmp.Or(wayOut(err), "it is tried again"))
+}
+
+// wayOut says what to do about an error of the engine, or returns "".
+func wayOut(err error) string {
 	r := (*refusal)(nil)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		way = `add the socket's group to the container (group_add: ["GID"]), or better name a socket proxy that only lets GET through: url: http://socket-proxy:2375`
+		return `add the socket's group to the container (group_add: ["GID"]), or better name a socket proxy that only lets GET through: url: http://socket-proxy:2375`
 	case errors.Is(err, fs.ErrNotExist):
-		way = "mount the socket there, or name a socket proxy: url: http://socket-proxy:2375"
+		return "mount the socket there, or name a socket proxy: url: http://socket-proxy:2375"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		way = "start the engine, or its proxy; it is tried again"
+		return "start the engine, or its proxy; it is tried again"
 	case errors.As(err, &r) && r.code == http.StatusForbidden:
-		way = "let the proxy answer GET for containers and events (CONTAINERS=1, EVENTS=1)"
+		return "let the proxy answer GET for containers and events (CONTAINERS=1, EVENTS=1)"
 	case errors.As(err, &r) && strings.Contains(r.text, "logging driver"):
-		way = "give the container a log driver that can be read (json-file, local, journald), or read where its driver writes"
+		return "give the container a log driver that can be read (json-file, local, journald), or read where its driver writes"
 	}
-	return fmt.Errorf("engine %s: %w: %s", c.at, err, way)
+	return ""
 }

@@ -193,6 +193,7 @@ func (e *engine) container(w http.ResponseWriter, r *http.Request, id, what stri
 		_ = json.NewEncoder(w).Encode(map[string]any{"Id": c.id, "Name": "/" + c.name, "Config": map[string]any{"Tty": c.tty}})
 	case c.unread:
 		refuse(w, http.StatusNotImplemented, "configured logging driver does not support reading")
+	case r.URL.Query().Get("tail") == "1": // to see whether it can be read
 	default:
 		q := r.URL.Query()
 		if q.Get("stdout") != "1" || q.Get("stderr") != "1" || q.Get("timestamps") != "1" || q.Get("follow") != "1" {

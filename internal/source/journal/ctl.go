@@ -33,6 +33,9 @@ func (c ctl) before(ctx context.Context, cursor string) (io.ReadCloser, bool, er
 	return in, true, err
 }
 
+// newest implements opener.
+func (c ctl) newest(ctx context.Context) (io.ReadCloser, error) { return c.run(ctx, "--lines=1") }
+
 func (c ctl) run(ctx context.Context, args ...string) (io.ReadCloser, error) {
 	args = append([]string{"--output=json", "--all", "--no-pager", "--output-fields=" + fields}, args...)
 	args = append(args, "--")
@@ -53,7 +56,7 @@ func (c ctl) run(ctx context.Context, args ...string) (io.ReadCloser, error) {
 		err = p.cmd.Start()
 	}
 	if errors.Is(err, exec.ErrNotFound) {
-		err = fmt.Errorf("%w: run edgeban where journalctl is, or let systemd-journal-gatewayd serve the journal and write url: http://HOST:19531", err)
+		err = &stuck{err, "run edgeban where journalctl is, or let systemd-journal-gatewayd serve the journal and write url: http://HOST:19531"}
 	}
 	if err != nil {
 		cancel()

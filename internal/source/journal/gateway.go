@@ -63,6 +63,9 @@ func (g *gateway) before(ctx context.Context, cursor string) (io.ReadCloser, boo
 	return in, false, err
 }
 
+// newest implements opener.
+func (g *gateway) newest(ctx context.Context) (io.ReadCloser, error) { return g.get(ctx, "", ":-1:1") }
+
 func (g *gateway) get(ctx context.Context, follow, span string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+"/entries?"+strings.TrimPrefix(follow+g.match, "&"), nil)
 	if err != nil {
@@ -76,7 +79,7 @@ func (g *gateway) get(ctx context.Context, follow, span string) (io.ReadCloser, 
 			err = ue.Err
 		}
 		if errors.Is(err, syscall.ECONNREFUSED) {
-			return nil, fmt.Errorf("gateway %s: %w: start it there (systemctl enable --now systemd-journal-gatewayd.socket)", g.url, err)
+			return nil, &stuck{fmt.Errorf("gateway %s: %w", g.url, err), "start it there (systemctl enable --now systemd-journal-gatewayd.socket)"}
 		}
 		return nil, fmt.Errorf("gateway %s: %w", g.url, err)
 	}
@@ -86,5 +89,8 @@ func (g *gateway) get(ctx context.Context, follow, span string) (io.ReadCloser, 
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 300))
-	return nil, fmt.Errorf("gateway %s: HTTP %d: %q: write the URL of a systemd-journal-gatewayd, such as http://HOST:19531", g.url, resp.StatusCode, strings.TrimSpace(string(text)))
+	return nil, &stuck{
+		fmt.Errorf("gateway %s: HTTP %d: %q", g.url, resp.StatusCode, strings.TrimSpace(string(text))),
+		"write the URL of a systemd-journal-gatewayd, such as http://HOST:19531",
+	}
 }

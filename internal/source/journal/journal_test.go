@@ -94,10 +94,10 @@ func (r *reel) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		skip, count, _ := strings.Cut(rest, ":")
 		n, err := strconv.Atoi(skip)
 		c, e := strconv.ParseUint(count, 10, 64)
-		if err != nil || e != nil || n >= 0 || (cursor == "") != follow {
+		if err != nil || e != nil || n >= 0 || (cursor == "") != follow && span != ":-1:1" {
 			r.t.Errorf("no such range: %s", span)
 		}
-		if most = r.there; cursor != "" {
+		if most = r.there; cursor != "" || !follow {
 			most = int(c)
 		}
 		if from = r.there + n; cursor != "" {
@@ -184,6 +184,14 @@ func play(path string, args []string) {
 		started = started || a == "--output=json"
 	}
 	switch {
+	case os.Getenv("JOURNALCTL_FAILS") != "":
+		fmt.Fprintln(os.Stderr, "Failed to open journal: Permission denied")
+		os.Exit(1)
+	case started && slices.Contains(args, "--lines=1"):
+		fmt.Fprint(os.Stderr, os.Getenv("JOURNALCTL_HINTS"))
+		lines := strings.SplitAfter(strings.TrimSuffix(string(data), "\n"), "\n")
+		fmt.Println(lines[len(lines)-1])
+		return
 	case started && reverse != "" && slices.Contains(args, "--reverse") && slices.Contains(args, "--lines=1000"):
 		lines := strings.SplitAfter(strings.TrimSuffix(string(data), "\n"), "\n")
 		at := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, `"__CURSOR":"`+reverse+`"`) })
@@ -193,9 +201,6 @@ func play(path string, args []string) {
 		return
 	case !started || !slices.Contains(args, "--follow") || !slices.Contains(args, "--no-tail") || !slices.Contains(args, "--all"):
 		fmt.Fprintln(os.Stderr, "not called to follow in JSON")
-		os.Exit(1)
-	case os.Getenv("JOURNALCTL_FAILS") != "":
-		fmt.Fprintln(os.Stderr, "Failed to open journal: Permission denied")
 		os.Exit(1)
 	}
 	fmt.Fprintln(os.Stderr, "Hint: You are currently not seeing messages from other users and the system.")

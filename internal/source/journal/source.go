@@ -49,6 +49,9 @@ type opener interface {
 	// before gives entries up to that of a cursor, some more than recallMax at most, and
 	// reports whether the newest comes first.
 	before(ctx context.Context, cursor string) (in io.ReadCloser, reverse bool, err error)
+
+	// newest gives the last entry.
+	newest(ctx context.Context) (io.ReadCloser, error)
 }
 
 // Source reads a journal.
