@@ -21,13 +21,14 @@ const (
 // loop looks at the target: at the start, when kicked, a moment after each
 // change, when the next ban ends, and every so often whether or not.
 func (k *Keeper) loop(ctx context.Context) error {
+	_, whole := k.Target.(Whole)
 	for fails := 0; ; {
 		missing := k.Status().Missing
 		next, err := k.look(ctx)
 		// Let a burst gather, so that one list proves many adds, and never spend
 		// more than a tenth of the time on lists.
 		gather := min(share*k.cost, k.Every)
-		if _, whole := k.Target.(Whole); !whole {
+		if !whole {
 			gather = max(gather, settle)
 		}
 		switch {
@@ -46,7 +47,9 @@ func (k *Keeper) loop(ctx context.Context) error {
 			fails = 0
 			k.recovered(ctx)
 		}
-		if !k.wait(ctx, next, gather, err == nil) {
+		// What is set as a whole is written here: that somebody else does not prove it
+		// must not keep a new ban waiting.
+		if !k.wait(ctx, next, gather, err == nil || whole) {
 			return nil
 		}
 	}

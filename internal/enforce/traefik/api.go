@@ -128,7 +128,8 @@ func (d *Door) ask(ctx context.Context, r router) (s state, err error) {
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
 		return s, edgeban.Permanent(fmt.Errorf("it answers %d: api_user and api_password are not right", resp.StatusCode))
 	case resp.StatusCode == http.StatusNotFound:
-		return s, edgeban.Permanent(errors.New("it answers 404: Traefik needs api: {} and a router to it, or api: {insecure: true}"))
+		// Also for a moment at its start, before it has read its configuration.
+		return s, errors.New("it answers 404: Traefik needs api: {} and a router to it, or api: {insecure: true}")
 	case resp.StatusCode != http.StatusOK:
 		return s, fmt.Errorf("it answers %d", resp.StatusCode)
 	}
