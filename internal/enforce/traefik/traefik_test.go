@@ -21,6 +21,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -406,11 +407,13 @@ func (a *api) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("connection refused")
 	}
 	w := httptest.NewRecorder()
-	w.Header().Set("Content-Type", "application/json")
-	s, ok := a.routers[strings.TrimPrefix(r.URL.Path, "/api")]
-	if !ok {
-		w.WriteHeader(404)
+	name := strings.TrimPrefix(r.URL.Path, "/api")
+	s, ok := a.routers[name]
+	if !ok { // as pkg/api of Traefik writes errors
+		http.Error(w, `{"message":"router not found: `+path.Base(name)+`"}`, http.StatusNotFound)
+		return w.Result(), nil
 	}
+	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(s)
 	return w.Result(), nil
 }
