@@ -1,5 +1,6 @@
 // Package postfix answers Postfix's policy delegation requests, and so holds bans
-// where SMTP connections begin: a banned client gets a 421, which disconnects it.
+// where SMTP connections begin: a banned client gets a 421, which disconnects it. Asked
+// at later commands as well, it ends sessions that were open before.
 //
 // The protocol (SMTPD_POLICY_README): lines name=value, ended by an empty one; the
 // answer is action=… and an empty line, over one connection for many requests. There
@@ -212,7 +213,7 @@ func (d *Door) Notes() []string {
 	notes := d.Gate.Notes()
 	if d.atRcpt.Load() && !d.atConnect.Load() {
 		notes = append(notes, "Postfix asks when a mail has a recipient, not when a client connects: who guesses passwords never gets there; "+
-			"set smtpd_delay_reject = no, and check_policy_service in smtpd_client_restrictions")
+			"set smtpd_delay_reject = no, and check_policy_service first in smtpd_client_restrictions")
 	}
 	return notes
 }
@@ -221,5 +222,6 @@ func (d *Door) Notes() []string {
 // asks it is in its status.
 func (d *Door) Check(ctx context.Context) []edgeban.Finding {
 	return []edgeban.Finding{endpoint.Listening(ctx, d.config.Listen, fmt.Sprintf(
-		"in main.cf: smtpd_delay_reject = no, and smtpd_client_restrictions = check_policy_service { inet:%s, timeout=2s, try_limit=1, default_action=DUNNO }", d.config.Listen))}
+		"in main.cf: smtpd_delay_reject = no, edgeban = check_policy_service { inet:%s, timeout=2s, try_limit=1, default_action=DUNNO }, "+
+			"and $edgeban first in smtpd_client_restrictions, and in those of helo, sender, recipient and data to end sessions that are open", d.config.Listen))}
 }

@@ -51,7 +51,12 @@ mynetworks = 127.0.0.1
 alias_maps =
 smtpd_peername_lookup = no
 smtpd_delay_reject = no
-smtpd_client_restrictions = check_policy_service { inet:%[2]s, timeout=2s, try_limit=1, default_action=DUNNO }
+edgeban = check_policy_service { inet:%[2]s, timeout=2s, try_limit=1, default_action=DUNNO }
+smtpd_client_restrictions = $edgeban
+smtpd_helo_restrictions = $edgeban
+smtpd_sender_restrictions = $edgeban
+smtpd_recipient_restrictions = $edgeban, reject_unauth_destination
+smtpd_data_restrictions = $edgeban
 smtpd_policy_service_retry_delay = 1s
 `, dir, l.ours)
 	master := l.smtp + ` inet n - n - - smtpd
@@ -160,6 +165,71 @@ func deliver(t *testing.T, addr, from string) string {
 	return code
 }
 
+// A session is an SMTP session that is open.
+type session struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// open opens a session and does the first n of its commands.
+func open(t *testing.T, addr, from string, n int) session {
+	t.Helper()
+	c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	s := session{c, bufio.NewReader(c)}
+	for _, command := range append([]string{""}, dialogue[:n]...) {
+		if got := s.say(command); got[0] > '3' {
+			t.Fatalf("%q is answered %s", command, got)
+		}
+	}
+	return s
+}
+
+var dialogue = []string{"HELO client.example.net", "MAIL FROM:<a@example.net>", "RCPT TO:<b@example.com>", "DATA"}
+
+// say says a command and returns the code of the answer.
+func (s session) say(command string) string {
+	if command != "" {
+		fmt.Fprint(s, command+"\r\n")
+	}
+	line, err := s.r.ReadString('\n')
+	if err != nil {
+		return err.Error()
+	}
+	return line[:min(3, len(line))]
+}
+
+// A session that was open when its client was banned ends at its next command.
+func TestRealPostfixEndsOpenSessions(t *testing.T) {
+	l := newLab(t)
+	d, stop := l.serve(t)
+	defer stop()
+	ban(t, d)
+	var sessions []session
+	for n := range dialogue {
+		sessions = append(sessions, open(t, l.smtp, bad, n))
+	}
+	other := open(t, l.smtp, good, 1)
+	ban(t, d, bad+"/32")
+	for n, s := range sessions {
+		if got := s.say(dialogue[n]); got != "421" {
+			t.Errorf("%s of who is banned is answered %s, want 421", dialogue[n], got)
+		}
+		if got := s.say("NOOP"); got[0] <= '9' { // a code, and no error
+			t.Errorf("after the 421 of %s: %s, want the end", dialogue[n], got)
+		}
+	}
+	for _, command := range dialogue[1:] {
+		if got := other.say(command); got[0] > '3' {
+			t.Errorf("%s of another is answered %s", command, got)
+		}
+	}
+}
+
 func (l *lab) serve(t *testing.T) (d *Door, stop func()) {
 	t.Helper()
 	d = newDoor()
@@ -191,10 +261,10 @@ func TestRealPostfixTurnsAwayWhoIsBanned(t *testing.T) {
 	l := newLab(t)
 	l.wants(t, "we do not run", "250", "250")
 	d, stop := l.serve(t)
-	l.wants(t, "nothing is known yet", "250", "250")
+	l.wants(t, "nothing is known yet", "250", "250") // it waits for 2 s, and goes on
 	ban(t, d, bad+"/32")
 	l.wants(t, "banned", "421", "250")
-	if notes := strings.Join(d.Notes(), " "); strings.Contains(notes, "smtpd_delay_reject") || !strings.Contains(notes, "refused 1 times") {
+	if notes := strings.Join(d.Notes(), " "); strings.Contains(notes, "smtpd_delay_reject") || strings.Contains(notes, "refused 0 times") {
 		t.Errorf("notes: %q", notes)
 	}
 	ban(t, d)
