@@ -4,17 +4,16 @@ import (
 	"cmp"
 	"encoding/binary"
 	"math"
-	"math/bits"
 	"slices"
 )
 
 // A tier looks for literals of about one length.
 type tier struct {
-	stride int    // places between two looks
-	mask   uint32 // of the bytes that are a gram
-	bits   [1 << (hashBits - 6)]uint64
-	slots  []int32 // by hash: where a gram's grams begin; -1 for none
-	grams  []gram  // those of one key beside each other
+	stride int                  // places between two looks
+	mask   uint32               // of the bytes that are a gram
+	met    [1 << hashBits]uint8 // by hash: 1 where a gram may be one of grams
+	slots  []int32              // by hash: where a gram's grams begin; -1 for none
+	grams  []gram               // those of one key beside each other
 }
 
 // A gram is four bytes, or three, of a literal.
@@ -30,7 +29,7 @@ const (
 	fold     = 0x20202020 // makes letters of either case one; what else it makes one is told apart later
 )
 
-func hash(gram uint32) uint32 { return gram * 0x9E3779B1 >> (32 - hashBits) }
+func hash(gram uint32) uint16 { return uint16(gram * 0x9E3779B1 >> (32 - hashBits)) }
 
 func load(b []byte) uint32 { return binary.LittleEndian.Uint32(b) | fold }
 
@@ -105,8 +104,7 @@ func (t *tier) index() {
 		t.slots[i] = -1
 	}
 	for i, g := range t.grams {
-		h := hash(g.key)
-		t.bits[h>>6] |= 1 << (h & 63)
+		t.met[hash(g.key)] = 1
 		if i > 0 && t.grams[i-1].key == g.key {
 			continue
 		}
@@ -182,15 +180,9 @@ func (s *Search) walk(t *tier, text []byte) {
 }
 
 func (s *Search) look(t *tier, text []byte, p int, gram uint32) {
-	if key := gram & t.mask; t.has(key) != 0 {
+	if key := gram & t.mask; t.met[hash(key)] != 0 {
 		s.verify(t, text, p, key)
 	}
-}
-
-// has returns 1 if the bit of a gram is set.
-func (t *tier) has(gram uint32) uint64 {
-	h := hash(gram)
-	return t.bits[h>>6&(1<<(hashBits-6)-1)] >> (h & 63) & 1
 }
 
 // fourth looks at every fourth place, and returns how far it came.
@@ -200,11 +192,11 @@ func (s *Search) fourth(t *tier, text []byte) int {
 		w := text[p : p+16 : p+16]
 		x := binary.LittleEndian.Uint64(w) | fold<<32 | fold
 		y := binary.LittleEndian.Uint64(w[8:]) | fold<<32 | fold
-		k0, k1, k2, k3 := uint32(x), uint32(x>>32), uint32(y), uint32(y>>32)
-		b := t.has(k0) | t.has(k1)<<1 | t.has(k2)<<2 | t.has(k3)<<3
-		for ; b != 0; b &= b - 1 {
-			at := p + 4*bits.TrailingZeros64(b)
-			s.verify(t, text, at, load(text[at:]))
+		h0, h1, h2, h3 := hash(uint32(x)), hash(uint32(x>>32)), hash(uint32(y)), hash(uint32(y>>32))
+		if t.met[h0]|t.met[h1]|t.met[h2]|t.met[h3] != 0 {
+			for at := p; at < p+16; at += 4 {
+				s.look(t, text, at, load(text[at:]))
+			}
 		}
 	}
 	return p
@@ -216,12 +208,12 @@ func (s *Search) second(t *tier, text []byte) int {
 	for ; p+10 <= len(text); p += 8 {
 		w := text[p : p+10 : p+10]
 		x := binary.LittleEndian.Uint64(w) | fold<<32 | fold
-		k0, k1, k2 := uint32(x)&t.mask, uint32(x>>16)&t.mask, uint32(x>>32)&t.mask
-		k3 := load(w[6:]) & t.mask
-		b := t.has(k0) | t.has(k1)<<1 | t.has(k2)<<2 | t.has(k3)<<3
-		for ; b != 0; b &= b - 1 {
-			at := p + 2*bits.TrailingZeros64(b)
-			s.verify(t, text, at, load(text[at:])&t.mask)
+		h0, h1, h2 := hash(uint32(x)&t.mask), hash(uint32(x>>16)&t.mask), hash(uint32(x>>32)&t.mask)
+		h3 := hash(load(w[6:]) & t.mask)
+		if t.met[h0]|t.met[h1]|t.met[h2]|t.met[h3] != 0 {
+			for at := p; at < p+8; at += 2 {
+				s.look(t, text, at, load(text[at:]))
+			}
 		}
 	}
 	return p
@@ -233,12 +225,12 @@ func (s *Search) each(t *tier, text []byte) int {
 	p := 0
 	for ; p+8 <= len(text); p += 6 {
 		x := binary.LittleEndian.Uint64(text[p:]) | fold<<32 | fold
-		k0, k1, k2 := uint32(x)&three, uint32(x>>8)&three, uint32(x>>16)&three
-		k3, k4, k5 := uint32(x>>24)&three, uint32(x>>32)&three, uint32(x>>40)&three
-		b := t.has(k0) | t.has(k1)<<1 | t.has(k2)<<2 | t.has(k3)<<3 | t.has(k4)<<4 | t.has(k5)<<5
-		for ; b != 0; b &= b - 1 {
-			i := bits.TrailingZeros64(b)
-			s.verify(t, text, p+i, uint32(x>>(8*i))&three)
+		h0, h1, h2 := hash(uint32(x)&three), hash(uint32(x>>8)&three), hash(uint32(x>>16)&three)
+		h3, h4, h5 := hash(uint32(x>>24)&three), hash(uint32(x>>32)&three), hash(uint32(x>>40)&three)
+		if t.met[h0]|t.met[h1]|t.met[h2]|t.met[h3]|t.met[h4]|t.met[h5] != 0 {
+			for i := range 6 {
+				s.look(t, text, p+i, uint32(x>>(8*i)))
+			}
 		}
 	}
 	return p
