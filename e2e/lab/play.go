@@ -190,7 +190,7 @@ func (p *Play) banned(ctx context.Context, r *Result) error {
 // bans returns what contains the client.
 func (p *Play) bans(ctx context.Context) []web.Ban {
 	bans, _ := p.API.Bans(ctx) // whoever waits for one asks again
-	return slices.DeleteFunc(bans, func(b web.Ban) bool { return !b.Subject.Contains(p.Client.From) })
+	return slices.DeleteFunc(bans, func(b web.Ban) bool { return !b.Subject.Contains(p.Client.From) || b.Subject.Bits() == 0 })
 }
 
 // deciding returns the line that made the first of some bans due, and that ban. Both

@@ -57,7 +57,7 @@ func scenarios() []Scenario {
 		{Name: "inside, 587 with STARTTLS", From: LAN, Door: submission, Want: Shut, Alone: true, Steps: steps(fail(submission, limit))},
 		{Name: "inside, HTTPS", From: LAN, Door: https, Want: Shut, Alone: true, Steps: steps(fail(https, limit))},
 
-		{Name: "inside, Traefik restarts during the ban", From: LAN, Door: imaps, Want: Shut, Alone: true, Steps: steps(fail(imaps, limit), isShut, resting(restart("traefik", syscall.SIGTERM)), isShut)},
+		{Name: "inside, Traefik restarts during the ban", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, resting(restart("traefik", syscall.SIGTERM)), isShut)},
 		{Name: "inside, Traefik asks over HTTP and restarts", From: LAN, Door: imaps, Want: Shut, Alone: true, May: everywhere, Steps: steps(resting(with(asking, works, afresh, fail(imaps, limit), isShut, restart("traefik", syscall.SIGTERM), works, isShut, openings("after the restart"))), isShut)},
 		{Name: "inside, edgeban restarts during the ban", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, restart("edgeban", syscall.SIGTERM), isShut, openings("after the restart"), restart("edgeban", syscall.SIGKILL), isShut)},
 		{Name: "inside, edgeban is stopped", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, stopped("edgeban", delivers))},
@@ -84,7 +84,8 @@ func scenarios() []Scenario {
 	}
 }
 
-// What may open for a moment: what asks edgeban goes on while it is away.
+// What may open for a moment: what asks edgeban, through Traefik, goes on while one of
+// the two is away.
 var (
 	behind     = []string{atPostfix, atDovecot}
 	everywhere = append([]string{atTraefik, elsewhere}, behind...)

@@ -266,7 +266,9 @@ func (p *Play) shutOut(ctx context.Context, r *Result) error {
 	}
 	select {
 	case at := <-s.cut:
-		p.note("session cut %s", millis(at.Sub(line.At)))
+		if at.After(line.At) { // not by a restart of before
+			p.note("session cut %s", millis(at.Sub(line.At)))
+		}
 		if at.Sub(line.At) > tooLate {
 			err = errors.Join(err, fmt.Errorf("its session was ended only %v after the deciding line", at.Sub(line.At)))
 		}

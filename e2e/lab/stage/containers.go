@@ -15,7 +15,7 @@ func (s *Stage) containers(ctx context.Context) error {
 	logs, certs, web := netns.Writable(s.Path("logs"), "/var/log/mail"), netns.ReadOnly(s.Path("certs"), "/certs"), s.Path("weblogs")
 	s.Services = map[string]Service{
 		"traefik": s.container("traefik", []string{"/traefik"},
-			netns.ReadOnly(s.Traefik, "/traefik"), netns.ReadOnly(s.Path("config/traefik"), "/etc/traefik"), netns.Writable(s.Path("traefik"), "/acme"), netns.Writable(web, "/var/log/traefik")),
+			netns.ReadOnly(s.Traefik, "/traefik"), netns.ReadOnly(s.Path("config/traefik"), "/etc/traefik"), netns.Writable(s.Path("traefik"), "/acme"), certs, netns.Writable(web, "/var/log/traefik")),
 		"postfix": s.container("postfix", []string{"/entrypoint"},
 			netns.ReadOnly(s.Path("config/postfix"), "/config"), netns.ReadOnly(s.Path("config/postfix/entrypoint"), "/entrypoint"), logs, certs),
 		"dovecot": s.container("dovecot", []string{"/entrypoint"},
