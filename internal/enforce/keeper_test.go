@@ -2,6 +2,7 @@ package enforce_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -161,6 +162,46 @@ func TestNewBanIsSentAtOnceAndThenProven(t *testing.T) {
 		}
 		if h, ok := hs.Of(b.Subject); hs.Len() != 1 || !ok || h.Held.IsZero() || h.Sent.IsZero() || h.Foreign {
 			t.Errorf("holdings: got %d, of the subject %+v; want it sent and held", hs.Len(), h)
+		}
+	})
+}
+
+// A proxy takes its bans from here, and nobody proves that it has.
+type unproven struct {
+	mu  sync.Mutex
+	set []netip.Prefix
+}
+
+func (u *unproven) Whole()                                       {}
+func (u *unproven) Fits(netip.Prefix) bool                       { return true }
+func (u *unproven) Held(context.Context) ([]netip.Prefix, error) { return nil, nil }
+
+func (u *unproven) Apply(_ context.Context, d enforce.Diff) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.set = d.Want
+	return edgeban.Permanent(errors.New("its API does not answer"))
+}
+
+func (u *unproven) has(p netip.Prefix) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Contains(u.set, p)
+}
+
+// While a proxy restarts its API is away for a while; an attacker must not wait for it.
+func TestNewBanIsSetAtOnceThoughNothingIsProven(t *testing.T) {
+	inLab(t, opnsensetest.Options{}, func(l *lab) {
+		l.stop()
+		proxy := &unproven{}
+		l.settings.Target = proxy
+		l.run()
+		for i := range 20 {
+			l.ban(subject(i), time.Hour)
+			time.Sleep(500 * time.Millisecond)
+			if !proxy.has(subject(i)) {
+				t.Errorf("ban %d is not set after half a second", i)
+			}
 		}
 	})
 }

@@ -21,13 +21,16 @@ const (
 // loop looks at the target: at the start, when kicked, a moment after each
 // change, when the next ban ends, and every so often whether or not.
 func (k *Keeper) loop(ctx context.Context) error {
+	_, whole := k.Target.(Whole)
 	for fails := 0; ; {
 		missing := k.Status().Missing
 		next, err := k.look(ctx)
 		// Let a burst gather, so that one list proves many adds, and never spend
 		// more than a tenth of the time on lists.
 		gather := min(share*k.cost, k.Every)
-		if _, whole := k.Target.(Whole); !whole {
+		if whole { // nothing is sent before the next look
+			gather = min(gather, settle)
+		} else {
 			gather = max(gather, settle)
 		}
 		switch {
@@ -46,7 +49,9 @@ func (k *Keeper) loop(ctx context.Context) error {
 			fails = 0
 			k.recovered(ctx)
 		}
-		if !k.wait(ctx, next, gather, err == nil) {
+		// What is set as a whole is written here: that somebody else does not prove it
+		// must not keep a new ban waiting.
+		if !k.wait(ctx, next, gather, err == nil || whole) {
 			return nil
 		}
 	}
@@ -55,8 +60,9 @@ func (k *Keeper) loop(ctx context.Context) error {
 var errUnproven = errors.New("it accepts changes but does not show them: is its table full, or the alias not applied?")
 
 // wait sleeps for d, or until a person waits, or until kicked if that may wake
-// it. It reports false when ctx is done.
+// it, after what gather is left. It reports false when ctx is done.
 func (k *Keeper) wait(ctx context.Context, d, gather time.Duration, kicks bool) bool {
+	began := time.Now()
 	var kick chan struct{}
 	if kicks {
 		kick = k.kick
@@ -71,6 +77,9 @@ func (k *Keeper) wait(ctx context.Context, d, gather time.Duration, kicks bool) 
 	case <-k.wake:
 		return true
 	case <-kick:
+	}
+	if _, whole := k.Target.(Whole); whole {
+		gather -= time.Since(began) // the first of a burst is set at once
 	}
 	select {
 	case <-ctx.Done():

@@ -96,6 +96,7 @@ type Delivery struct {
 	tries   int         // errors in a row
 	refused int         // notices dropped in a row because they were refused
 	said    slog.Level  // how loudly the present failure was logged
+	echoes  echoes
 }
 
 // A Status is how a delivery fares.
@@ -121,6 +122,7 @@ func NewDelivery(o edgeban.Outbox, name string, n edgeban.Notifier, opt Options)
 		outbox: o, name: name, notifier: n, opt: opt,
 		status: Status{Name: name},
 		limit:  maxBatch,
+		echoes: echoes{},
 	}
 }
 
@@ -175,6 +177,7 @@ func (d *Delivery) step(ctx context.Context) time.Duration {
 		return d.failed(err)
 	}
 	d.well(began)
+	d.echoes.told(wanted)
 	// What was told must not be told again because the daemon stops just now.
 	if wait := d.through(late, batch); wait > 0 {
 		return wait
@@ -205,7 +208,10 @@ func (d *Delivery) prove(ctx context.Context, ns []edgeban.Notice) {
 func (d *Delivery) wanted(ctx context.Context, batch []edgeban.Notice) []edgeban.Notice {
 	var ns []edgeban.Notice
 	for _, n := range batch {
-		if n.ID > d.told && d.opt.tell(ctx, n) {
+		if n.Kind == edgeban.NoticeUnban {
+			delete(d.echoes, n.Subject)
+		}
+		if n.ID > d.told && d.opt.tell(ctx, n) && !d.echoes.has(n) {
 			ns = append(ns, n)
 		}
 	}

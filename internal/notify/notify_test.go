@@ -521,3 +521,42 @@ func TestMessageOfABanSaysWhoHoldsIt(t *testing.T) {
 		})
 	}
 }
+
+// Several logs show the same logins: the second jail's ban of an attacker, seconds after
+// the first one's, is no second incident. A longer one is news, and so is one after an
+// unban, or a minute later.
+func TestTheSameAttackInAnotherLogIsNoNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, users(), Options{})
+		defer w.end(t)
+		told := 0
+		for _, step := range []struct {
+			after time.Duration
+			kind  edgeban.NoticeKind
+			jail  string
+			until time.Duration
+			news  bool
+		}{
+			{0, edgeban.NoticeInside, "dovecot", time.Hour, true},
+			{10 * time.Second, edgeban.NoticeInside, "postfix", time.Hour, false},
+			{10 * time.Second, edgeban.NoticeInside, "recidive", 7 * 24 * time.Hour, true},
+			{10 * time.Second, edgeban.NoticeInside, "postfix", time.Hour, false},
+			{10 * time.Second, edgeban.NoticeUnban, "", 0, true},
+			{10 * time.Second, edgeban.NoticeInside, "postfix", time.Hour, true},
+			{10 * time.Second, edgeban.NoticeInside, "postfix", time.Hour, true}, // unbanned by hand, and no news of that
+			{2 * time.Minute, edgeban.NoticeInside, "dovecot", time.Hour, true},
+		} {
+			time.Sleep(step.after)
+			n := ban(1)
+			n.Kind, n.Jail, n.Time, n.Until = step.kind, step.jail, time.Now(), time.Now().Add(step.until)
+			w.post(t, n)
+			time.Sleep(6 * time.Second)
+			if step.news {
+				told++
+			}
+			if ms := w.messages(); len(ms) != told || w.pending() != 0 {
+				t.Fatalf("%s of %s after %v: %d messages, %d pending; want %d", step.kind, step.jail, step.after, len(ms), w.pending(), told)
+			}
+		}
+	})
+}

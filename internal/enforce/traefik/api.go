@@ -119,16 +119,16 @@ func (d *Door) ask(ctx context.Context, r router) (s state, err error) {
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	kind := resp.Header.Get("Content-Type")
 	switch {
 	case err != nil:
 		return s, err
-	case resp.StatusCode == http.StatusNotFound && strings.HasPrefix(kind, "application/json"):
+	case resp.StatusCode == http.StatusNotFound && unknown(text):
 		return s, errNone
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
 		return s, edgeban.Permanent(fmt.Errorf("it answers %d: api_user and api_password are not right", resp.StatusCode))
 	case resp.StatusCode == http.StatusNotFound:
-		return s, edgeban.Permanent(errors.New("it answers 404: Traefik needs api: {} and a router to it, or api: {insecure: true}"))
+		// Also for a moment at its start, before it has read its configuration.
+		return s, errors.New("it answers 404: Traefik needs api: {} and a router to it, or api: {insecure: true}")
 	case resp.StatusCode != http.StatusOK:
 		return s, fmt.Errorf("it answers %d", resp.StatusCode)
 	}
@@ -136,6 +136,15 @@ func (d *Door) ask(ctx context.Context, r router) (s state, err error) {
 		return s, errors.New("the answer is not Traefik's: something else listens there")
 	}
 	return s, nil
+}
+
+// unknown reports whether an answer is the API's that there is no such router. It is
+// JSON, called text/plain; a page that is not found is not.
+func unknown(answer []byte) bool {
+	var a struct {
+		Message string `json:"message"`
+	}
+	return json.Unmarshal(answer, &a) == nil && strings.Contains(a.Message, "not found")
 }
 
 // clean makes what another machine said fit for a terminal.

@@ -162,15 +162,30 @@ func (d *Door) Apply(_ context.Context, diff enforce.Diff) error {
 }
 
 // write puts the document in the place of the one before in one step: Traefik never
-// sees half of one. The name beside it is none that Traefik reads.
+// sees half of one.
+//
+// It is made in a folder below, which Traefik does not watch, under a name that it does
+// not read: whatever else happens where it watches costs the news
+// providersThrottleDuration, 2 s by default.
 func (d *Door) write(text []byte) error {
-	aside := d.path + ".new"
+	below := filepath.Join(filepath.Dir(d.path), ".edgeban")
+	err := os.Mkdir(below, 0o755)
+	if err == nil {
+		err = os.Chmod(below, 0o755) // whatever the umask: one that Traefik cannot list is an error to it
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	aside := filepath.Join(below, filepath.Base(d.path)+".new")
 	defer os.Remove(aside)
 	w, err := os.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, d.mode())
 	if err != nil {
 		return err
 	}
 	_, err = w.Write(text)
+	if err == nil {
+		err = w.Chmod(d.mode()) // whatever the umask
+	}
 	if err == nil {
 		err = w.Sync()
 	}

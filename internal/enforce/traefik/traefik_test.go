@@ -21,12 +21,16 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
@@ -307,7 +311,43 @@ func TestALostLedgerEmptiesNothing(t *testing.T) {
 	wantHeld(t, d, "192.0.2.7/32", "203.0.113.1/32")
 }
 
+// Traefik reads all anew at anything that happens in its folder, and then nothing for a
+// while: only the document itself may happen there.
+func TestTraefikIsWokenByTheDocumentAlone(t *testing.T) {
+	d := newDoor(t)
+	apply(t, d, "192.0.2.7/32")
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := w.Add(filepath.Dir(d.path)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		apply(t, d, fmt.Sprintf("192.0.2.%d/32", i))
+		select {
+		case e := <-w.Events:
+			if e.Name != d.path || !e.Has(fsnotify.Create) {
+				t.Fatalf("first comes %v, want the new document", e)
+			}
+		case <-t.Context().Done():
+		}
+		for more := true; more; {
+			select {
+			case e := <-w.Events:
+				if e.Name != d.path {
+					t.Errorf("then comes %v", e)
+				}
+			default:
+				more = false
+			}
+		}
+	}
+}
+
 func TestTraefikNeverSeesHalfADocument(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077)) // as of our unit of systemd
 	d := newDoor(t)
 	apply(t, d, "192.0.2.7/32")
 	done := make(chan struct{})
@@ -331,8 +371,15 @@ func TestTraefikNeverSeesHalfADocument(t *testing.T) {
 	close(done)
 	reader.Wait()
 	files, err := os.ReadDir(filepath.Dir(d.path))
-	if err != nil || len(files) != 1 {
-		t.Errorf("%d files are left, %v; want the document alone", len(files), err)
+	if err != nil || len(files) != 2 || files[0].Name() != ".edgeban" {
+		t.Errorf("%v is left, %v; want the document, and a folder", files, err)
+	}
+	below := filepath.Join(filepath.Dir(d.path), ".edgeban")
+	if left, err := os.ReadDir(below); err != nil || len(left) > 0 {
+		t.Errorf("in the folder: %v, %v; want nothing", left, err)
+	}
+	if info, err := os.Stat(below); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("the folder has mode %v, %v; what Traefik cannot list is an error to it", info.Mode(), err)
 	}
 	if info, err := os.Stat(d.path); err != nil || info.Mode().Perm() != 0o644 {
 		t.Errorf("mode %v, %v; Traefik may run as anybody", info.Mode(), err)
@@ -406,11 +453,13 @@ func (a *api) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("connection refused")
 	}
 	w := httptest.NewRecorder()
-	w.Header().Set("Content-Type", "application/json")
-	s, ok := a.routers[strings.TrimPrefix(r.URL.Path, "/api")]
-	if !ok {
-		w.WriteHeader(404)
+	name := strings.TrimPrefix(r.URL.Path, "/api")
+	s, ok := a.routers[name]
+	if !ok { // as pkg/api of Traefik writes errors
+		http.Error(w, `{"message":"router not found: `+path.Base(name)+`"}`, http.StatusNotFound)
+		return w.Result(), nil
 	}
+	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(s)
 	return w.Result(), nil
 }
