@@ -146,5 +146,8 @@ func run(ctx context.Context, s settings) error {
 	}
 	fmt.Printf("the lab is up after %.1f s; logs are in %s\n\n", time.Since(began).Seconds(), s.Out)
 	results := (&Lab{on}).playAll(ctx, s.only)
+	if err := on.KeepMessages(); err != nil {
+		return err
+	}
 	return report(os.Stdout, results, time.Since(began))
 }

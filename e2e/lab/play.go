@@ -21,9 +21,11 @@ import (
 type Scenario struct {
 	Name  string
 	From  Place
+	Door  client.Door // where an attacker inside is watched
 	Steps []Step
 	Want  Verdict
-	Alone bool // it disturbs others
+	May   []string // what may open again for a moment, for one who is shut out
+	Alone bool     // it disturbs others
 }
 
 // A Place is where a client is.
@@ -45,7 +47,7 @@ const (
 	Banned Verdict = "banned" // its packets are dropped, and a phone was told
 	Spared Verdict = "spared" // not banned, nor anybody else
 	Freed  Verdict = "freed"  // banned, and let in again
-	Told   Verdict = "told"   // not banned at the edge, for it is inside; a phone was told
+	Shut   Verdict = "shut"   // it is inside: the doors are shut for it, the edge is not; a phone was told
 )
 
 // A Step is what happens next.
@@ -59,6 +61,9 @@ type Play struct {
 	*Lab
 	Client *client.Client
 	Probe  *client.Probe // of attackers in the internet
+	Siege  *Siege        // of those inside
+
+	notes []string
 }
 
 // A Result is how a scenario went.
@@ -69,7 +74,13 @@ type Result struct {
 	Failures int
 	Latency  time.Duration // from the deciding line to the first packet that was dropped
 	Took     time.Duration
+	Notes    []string
 	Err      error
+}
+
+// note adds to what the table says.
+func (p *Play) note(format string, args ...any) {
+	p.notes = append(p.notes, fmt.Sprintf(format, args...))
 }
 
 // together is how many scenarios are played at a time.
@@ -106,7 +117,7 @@ func (l *Lab) playAll(ctx context.Context, only *regexp.Regexp) []Result {
 func (l *Lab) client(p Place) *client.Client {
 	switch p {
 	case LAN:
-		return &client.Client{Net: l.Nets["lan"], From: netip.MustParseAddr(stage.LANPC), Server: stage.MailHost}
+		return &client.Client{Net: l.Nets["lan"], From: netip.AddrFrom4([4]byte{192, 168, 77, byte(l.NextInside())}), Server: stage.MailHost}
 	case Reflected:
 		return &client.Client{Net: l.Nets["lan"], From: netip.MustParseAddr(stage.LANPhone), Server: stage.EdgeWAN}
 	}
@@ -123,8 +134,11 @@ func (l *Lab) play(ctx context.Context, s Scenario) Result {
 	defer cancel()
 	p := &Play{Lab: l, Client: l.client(s.From)}
 	r := Result{Scenario: s, Addr: p.Client.From}
-	if s.Want == Banned {
+	switch s.Want {
+	case Banned:
 		p.Probe, r.Err = client.NewProbe(ctx, p.Client, l.Sink)
+	case Shut:
+		p.Siege, r.Err = p.besiege(ctx, s.Door)
 	}
 	for _, step := range s.Steps {
 		if r.Err == nil {
@@ -134,7 +148,7 @@ func (l *Lab) play(ctx context.Context, s Scenario) Result {
 	if r.Err == nil {
 		r.Err = p.judge(ctx, &r)
 	}
-	r.Took = time.Since(began)
+	r.Took, r.Notes = time.Since(began), p.notes
 	fmt.Printf("%6.1f s  %-50s %s\n", r.Took.Seconds(), s.Name, verdict(r))
 	return r
 }
@@ -143,10 +157,8 @@ func (p *Play) judge(ctx context.Context, r *Result) error {
 	switch r.Want {
 	case Banned:
 		return p.banned(ctx, r)
-	case Told:
-		if err := stage.Within(ctx, 20*time.Second, func() bool { return p.messages(p.Client.From.String()) > 0 }); err != nil {
-			return fmt.Errorf("no message about %s", p.Client.From)
-		}
+	case Shut:
+		return p.shutOut(ctx, r)
 	}
 	return p.admitted(ctx, r)
 }
@@ -178,7 +190,7 @@ func (p *Play) banned(ctx context.Context, r *Result) error {
 // bans returns what contains the client.
 func (p *Play) bans(ctx context.Context) []web.Ban {
 	bans, _ := p.API.Bans(ctx) // whoever waits for one asks again
-	return slices.DeleteFunc(bans, func(b web.Ban) bool { return !b.Subject.Contains(p.Client.From) })
+	return slices.DeleteFunc(bans, func(b web.Ban) bool { return !b.Subject.Contains(p.Client.From) || b.Subject.Bits() == 0 })
 }
 
 // deciding returns the line that made the first of some bans due, and that ban. Both
@@ -199,7 +211,10 @@ func (p *Play) deciding(bans []web.Ban) (first stage.Line, of web.Ban, err error
 // failures returns the lines of failed logins of the client in the log of a jail.
 func (p *Play) failures(jail string) []stage.Line {
 	is := regexp.MustCompile(`auth: Info: [\w-]+\(.*,` + regexp.QuoteMeta(p.Client.From.String()) + `[,)]`)
-	if jail == "postfix" {
+	switch jail {
+	case "traefik":
+		is = regexp.MustCompile(`"ClientAddr":"` + regexp.QuoteMeta(p.Client.From.String()) + `:.*"DownstreamStatus":401,`)
+	case "postfix":
 		addr := `\[` + regexp.QuoteMeta(p.Client.From.String()) + `\]: `
 		is = regexp.MustCompile(addr + `SASL \w+ authentication failed`)
 	}
@@ -208,7 +223,7 @@ func (p *Play) failures(jail string) []stage.Line {
 
 // admitted looks whether the client can connect and nobody bans it.
 func (p *Play) admitted(ctx context.Context, r *Result) error {
-	if bans := p.bans(ctx); len(bans) > 0 && r.Want != Told {
+	if bans := p.bans(ctx); len(bans) > 0 {
 		return fmt.Errorf("banned by %s: %s", bans[0].Jail, bans[0].Reason)
 	}
 	if p.Edge.Holds(p.Client.From) {
@@ -238,8 +253,8 @@ func (l *Lab) messages(what string) int {
 // proxy, bridge or router was banned.
 func (l *Lab) nobodyElse(ctx context.Context, results []Result) Result {
 	r := Result{Scenario: Scenario{Name: "nobody else was ever banned", Want: Spared}}
-	wanted := func(a netip.Addr) bool {
-		return slices.ContainsFunc(results, func(r Result) bool { return r.Want != Spared && r.Addr == a })
+	wanted := func(a netip.Addr, but ...Verdict) bool {
+		return slices.ContainsFunc(results, func(r Result) bool { return r.Want != Spared && r.Addr == a && !slices.Contains(but, r.Want) })
 	}
 	for _, req := range l.Edge.API.Requests() {
 		if !strings.Contains(req.Path, "alias_util/add") {
@@ -253,7 +268,7 @@ func (l *Lab) nobodyElse(ctx context.Context, results []Result) Result {
 			if canary.Contains(p.Addr()) {
 				continue
 			}
-			if err == nil && !slices.ContainsFunc(results, func(r Result) bool { return wanted(r.Addr) && p.Contains(r.Addr) }) {
+			if err == nil && !slices.ContainsFunc(results, func(r Result) bool { return wanted(r.Addr, Shut) && p.Contains(r.Addr) }) {
 				r.Err = errors.Join(r.Err, fmt.Errorf("%s was sent to the firewall", p))
 			}
 		}
@@ -275,7 +290,7 @@ var addresses = regexp.MustCompile(`[0-9a-f]*[.:][0-9a-f.:]+(?:/\d+)?`)
 
 // allTold waits until a phone was told of every ban.
 func (l *Lab) allTold(ctx context.Context, results []Result) Result {
-	r := Result{Scenario: Scenario{Name: "ntfy received a notice of each ban", Want: Told}}
+	r := Result{Scenario: Scenario{Name: "ntfy received a notice of each ban", Want: Banned}}
 	for _, b := range results {
 		if !b.Subject.IsValid() || b.Err != nil {
 			continue
@@ -283,6 +298,9 @@ func (l *Lab) allTold(ctx context.Context, results []Result) Result {
 		name := strings.TrimSuffix(b.Subject.String(), "/32")
 		if err := stage.Within(ctx, time.Minute, func() bool { return l.messages(name) > 0 }); err != nil {
 			r.Err = errors.Join(r.Err, fmt.Errorf("no message about %s", name))
+		}
+		if n := l.messages(name); b.Want == Shut && n > 1 {
+			r.Err = errors.Join(r.Err, fmt.Errorf("%d messages about %s, want one", n, name))
 		}
 		r.Failures++
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -12,7 +13,7 @@ func verdict(r Result) string {
 	if r.Err != nil {
 		return "FAILED: " + r.Err.Error()
 	}
-	return string(r.Want)
+	return strings.Join(append([]string{string(r.Want)}, r.Notes...), "; ")
 }
 
 // report prints the table, and fails if a verdict does.

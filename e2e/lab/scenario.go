@@ -24,6 +24,7 @@ const framed = "198.51.100.77"
 const (
 	imaps, smtps     = client.IMAPS, client.SMTPS
 	submission, smtp = client.Submission, client.SMTP
+	https            = client.HTTPS
 )
 
 // scenarios are what the lab is for. A new one is a line here, of steps that are
@@ -49,8 +50,21 @@ func scenarios() []Scenario {
 		{Name: "a PROXY header of the client's own, before TLS", Want: Spared, Steps: steps(header(imaps, limit+1), header(smtps, limit+1))},
 		{Name: "no PROXY header, from a neighbour container", Want: Spared, Steps: steps(neighbour("", 6))},
 		{Name: "a PROXY header from a neighbour container", Want: Spared, Steps: steps(neighbour(proxyLine, 6))},
-		{Name: "a client of the LAN, by its own address", From: LAN, Want: Told, Steps: steps(fail(imaps, limit+1))},
 		{Name: "a client of the LAN, by NAT reflection", From: Reflected, Want: Spared, Steps: steps(fail(imaps, limit+1))},
+
+		{Name: "inside, IMAPS", From: LAN, Door: imaps, Want: Shut, Alone: true, Steps: steps(fail(imaps, limit))},
+		{Name: "inside, SMTPS", From: LAN, Door: smtps, Want: Shut, Alone: true, Steps: steps(fail(smtps, limit))},
+		{Name: "inside, 587 with STARTTLS", From: LAN, Door: submission, Want: Shut, Alone: true, Steps: steps(fail(submission, limit))},
+		{Name: "inside, HTTPS", From: LAN, Door: https, Want: Shut, Alone: true, Steps: steps(fail(https, limit))},
+
+		{Name: "inside, Traefik restarts during the ban", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, resting(restart("traefik", syscall.SIGTERM)), isShut)},
+		{Name: "inside, Traefik asks over HTTP and restarts", From: LAN, Door: imaps, Want: Shut, Alone: true, May: everywhere, Steps: steps(resting(with(asking, works, afresh, fail(imaps, limit), isShut, restart("traefik", syscall.SIGTERM), works, isShut, openings("after the restart"))), isShut)},
+		{Name: "inside, edgeban restarts during the ban", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, restart("edgeban", syscall.SIGTERM), isShut, openings("after the restart"), restart("edgeban", syscall.SIGKILL), isShut)},
+		{Name: "inside, edgeban is stopped", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, stopped("edgeban", delivers))},
+		{Name: "inside, edgeban is gone", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, gone(delivers))},
+		{Name: "inside, edgeban hangs", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, hung("edgeban", delivers))},
+		{Name: "inside, something else answers for edgeban", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, garbled(delivers))},
+		{Name: "inside, the ledger holds what is no address", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, injected(noSubjects...), delivers)},
 
 		{Name: "logs are rotated during the attack", Want: Banned, Alone: true, Steps: steps(fail(smtps, 2), rotate, fail(imaps, 2), rotate, fail(submission, 1))},
 		{Name: "Traefik restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(imaps, 3), restart("traefik", syscall.SIGTERM), fail(imaps, 2))},
@@ -71,6 +85,25 @@ func scenarios() []Scenario {
 	}
 }
 
+// What may open for a moment: what asks edgeban, through Traefik, goes on while one of
+// the two is away.
+var (
+	behind     = []string{atPostfix, atDovecot}
+	everywhere = append([]string{atTraefik, elsewhere}, behind...)
+)
+
+// What no target can take: no address at all, bits that there are not, the length of
+// another family, more than its network, and everybody.
+var noSubjects = []string{
+	"not an address", "\x04\xc0\xa8\x4d\x32\x77", "\x06\xc0\xa8\x4d\x32\x20", "\x04\xc0\xa8\x4d\x32\x18", "\x04\x00\x00\x00\x00\x00",
+}
+
+// asking has Traefik ask edgeban for its routers.
+var asking = []Edit{
+	{"traefik/traefik.yaml", "providers:\n", "providers:\n  http: {endpoint: \"http://edgeban:9091/\", pollInterval: 1s, headers: {Authorization: Bearer thisisonlythelab}}\n", "traefik"},
+	{"edgeban.yaml", "traefik: {file: /routers/edgeban.yml,", `traefik: {listen: "0.0.0.0:9091", token: env:POLICY_TOKEN,`, "edgeban"},
+}
+
 func steps(s ...Step) []Step { return s }
 
 // fail tries to log in with wrong passwords, each on a connection of its own, until
@@ -79,7 +112,7 @@ func fail(d client.Door, n int) Step { return failAs(d, stage.User, n) }
 
 func failAs(d client.Door, name string, n int) Step {
 	return func(ctx context.Context, p *Play) error {
-		for refused := 0; refused < n && !p.Edge.Holds(p.Client.From); {
+		for refused := 0; refused < n && !p.stopped(); {
 			switch ok, err := p.Client.Try(ctx, d, name, "wrong"); {
 			case ok:
 				return errors.New("the wrong password was right")
@@ -115,6 +148,11 @@ func failOnOne(d client.Door, n int) Step {
 // right logs in with the right password, which must work.
 func right(d client.Door) Step {
 	return func(ctx context.Context, p *Play) error { return p.Client.Right(ctx, d, stage.User, stage.Password) }
+}
+
+// stopped reports whether nothing gets through any more.
+func (p *Play) stopped() bool {
+	return p.Edge.Holds(p.Client.From) || p.Siege != nil && p.Siege.knockers[0].Shut()
 }
 
 func pause(seconds int) Step {

@@ -36,18 +36,7 @@ var (
 // wrongly takes steps with mistakes in the configuration, and mends them.
 func wrongly(edits []Edit, steps ...Step) Step {
 	return func(ctx context.Context, p *Play) error {
-		var err error
-		for _, e := range edits {
-			err = errors.Join(err, p.edit(e))
-		}
-		for _, s := range steps {
-			if err == nil {
-				err = s(ctx, p)
-			}
-		}
-		for _, e := range edits {
-			err = errors.Join(err, p.mend(e))
-		}
+		err := with(edits, steps...)(ctx, p)
 		well := stage.Within(ctx, 30*time.Second, func() bool {
 			return p.Client.Right(ctx, imaps, stage.User, stage.Password) == nil && p.Client.Right(ctx, smtps, stage.User, stage.Password) == nil
 		})

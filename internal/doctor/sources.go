@@ -37,7 +37,7 @@ func (e *exam) sources(st web.Status, running bool) {
 		for _, glob := range e.Config.Reading(s.Name) {
 			e.heard(s, glob, heard)
 		}
-		e.lost(s, heard)
+		e.lost(s, slices.Concat(own, heard))
 	}
 }
 
@@ -108,9 +108,9 @@ func sending(listen []string) string {
 }
 
 // lost looks at lines that were read from nobody.
-func (e *exam) lost(s config.Source, heard []web.Stream) {
+func (e *exam) lost(s config.Source, streams []web.Stream) {
 	part := "source " + s.Name
-	for _, w := range heard {
+	for _, w := range streams {
 		if w.Dropped > 0 {
 			e.link(part, "lost").warn("let it send by tcp://, where the sender waits", "%s sent %d lines faster than they could be recorded", w.Origin, w.Dropped)
 		}

@@ -8,9 +8,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +29,11 @@ const (
 	SMTPS      Door = 465
 	Submission Door = 587 // with STARTTLS
 	SMTP       Door = 25
+	HTTPS      Door = 443 // a page that needs a password
 )
+
+// The page.
+const webHost, webPath = "ntfy.example.org", "/intruder_alerts/json?poll=1"
 
 // Mail returns the doors at which one logs in.
 func Mail() []Door { return []Door{IMAPS, SMTPS, Submission} }
@@ -59,6 +66,24 @@ type Session struct {
 // patience is how long an answer may take. A refusal takes Dovecot 2 s, and Postfix
 // one more.
 const patience = 12 * time.Second
+
+// Knock connects, and returns an error if no server is met: a door that is shut closes
+// the connection, or answers that nobody may come in.
+func (c *Client) Knock(ctx context.Context, d Door, first string) error {
+	s, err := c.Open(ctx, d, first)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if d != HTTPS {
+		return nil
+	}
+	status, err := s.get("/v1/health", "", "")
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("answered %d", status)
+	}
+	return err
+}
 
 // Open connects, after what is sent first, which is empty for honest clients.
 func (c *Client) Open(ctx context.Context, d Door, first string) (*Session, error) {
@@ -105,6 +130,9 @@ func greet(conn net.Conn, d Door, first string) (*Session, error) {
 		s.secure()
 		_, err := s.text.ReadLine()
 		return s, err
+	case HTTPS:
+		s.secure()
+		return s, nil
 	case SMTPS:
 		s.secure()
 		return s, errors.Join(s.expect(220), s.cmd(250, "EHLO attacker.example.net"))
@@ -120,7 +148,7 @@ func greet(conn net.Conn, d Door, first string) (*Session, error) {
 }
 
 func (s *Session) secure() {
-	s.conn = tls.Client(s.conn, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // an attacker does not care
+	s.conn = tls.Client(s.conn, &tls.Config{InsecureSkipVerify: true, ServerName: webHost}) //nolint:gosec // an attacker does not care
 	s.text = textproto.NewConn(s.conn)
 }
 
@@ -143,8 +171,15 @@ func (s *Session) Login(user, password string) (bool, error) {
 	if err := s.conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return false, err
 	}
-	if s.door == IMAPS {
+	switch s.door {
+	case IMAPS:
 		return s.imap(user, password)
+	case HTTPS:
+		status, err := s.get(webPath, user, password)
+		if err == nil && status != http.StatusOK && status != http.StatusUnauthorized {
+			err = fmt.Errorf("answered %d", status)
+		}
+		return status == http.StatusOK, err
 	}
 	plain := base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + password))
 	err := s.cmd(235, "AUTH PLAIN "+plain)
@@ -157,18 +192,84 @@ func (s *Session) Login(user, password string) (bool, error) {
 
 func (s *Session) imap(user, password string) (bool, error) {
 	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
-	if err := s.text.PrintfLine(`a LOGIN "%s" "%s"`, quote.Replace(user), quote.Replace(password)); err != nil {
-		return false, err
+	_, ok, err := s.tagged(fmt.Sprintf(`LOGIN "%s" "%s"`, quote.Replace(user), quote.Replace(password)))
+	return ok, err
+}
+
+// tagged sends a command of IMAP, and returns what was answered, and whether that was OK.
+func (s *Session) tagged(command string) (lines []string, ok bool, err error) {
+	if err := s.text.PrintfLine("a %s", command); err != nil {
+		return nil, false, err
 	}
 	for {
 		line, err := s.text.ReadLine()
 		if err != nil {
-			return false, err
+			return nil, false, err
 		}
 		if strings.HasPrefix(line, "a ") {
-			return strings.HasPrefix(line, "a OK"), nil
+			return lines, strings.HasPrefix(line, "a OK"), nil
+		}
+		lines = append(lines, line)
+	}
+}
+
+// Has reports whether a mail of that subject is in the inbox of who has logged in over
+// IMAP.
+func (s *Session) Has(subject string) (bool, error) {
+	for _, command := range []string{"SELECT INBOX", "SEARCH SUBJECT " + subject} {
+		lines, ok, err := s.tagged(command)
+		if err != nil || !ok {
+			return false, fmt.Errorf("%s: answered OK: %t: %w", command, ok, err)
+		}
+		if i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "* SEARCH ") }); i >= 0 {
+			return true, nil
 		}
 	}
+	return false, nil
+}
+
+// Send sends a mail over SMTP.
+func (s *Session) Send(from, to, subject string) error {
+	for _, step := range []struct {
+		code int
+		line string
+	}{{250, "MAIL FROM:<" + from + ">"}, {250, "RCPT TO:<" + to + ">"}, {354, "DATA"}, {250, "Subject: " + subject + "\r\n\r\nHello.\r\n."}} {
+		if err := s.cmd(step.code, step.line); err != nil {
+			return fmt.Errorf("%.20q: %w", step.line, err)
+		}
+	}
+	return nil
+}
+
+// get asks for a page.
+func (s *Session) get(path, user, password string) (status int, err error) {
+	req, err := http.NewRequest(http.MethodGet, "https://"+webHost+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	if user != "" {
+		req.SetBasicAuth(user, password)
+	}
+	if err := req.Write(s.conn); err != nil {
+		return 0, err
+	}
+	resp, err := http.ReadResponse(s.text.R, req)
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, errors.Join(err, resp.Body.Close())
+}
+
+// Wait waits until the other end hangs up.
+func (s *Session) Wait(ctx context.Context) error {
+	end := context.AfterFunc(ctx, func() { _ = s.conn.SetDeadline(time.Now()) }) // which ends the wait
+	defer end()
+	if err := s.conn.SetDeadline(time.Time{}); err != nil {
+		return err
+	}
+	_, _ = io.Copy(io.Discard, s.conn) // that it ends is what is waited for
+	return ctx.Err()
 }
 
 // Close hangs up.

@@ -49,6 +49,9 @@ func Writable(from, to string) Bind { return Bind{from, to, false} }
 // it then calls Become, and nothing else.
 const InitWord = "become-container"
 
+// Network returns the namespace that it is in.
+func (c *Container) Network() (*Net, error) { return c.Net, nil }
+
 // Start starts it.
 func (c *Container) Start() error {
 	spec, err := json.Marshal(c)

@@ -74,6 +74,16 @@ func (n *Net) NFT(script string) error {
 	return n.Do(func() error { return feed(script, "nft", "-f", "-") })
 }
 
+// Of returns the namespace that a process is in.
+func Of(pid int) (*Net, error) {
+	path := fmt.Sprintf("/proc/%d/ns/net", pid)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &Net{path, fd}, nil
+}
+
 // Command runs a command; the error holds what it wrote.
 func Command(name string, args ...string) error { return feed("", name, args...) }
 

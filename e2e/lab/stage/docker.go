@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type Service interface {
 	Running() bool
 	Exec(args ...string) (string, error) // runs a command inside
 	Log() string                         // where to look for what it says
+	Network() (*netns.Net, error)        // where it is
 }
 
 // An Engine is a Docker engine on the mail host, with deploy/mail's project. Its
@@ -65,7 +67,10 @@ func (s *Stage) compose(ctx context.Context) (err error) {
 	if err := s.Engine.start(ctx, s.Path("dockerd.out")); err != nil {
 		return err
 	}
-	lab := "services:\n  edgeban: {extra_hosts: [\"ntfy:" + ntfyServer + "\"]}\n"
+	lab := "services:\n"
+	for _, name := range []string{"edgeban", "traefik"} {
+		lab += "  " + name + ": {extra_hosts: [\"ntfy:" + ntfyServer + "\"]}\n"
+	}
 	if err := errors.Join(
 		os.WriteFile(s.Path("config/.env"), []byte(strings.Join(s.env, "\n")+"\n"), 0o600),
 		os.WriteFile(s.Path("config/lab.yaml"), []byte(lab), 0o644)); err != nil {
@@ -79,7 +84,7 @@ func (s *Stage) compose(ctx context.Context) (err error) {
 	if err := s.Engine.compose(append([]string{"up", "--no-start", "--no-build"}, names...)...); err != nil {
 		return err
 	}
-	if err := s.look(ctx, s.Engine.volume("logs"), s.Engine.volume("bans")); err != nil {
+	if err := s.look(ctx, s.Engine.volume("bans"), s.Engine.volume("logs"), s.Engine.volume("weblogs")); err != nil {
 		return err
 	}
 	s.Services = map[string]Service{}
@@ -164,6 +169,18 @@ func (s *dockerService) Exec(args ...string) (string, error) {
 	return s.docker(append([]string{"exec", s.container()}, args...)...)
 }
 
+func (s *dockerService) Network() (*netns.Net, error) {
+	out, err := s.docker("inspect", "--format", "{{.State.Pid}}", s.container())
+	if err != nil {
+		return nil, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(out))
+	if err != nil || pid == 0 {
+		return nil, fmt.Errorf("%s does not run: %q", s.name, out)
+	}
+	return netns.Of(pid)
+}
+
 func (s *dockerService) Log() string { return "docker logs " + s.container() }
 
 // Unprivileged holds the running edgeban to what it may not have.
@@ -205,7 +222,7 @@ func (e *Engine) Unprivileged(name string) error {
 	hold(h.NetworkMode != "host" && h.PidMode != "host" && h.IpcMode != "host", "namespaces of the host: %s %s %s", h.NetworkMode, h.PidMode, h.IpcMode)
 	for _, m := range c.Mounts {
 		hold(!strings.HasSuffix(m.Source, ".sock"), "a socket: %s", m.Source)
-		hold(!m.RW || m.Destination == "/var/lib/edgeban", "may write to %s", m.Destination)
+		hold(!m.RW || m.Destination == "/var/lib/edgeban" || m.Destination == "/routers", "may write to %s", m.Destination)
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.State.Pid))
 	for _, line := range []string{"CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Uid:\t65532\t65532\t65532\t65532"} {

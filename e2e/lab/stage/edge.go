@@ -25,6 +25,7 @@ type Edge struct {
 	mu   sync.Mutex
 	nft  io.Writer // of a process that reads commands
 	held []netip.Prefix
+	ever []netip.Prefix // all that was ever in the table
 }
 
 // Alias is the one that holds bans.
@@ -92,6 +93,9 @@ func (e *Edge) sync() {
 func (e *Edge) add(p netip.Prefix) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !slices.Contains(e.ever, p) {
+		e.ever = append(e.ever, p)
+	}
 	if !slices.Contains(e.held, p) {
 		e.tell("add", p)
 		e.held = append(e.held, p)
@@ -109,6 +113,13 @@ func (e *Edge) tell(verb string, p netip.Prefix) {
 // Holds reports whether the firewall's table contains an address.
 func (e *Edge) Holds(a netip.Addr) bool {
 	return slices.ContainsFunc(e.API.Entries(Alias), func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// Ever reports whether the firewall's table has contained an address, at any moment.
+func (e *Edge) Ever(a netip.Addr) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.ContainsFunc(e.ever, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // Down stops the API, as a reboot does.

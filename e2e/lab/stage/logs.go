@@ -19,11 +19,9 @@ type Line struct {
 	Text string
 }
 
-// Logs follows the logs of a folder, and notes when each line could be read: the
+// Logs follows the logs of some folders, and notes when each line could be read: the
 // stamps in the lines themselves are of seconds.
 type Logs struct {
-	dir string
-
 	mu    sync.Mutex
 	lines []Line
 	open  map[string]*follower
@@ -35,15 +33,17 @@ type follower struct {
 	rest string
 }
 
-func followLogs(ctx context.Context, dir string) (*Logs, error) {
+func followLogs(ctx context.Context, dirs []string) (*Logs, error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, err
 	}
-	if err := w.Add(dir); err != nil {
-		return nil, err
+	for _, dir := range dirs {
+		if err := w.Add(dir); err != nil {
+			return nil, err
+		}
 	}
-	l := &Logs{dir: dir, open: map[string]*follower{}}
+	l := &Logs{open: map[string]*follower{}}
 	go func() {
 		defer w.Close()
 		for {
@@ -51,7 +51,7 @@ func followLogs(ctx context.Context, dir string) (*Logs, error) {
 			case <-ctx.Done():
 				return
 			case e := <-w.Events:
-				l.look(filepath.Base(e.Name), e.Has(fsnotify.Create))
+				l.look(e.Name, e.Has(fsnotify.Create))
 			}
 		}
 	}()
@@ -59,7 +59,8 @@ func followLogs(ctx context.Context, dir string) (*Logs, error) {
 }
 
 // look reads what is new of a file; created says that another one has the name now.
-func (l *Logs) look(name string, created bool) {
+func (l *Logs) look(path string, created bool) {
+	name := filepath.Base(path)
 	if !strings.HasSuffix(name, ".log") {
 		return
 	}
@@ -70,7 +71,7 @@ func (l *Logs) look(name string, created bool) {
 		l.read(name, f)
 	}
 	if f == nil || created {
-		file, err := os.Open(filepath.Join(l.dir, name))
+		file, err := os.Open(path)
 		if err != nil {
 			return // it was renamed again
 		}

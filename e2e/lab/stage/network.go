@@ -15,7 +15,6 @@ const (
 	edgeLAN  = "192.168.77.1"
 	MailHost = "192.168.77.10"
 	MailIPv6 = "2001:db8:77::10"
-	LANPC    = "192.168.77.50"
 	LANPhone = "192.168.77.51"
 
 	ntfyServer = "192.168.77.20"
@@ -24,8 +23,12 @@ const (
 // Bridge is the mail host's own address on the network of the containers.
 var Bridge = netip.MustParseAddr("172.30.0.1")
 
-// Attackers have the addresses 203.0.113.N and 2001:db8:113:N::a.
-const firstAttacker, lastAttacker = 10, 120
+// Attackers have the addresses 203.0.113.N and 2001:db8:113:N::a; those inside
+// 192.168.77.50 and downwards.
+const (
+	firstAttacker, lastAttacker = 10, 120
+	firstInside, lastInside     = 50, 30
+)
 
 // Nets are the namespaces, by name.
 type Nets map[string]*netns.Net
@@ -44,6 +47,10 @@ func wire(containers bool) (Nets, error) {
 	var attackers strings.Builder
 	for i := firstAttacker; i <= lastAttacker; i++ {
 		fmt.Fprintf(&attackers, "addr add 203.0.113.%d/24 dev wan\naddr add 2001:db8:113:%x::a/48 dev wan nodad\n", i, i)
+	}
+	var inside strings.Builder
+	for i := firstInside; i >= lastInside; i-- {
+		fmt.Fprintf(&inside, "addr add 192.168.77.%d/24 dev eth0\n", i)
 	}
 	err := errors.Join(
 		all["inet"].IP("link add wan type veth peer name wan netns edge\nlink set wan up\naddr add "+acmeServer+"/24 dev wan\n"+attackers.String()+`
@@ -64,9 +71,8 @@ link set pc master lan up
 link set mail master lan up
 `),
 		all["lan"].IP(`link set eth0 up
-addr add 192.168.77.50/24 dev eth0
 addr add 192.168.77.51/24 dev eth0
-route add default via 192.168.77.1
+`+inside.String()+`route add default via 192.168.77.1
 `),
 		all["host"].IP(`link set eth0 up
 addr add 192.168.77.10/24 dev eth0
@@ -84,21 +90,30 @@ route add default via 2001:db8:77::1
 		all["host"].IP(`link add docker0 type bridge
 link set docker0 up
 addr add 172.30.0.1/24 dev docker0
+addr add 172.30.2.1/24 dev docker0
 addr add fd00:30::1/64 dev docker0 nodad
 `),
-		all.container("traefik", 2), all.container("postfix", 3), all.container("dovecot", 4), all.container("edgeban", 5))
+		all.container("traefik", 2, proxied, push), all.container("postfix", 3, proxied),
+		all.container("dovecot", 4, proxied), all.container("edgeban", 5, push))
 }
 
-// container links a namespace to the bridge of the mail host, as Docker does.
-func (all Nets) container(name string, number int) error {
+// The networks of the project, 172.30.N.0/24, are one here.
+const proxied, push = 0, 2
+
+// container links a namespace to the bridge of the mail host, as Docker does. It has
+// an address in each of some networks, and goes out by the first.
+func (all Nets) container(name string, number int, networks ...int) error {
+	lines := "link set eth0 up\n"
+	for _, n := range networks {
+		lines += fmt.Sprintf("addr add 172.30.%d.%d/24 dev eth0\n", n, number)
+	}
+	lines += fmt.Sprintf("route add default via 172.30.%d.1\n", networks[0])
+	if networks[0] == proxied {
+		lines += fmt.Sprintf("addr add fd00:30::%d/64 dev eth0 nodad\nroute add default via fd00:30::1\n", number)
+	}
 	return errors.Join(
 		all["host"].IP(fmt.Sprintf("link add %[1]s type veth peer name eth0 netns %[1]s\nlink set %[1]s master docker0 up\n", name)),
-		all[name].IP(fmt.Sprintf(`link set eth0 up
-addr add 172.30.0.%[1]d/24 dev eth0
-addr add fd00:30::%[1]d/64 dev eth0 nodad
-route add default via 172.30.0.1
-route add default via fd00:30::1
-`, number)))
+		all[name].IP(lines))
 }
 
 // edgeRules drop before anything else what comes from a banned address, forward the
@@ -115,7 +130,7 @@ table inet edge {
 	}
 	chain forward_ports {
 		type nat hook prerouting priority dstnat;
-		ip daddr 203.0.113.1 tcp dport { 25, 80, 465, 587, 993 } dnat ip to 192.168.77.10
+		ip daddr 203.0.113.1 tcp dport { 25, 80, 443, 465, 587, 993 } dnat ip to 192.168.77.10
 		ip daddr 203.0.113.1 udp dport 9 dnat ip to 192.168.77.10
 	}
 	chain reflect {
@@ -131,12 +146,12 @@ const hostRules = `
 table inet docker {
 	chain publish {
 		type nat hook prerouting priority dstnat;
-		ip daddr 192.168.77.10 tcp dport { 25, 80, 465, 587, 993 } dnat ip to 172.30.0.2
-		ip6 daddr 2001:db8:77::10 tcp dport { 25, 80, 465, 587, 993 } dnat ip6 to fd00:30::2
+		ip daddr 192.168.77.10 tcp dport { 25, 80, 443, 465, 587, 993 } dnat ip to 172.30.0.2
+		ip6 daddr 2001:db8:77::10 tcp dport { 25, 80, 443, 465, 587, 993 } dnat ip6 to fd00:30::2
 	}
 	chain out {
 		type nat hook postrouting priority srcnat;
-		ip saddr 172.30.0.0/24 oifname "eth0" masquerade
+		ip saddr 172.30.0.0/16 oifname "eth0" masquerade
 		ip6 saddr fd00:30::/64 oifname "eth0" masquerade
 	}
 }

@@ -24,7 +24,7 @@ func (s *Stage) prepare(ctx context.Context) (err error) {
 	s.env = []string{
 		"MAIL_HOST=mail.example.org", "MAIL_DOMAINS=example.org", "NTFY_HOST=ntfy.example.org", "OPNSENSE_URL=" + s.Edge.url,
 		"OPNSENSE_PIN=" + pin, "OPNSENSE_ALIAS=" + Alias, "NEVER=home.example.org 198.51.100.1", "NTFY_TOPIC=" + Topic, "NTFY_TOKEN=" + token,
-		"NTFY_PHONE_HASH=", "NTFY_EDGEBAN_HASH=",
+		"NTFY_PHONE_HASH=", "NTFY_EDGEBAN_HASH=", "POLICY_TOKEN=thisisonlythelab", "DOVEADM_KEY=andthistoo",
 	}
 	if err := errors.Join(s.users(), s.secrets()); err != nil {
 		return err
@@ -50,7 +50,9 @@ func (s *Stage) users() error {
 
 func (s *Stage) secrets() error {
 	file := s.Path("config/secrets/opnsense_apikey.txt")
+	routers := s.Path("config/traefik/dynamic")
 	return errors.Join(
+		os.Chown(routers, -1, 65532), os.Chmod(routers, 0o775|os.ModeSticky),
 		os.WriteFile(file, []byte("key="+opnsensetest.Key+"\nsecret="+opnsensetest.Secret+"\n"), 0o600),
 		os.Chown(file, 65532, 65532))
 }

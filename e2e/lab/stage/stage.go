@@ -5,6 +5,7 @@ package stage
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -33,11 +35,13 @@ type Stage struct {
 	Sink *client.Sink
 	API  *web.Client // of edgeban
 
+	State string // the folder of edgeban's ledger
+
 	Services map[string]Service
 	Engine   *Engine // with Docker only
 	env      []string
 
-	attackers atomic.Int32
+	attackers, inside atomic.Int32
 }
 
 // Settings are what is put up, and where.
@@ -50,9 +54,10 @@ type Settings struct {
 	Latency                  bool   // the firewall answers as slowly as real ones were recorded to
 }
 
-// The topic of the messages, and the one mailbox.
+// The topic of the messages, who reads it, and the one mailbox.
 const (
 	Topic    = "intruder_alerts"
+	Phone    = "phone"
 	User     = "alice@example.org"
 	Password = "the right password"
 
@@ -64,6 +69,7 @@ const (
 func Build(ctx context.Context, settings Settings) (*Stage, error) {
 	s := &Stage{Settings: settings}
 	s.attackers.Store(firstAttacker - 1)
+	s.inside.Store(firstInside + 1)
 	for _, step := range []func(context.Context) error{s.mounts, s.network, s.servers, s.prepare, s.ready} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -71,6 +77,9 @@ func Build(ctx context.Context, settings Settings) (*Stage, error) {
 	}
 	return s, nil
 }
+
+// NextInside is NextAttacker inside.
+func (s *Stage) NextInside() int { return int(s.inside.Add(-1)) }
 
 // NextAttacker returns the N of an address that nobody has attacked from.
 func (s *Stage) NextAttacker() int { return int(s.attackers.Add(1)) }
@@ -88,7 +97,7 @@ func (s *Stage) mounts(context.Context) error {
 		unix.Mount("proc", "/proc", "proc", 0, ""),
 		unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"),
 	)
-	for _, dir := range []string{"logs", "certs", "state", "traefik", "deploy", "config"} {
+	for _, dir := range []string{"logs", "weblogs", "certs", "state", "traefik", "deploy", "config"} {
 		err = errors.Join(err, os.MkdirAll(s.Path(dir), 0o755))
 	}
 	return errors.Join(err, os.Mkdir("/run/lab", 0o755), os.Chown(s.Path("state"), 65532, 65532))
@@ -107,7 +116,10 @@ func (s *Stage) network(ctx context.Context) (err error) {
 
 // servers starts the fake ntfy, and a name server that knows no name.
 func (s *Stage) servers(ctx context.Context) error {
-	s.Ntfy = ntfytest.New(ntfytest.Options{Users: []ntfytest.User{{Name: "edgeban", Tokens: map[string]time.Time{token: {}}, Write: []string{Topic}}}})
+	s.Ntfy = ntfytest.New(ntfytest.Options{Users: []ntfytest.User{
+		{Name: "edgeban", Tokens: map[string]time.Time{token: {}}, Write: []string{Topic}},
+		{Name: Phone, Password: Password, Read: []string{Topic}},
+	}})
 	var listener net.Listener
 	err := s.Nets["edge"].Do(func() (err error) {
 		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", ntfyServer+":80")
@@ -119,7 +131,14 @@ func (s *Stage) servers(ctx context.Context) error {
 	if err := s.resolver(ctx); err != nil {
 		return err
 	}
-	server := &http.Server{Handler: s.Ntfy, ReadHeaderTimeout: 5 * time.Second}
+	// Traefik says for whom it asks, as ntfy is told to believe it in deploy/mail.
+	behindProxy := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if of := r.Header.Get("X-Forwarded-For"); of != "" {
+			r.RemoteAddr = net.JoinHostPort(of, "0")
+		}
+		s.Ntfy.ServeHTTP(w, r)
+	})
+	server := &http.Server{Handler: behindProxy, ReadHeaderTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { server.Close() })
 	go func() { _ = server.Serve(listener) }() // ends with ctx
 	return nil
@@ -157,8 +176,8 @@ func (s *Stage) resolver(ctx context.Context) error {
 }
 
 // look follows the logs, and asks the edgeban whose state is in a folder.
-func (s *Stage) look(ctx context.Context, logs, state string) (err error) {
-	s.API = web.NewClient(filepath.Join(state, "edgeban.sock"))
+func (s *Stage) look(ctx context.Context, state string, logs ...string) (err error) {
+	s.State, s.API = state, web.NewClient(filepath.Join(state, "edgeban.sock"))
 	s.Logs, err = followLogs(ctx, logs)
 	return err
 }
@@ -181,12 +200,25 @@ func (s *Stage) ready(ctx context.Context) error {
 	}
 	err := wait(ctx, func() bool {
 		st, err := s.API.Status(ctx)
-		return err == nil && len(st.Targets) == 1 && !st.Targets[0].Looked.IsZero() && st.Targets[0].Error == ""
+		return err == nil && len(st.Targets) > 0 && !slices.ContainsFunc(st.Targets, func(t web.Target) bool { return t.Looked.IsZero() || t.Error != "" })
 	})
 	if err != nil {
-		return fmt.Errorf("edgeban's first look at the firewall: %w", err)
+		return fmt.Errorf("edgeban's first look at its targets: %w", err)
 	}
 	return nil
+}
+
+// KeepMessages writes what a phone got beside the logs.
+func (s *Stage) KeepMessages() error {
+	f, err := os.Create(s.Path("messages.json"))
+	if err != nil {
+		return err
+	}
+	e := json.NewEncoder(f)
+	for _, m := range s.Ntfy.Messages(Topic) {
+		err = errors.Join(err, e.Encode(m))
+	}
+	return errors.Join(err, f.Close())
 }
 
 // alive says which container has ended.
