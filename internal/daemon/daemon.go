@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -315,7 +316,13 @@ func listenUnix(path string) (net.Listener, error) {
 			return nil, fmt.Errorf("socket: %w", err)
 		}
 	}
-	l, err := net.Listen("unix", path)
+	own := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		if e := c.Control(func(fd uintptr) { err = syscall.Fchmod(int(fd), 0o600) }); e != nil { // before it has a name: nobody can be quicker
+			return e
+		}
+		return err
+	}}
+	l, err := own.Listen(context.Background(), "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("socket: %w; set socket: to a path that uid %d may create", err, os.Getuid())
 	}

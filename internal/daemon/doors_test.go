@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,8 +20,6 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/config"
-	"github.com/edgeban/edgeban/internal/daemon"
 	"github.com/edgeban/edgeban/internal/store/sqlite"
 	"github.com/edgeban/edgeban/internal/web"
 )
@@ -377,73 +373,4 @@ func turnedAway(ctx context.Context, postfix, addr string) string {
 	fmt.Fprintf(c, "request=smtpd_access_policy\nprotocol_state=CONNECT\nclient_address=%s\n\n", addr)
 	line, _ := bufio.NewReader(c).ReadString('\n')
 	return line
-}
-
-// BenchmarkDovecotAsks measures how long Dovecot waits for an answer when 2,000 users
-// log in each second, each of which asks twice and reports once, while the reports go
-// to the ledger on disk.
-func BenchmarkDovecotAsks(b *testing.B) {
-	const rate, clients = 2000, 32
-	dir, err := os.MkdirTemp("", "eb") //nolint:usetesting // short, for the socket
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { os.RemoveAll(dir) })
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
-	path := filepath.Join(dir, "edgeban.yaml")
-	yaml := fmt.Sprintf("state: state\nsocket: s\ntargets:\n  - dovecot: {listen: %q, token: %s}\njails:\n  reports: {filter: dovecot, source: dovecot}\n", addr, secretOfDovecot)
-	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	c, err := config.Load(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	go func() {
-		_ = daemon.Run(b.Context(), daemon.Options{Config: c, Log: slog.New(slog.DiscardHandler), Version: "test"})
-	}()
-	for client := web.NewClient(c.Socket); ; {
-		if st, err := client.Status(b.Context()); err == nil && len(st.Targets) > 0 && !st.Targets[0].Looked.IsZero() {
-			break
-		}
-	}
-	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = clients
-	turns := make(chan int, rate)
-	var mu sync.Mutex
-	var took []time.Duration
-	var all sync.WaitGroup
-	for range clients {
-		all.Go(func() {
-			for i := range turns {
-				body := login(fmt.Sprintf("203.0.%d.%d", i>>8&127, i&255), "alice", i%10 > 0)
-				for _, command := range []string{"allow", "allow", "report"} {
-					began := time.Now()
-					policy(b, addr, command, body, secretOfDovecot)
-					mu.Lock()
-					took = append(took, time.Since(began))
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	began, n := time.Now(), 0
-	for b.Loop() {
-		time.Sleep(time.Until(began.Add(time.Duration(n) * time.Second / rate)))
-		turns <- n
-		n++
-	}
-	close(turns)
-	all.Wait()
-	b.ReportMetric(float64(n)/time.Since(began).Seconds(), "logins/s")
-	slices.Sort(took)
-	for share, unit := range map[float64]string{0.5: "median-ms", 0.99: "p99-ms", 1: "max-ms"} {
-		at := min(int(share*float64(len(took))), len(took)-1)
-		b.ReportMetric(float64(took[at])/float64(time.Millisecond), unit)
-	}
-	b.ReportMetric(0, "ns/op")
 }

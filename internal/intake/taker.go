@@ -33,8 +33,9 @@ type Taker struct {
 }
 
 const (
-	maxTaken = 1000             // matches that are recorded at once
-	keeping  = 10 * time.Second // between two snapshots of what may be forgotten
+	maxTaken = 1000                  // matches that are recorded at once
+	pace     = 20 * time.Millisecond // between two records: many logins are one, and whoever asks meanwhile is answered sooner
+	keeping  = 10 * time.Second      // between two snapshots of what may be forgotten
 	cheap    = 10 * time.Millisecond
 	share    = 50 // of the time that snapshots may take which are not cheap: one part in so many
 )
@@ -74,10 +75,19 @@ func (t *Taker) take(ctx context.Context) error {
 			}
 		case l := <-t.Found:
 			err = t.record(ctx, t.gather(l))
+			rest(ctx, pace)
 		}
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// rest waits, unless ctx is done.
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 

@@ -46,8 +46,8 @@ const (
 	maxQueue   = 8192     // logins that are not in the ledger yet; what comes then is counted
 )
 
-// bounds let one Dovecot ask with as many connections as it has logins.
-var bounds = endpoint.Bounds{All: 512, Client: 256}
+// bounds let a few Dovecots ask, each with a hundred connections at most.
+var bounds = endpoint.Bounds{All: 1024, Client: 256}
 
 // A Door is a Target and a source: the auth policy server of one Dovecot.
 type Door struct {
@@ -111,7 +111,10 @@ func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
 		d.log.Warn("Dovecot is answered although the bans are not known yet", "listen", ln.Addr().String())
 	}
 	d.log.Info("Dovecot is answered", "listen", ln.Addr().String())
-	if err := endpoint.Serve(ctx, endpoint.Limit(ln, bounds), d.Handler(), d.log); err != nil {
+	ln = endpoint.Limit(endpoint.Only(ln, d.mayAsk, func(client string) {
+		d.refused.Say(d.log, "dovecot", client, http.StatusForbidden)
+	}), bounds)
+	if err := endpoint.Serve(ctx, ln, d.Handler(), d.log); err != nil {
 		return fmt.Errorf("dovecot: serve: %w", err)
 	}
 	return nil
@@ -135,15 +138,16 @@ type request struct {
 	Protocol     string `json:"protocol"`
 	Session      string `json:"session_id"`
 	Hash         string `json:"pwhash"` // 12 bits or so of a salted hash of the password
-	TLS          any    `json:"tls"`    // a truth, in some versions a text
 	Success      bool   `json:"success"`
 	PolicyReject bool   `json:"policy_reject"`
 }
 
 func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 	access := endpoint.Access{Token: d.config.Token}
-	if !access.HasToken(endpoint.Bearer(r)) || !d.mayAsk(r.RemoteAddr) {
+	client, err := netip.ParseAddrPort(r.RemoteAddr)
+	if !access.HasToken(endpoint.Bearer(r)) || err != nil || !d.mayAsk(client.Addr().Unmap().WithZone("")) {
 		d.refused.Say(d.log, "dovecot", r.RemoteAddr, http.StatusUnauthorized)
+		w.Header().Set("Connection", "close") // it keeps no place of those who may ask
 		http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
 		return
 	}
@@ -176,12 +180,8 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 }
 
 // mayAsk reports whether a client may ask with the token.
-func (d *Door) mayAsk(remote string) bool {
-	if len(d.config.Allow) == 0 {
-		return true
-	}
-	a, err := netip.ParseAddrPort(remote)
-	return err == nil && endpoint.Access{Allow: d.config.Allow}.Allows(a.Addr().Unmap().WithZone(""))
+func (d *Door) mayAsk(client netip.Addr) bool {
+	return len(d.config.Allow) == 0 || endpoint.Access{Allow: d.config.Allow}.Allows(client)
 }
 
 // status is what Dovecot is told of a banned client.

@@ -21,6 +21,33 @@ func Limit(ln net.Listener, b Bounds) net.Listener {
 	return &limited{Listener: ln, bounds: b, open: make(map[netip.Prefix]int)}
 }
 
+// Only closes the connections of clients that may not ask, before they can take the
+// place of one who may. refused is told of each.
+func Only(ln net.Listener, may func(netip.Addr) bool, refused func(client string)) net.Listener {
+	return &only{ln, may, refused}
+}
+
+type only struct {
+	net.Listener
+	may     func(netip.Addr) bool
+	refused func(client string)
+}
+
+// Accept returns the next connection of a client that may ask.
+func (o *only) Accept() (net.Conn, error) {
+	for {
+		c, err := o.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if t, ok := c.RemoteAddr().(*net.TCPAddr); ok && o.may(t.AddrPort().Addr().Unmap().WithZone("")) {
+			return c, nil
+		}
+		o.refused(c.RemoteAddr().String())
+		_ = c.Close()
+	}
+}
+
 type limited struct {
 	net.Listener
 	bounds Bounds

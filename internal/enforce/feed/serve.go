@@ -36,6 +36,7 @@ func (f *Feed) answer(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-cache")
 	if status := f.admit(r); status != http.StatusOK {
 		f.refused.Say(f.log, "feed", r.RemoteAddr, status)
+		w.Header().Set("Connection", "close") // it keeps no place of those who may ask
 		if status == http.StatusUnauthorized {
 			w.Header().Add("WWW-Authenticate", "Bearer "+realm)
 			w.Header().Add("WWW-Authenticate", "Basic "+realm)

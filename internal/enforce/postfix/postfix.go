@@ -78,7 +78,9 @@ func (d *Door) Addr() string { return d.config.Listen }
 // Serve answers on ln until ctx is done, once the bans are known, and closes all
 // connections then.
 func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
-	ln = endpoint.Limit(ln, bounds)
+	ln = endpoint.Limit(endpoint.Only(ln, d.mayAsk, func(client string) {
+		d.refused.Say(d.log, "postfix", client, http.StatusForbidden)
+	}), bounds)
 	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
 	defer stop()
 	if !d.Await(ctx) && ctx.Err() == nil {
@@ -99,11 +101,6 @@ func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
 			_ = ln.Close()
 			return fmt.Errorf("postfix: accept: %w", err)
 		}
-		if !d.mayAsk(c.RemoteAddr()) {
-			d.refused.Say(d.log, "postfix", c.RemoteAddr().String(), http.StatusForbidden)
-			_ = c.Close()
-			continue
-		}
 		conns.Go(func() {
 			defer c.Close()
 			end := context.AfterFunc(ctx, func() { _ = c.Close() })
@@ -116,12 +113,7 @@ func (d *Door) Serve(ctx context.Context, ln net.Listener) error {
 }
 
 // mayAsk reports whether a client may ask who is banned.
-func (d *Door) mayAsk(a net.Addr) bool {
-	t, ok := a.(*net.TCPAddr)
-	if !ok {
-		return false
-	}
-	client := t.AddrPort().Addr().Unmap().WithZone("")
+func (d *Door) mayAsk(client netip.Addr) bool {
 	if len(d.config.Allow) == 0 {
 		return client.IsLoopback()
 	}

@@ -298,7 +298,7 @@ func TestOnlyPostfixLearnsWhoIsBanned(t *testing.T) {
 		{prefixes("172.30.0.3/32"), "172.30.0.9", false},
 		{prefixes("172.30.0.3/32"), "127.0.0.1", false},
 	} {
-		if got := newDoor(c.allow...).mayAsk(&net.TCPAddr{IP: net.ParseIP(c.from), Port: 1}); got != c.want {
+		if got := newDoor(c.allow...).mayAsk(netip.MustParseAddr(c.from).Unmap()); got != c.want {
 			t.Errorf("allow %v: %s may ask: %v, want %v", c.allow, c.from, got, c.want)
 		}
 	}

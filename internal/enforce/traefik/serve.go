@@ -59,6 +59,7 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 	access := endpoint.Access{Allow: d.config.Allow, Token: d.config.Token}
 	if status := access.Admit(r, endpoint.Bearer); status != http.StatusOK {
 		d.refused.Say(d.log, "traefik", r.RemoteAddr, status)
+		w.Header().Set("Connection", "close") // it keeps no place of those who may ask
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
