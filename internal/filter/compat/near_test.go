@@ -156,6 +156,7 @@ func FuzzGate(f *testing.F) {
 	f.Add(`<HOST> \[\] "(?:GET|POST) /`, `ab STAMP cd <HOST>`, "", "192.0.2.1 [STAMP] \"GET /\nabSTAMPcd 192.0.2.1", 2)
 	f.Add(`^abcdefg <HOST>`, `^a-bcdefg <HOST>`, "", "aSTAMPbcdefg 192.0.2.1\na[STAMP]-bcdefg 192.0.2.1\nax<STAMP>bcdefg 192.0.2.1\n", 3)
 	f.Add(`^abcdefg <HOST>`, `^a-bcdefg <HOST>`, "", "abSTAMPcdefg 192.0.2.1\na-STAMPbcdefg 192.0.2.1\na<STAMP>-bcdefg 192.0.2.1\n", 5)
+	f.Add(`ab \S+ cd <HOST>`, `abc\S+bcd <HOST>`, "ef(?P<content>.+)", "efaSTAMPb x cd 192.0.2.1\nefab x cSTAMPd 192.0.2.1\nefabSTAMPcxbcd 192.0.2.1\nefabcbSTAMPcd 192.0.2.1", 2)
 	f.Fuzz(func(t *testing.T, one, two, pref, text string, dates int) {
 		r := config.Rules{FailRegex: []string{one, two}, PrefRegex: pref}
 		if kinds := []string{"", "{^LN-BEG}", `%b %d %H:%M:%S`, `\[{DATE}\]`, `^[^\[]*\[({DATE})`, `**%b %d %H:%M:%S**`, `<(%b %d) %H:%M:%S>`, `x{DATE}`}; dates&7 > 0 {
@@ -203,6 +204,34 @@ func TestWhatIsAskedOfALineWithItsDate(t *testing.T) {
 		}
 		if got := strings.Join(got, "|"); got != tt.want {
 			t.Errorf("%q, %+v: got %q, want %q", tt.text, tt.c, got, tt.want)
+		}
+	}
+}
+
+// The fear: a date parts both literals of a pair.
+func TestPairsAreNeverPartedBoth(t *testing.T) {
+	set := func(texts ...string) (s []literal) {
+		for _, text := range texts {
+			s = append(s, literal{text: []byte(text)})
+		}
+		return s
+	}
+	for _, tt := range []struct {
+		sets [][]literal
+		want int
+	}{
+		{[][]literal{set("query"), set("denied")}, 1},
+		{[][]literal{set(` [] "`), set(`" 401`)}, 1}, // they may share a byte, and no date stands in one
+		{[][]literal{set("abc"), set("bcd")}, 0},
+		{[][]literal{set("bcd"), set("abc")}, 0},
+		{[][]literal{set("abcd"), set("bc")}, 0},
+		{[][]literal{set("abc"), set("abc")}, 0},
+		{[][]literal{set("ABC"), {{[]byte("abc"), true}}}, 0},
+		{[][]literal{set("abc", "xyz"), set("denied", "yzz")}, 0},
+		{[][]literal{set("query"), set("denied"), set("client")}, 3},
+	} {
+		if got := pairs(tt.sets); len(got) != tt.want {
+			t.Errorf("%v: got %v, want %d pairs", tt.sets, got, tt.want)
 		}
 	}
 }
