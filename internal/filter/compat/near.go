@@ -23,7 +23,7 @@ func (s *Scanner) ScanHits(c edgeban.Chunk, h scan.Hits) iter.Seq[edgeban.Match]
 		s.open(h.Lines)
 		s.near = true
 		for at := range lines {
-			if m, ok := s.one(&c, at, s.try); ok && !yield(m) {
+			if s.one(&c, at, s.try) && !yield(s.match) {
 				return
 			}
 		}
