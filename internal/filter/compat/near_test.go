@@ -12,6 +12,7 @@ import (
 
 	edgeban "github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/filter/scan"
 )
 
@@ -144,6 +145,40 @@ func TestAGateHidesNothing(t *testing.T) {
 			}))
 		}
 		if found < 100 && f.Needs() != nil {
+			t.Errorf("rules %d: %d matches, which proves little", i, found)
+		}
+	}
+}
+
+// The fear: a line gets the time of another where the transport tells those, or the
+// last time is lost for a line that has none.
+func TestAGateKeepsTheTimesOfTheTransport(t *testing.T) {
+	for i, door := range doors {
+		f, found := compiled(t, door.r), 0
+		for seed := range uint64(20) {
+			d := diary{rand.New(rand.NewPCG(seed, 9)), door.lines, 3}
+			g := newGated(f, nil)
+			at := now.Add(-time.Hour)
+			for range 40 {
+				c := edgeban.Chunk{Stream: "s", Read: now, Live: seed%2 == 0, Text: d.text(1 + d.IntN(6))}
+				if seed%5 == 0 {
+					c.Text = append(c.Text, strings.Repeat("z", filter.MaxLine+1)+"\n"...)
+				}
+				known := d.IntN(3) > 0
+				for range bytes.Count(c.Text, newline) {
+					at = at.Add(time.Second)
+					c.Times = append(c.Times, at)
+					if !known && d.IntN(4) == 0 {
+						c.Times[len(c.Times)-1] = time.Time{}
+					}
+				}
+				if d.IntN(3) == 0 {
+					c.Times = nil
+				}
+				found += len(g.read(t, c))
+			}
+		}
+		if found < 20 && f.Needs() != nil {
 			t.Errorf("rules %d: %d matches, which proves little", i, found)
 		}
 	}
