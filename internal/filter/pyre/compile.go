@@ -57,7 +57,6 @@ type node struct {
 	// longest run can lead on, whatever the greed.
 	whole    bool
 	behind   bool
-	simple   bool // opRun: what next begins with is all that down asks for, of bytes that are characters
 	verdict  bool // of opLook: only whether it holds matters, not what it captures
 	asks     bool // some of alts has a when
 	assert   syntax.Assertion

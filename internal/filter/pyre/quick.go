@@ -19,7 +19,6 @@ func (n *node) quickest() op {
 	case n.whole:
 		return opWhole
 	case n.greed != syntax.Lazy:
-		n.simple = n.next.when == nil && n.after == "" && n.next.op != opClass && (n.class.Stop < 0 || n.max != syntax.Unbounded)
 		return opGreedy
 	}
 	return n.op
@@ -73,15 +72,8 @@ func (m *Matcher) greedily(n *node, i int) (int, *node) {
 		return i, nil
 	}
 	m.steps -= (end - i) / stepBytes
-	p := end
-	if n.simple {
-		for f, t := &n.next.first, m.text; p >= lo && !f.At(t, p); {
-			p--
-		}
-	} else {
-		p = m.down(n, lo, end, -1)
-	}
-	if p < lo {
+	p := m.down(n, lo, end, -1)
+	if p < 0 {
 		return i, nil
 	}
 	if p > lo {
