@@ -125,8 +125,10 @@ func formatPositive(ns uint64) string {
 	}
 	if ns > 0 {
 		whole, part := ns/uint64(time.Second), ns%uint64(time.Second)
-		text := fmt.Sprintf("%d.%09d", whole, part)
-		b.WriteString(strings.TrimSuffix(strings.TrimRight(text, "0"), "."))
+		b.WriteString(strconv.FormatUint(whole, 10))
+		if part > 0 {
+			b.WriteString(strings.TrimRight(fmt.Sprintf(".%09d", part), "0"))
+		}
 		b.WriteByte('s')
 	}
 	return b.String()

@@ -81,9 +81,9 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 	}
 }
 
-// maxAhead bounds how many matches are known of logs whose turn has not come: 20 MB
+// maxAhead bounds how many matches are known of logs whose turn has not come: 40 MB
 // or so.
-const maxAhead = 60_000
+const maxAhead = 120_000
 
 // ahead yields what seq does, and reads on meanwhile until room matches are not
 // taken. The goroutine ends with seq, or when ctx is done.

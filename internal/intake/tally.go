@@ -41,7 +41,7 @@ func (t *Trial) Ignored() (who []Ignored, n []int64) {
 	return who, n
 }
 
-// maxRecent is how many lines are kept of those that were added last. As many are
+// maxRecent is how many lines and subjects are kept of those that were added last. As many are
 // kept of those before.
 const maxRecent = 50_000
 
@@ -63,7 +63,7 @@ func (t *Trial) lines(p netip.Prefix) evidence {
 // Where there are too many, those go first whose subject has had none for long.
 type recent struct {
 	young, old map[evidence]*[]string
-	n          int // lines in young
+	n          int // lines and subjects in young
 }
 
 // add keeps a line, and of the subject's lines the last few.
@@ -79,7 +79,7 @@ func (r *recent) add(k evidence, line string, few int) {
 			r.young = map[evidence]*[]string{}
 		}
 		r.young[k] = lines
-		r.n += len(*lines)
+		r.n += 1 + len(*lines)
 	}
 	if l := *lines; len(l) == few {
 		copy(l, l[1:])
@@ -93,18 +93,19 @@ func (r *recent) add(k evidence, line string, few int) {
 	}
 }
 
-// take returns the lines of a subject, and forgets them.
+// take returns the lines of a subject, and forgets them. Its place stays, for the next
+// ones are likely.
 func (r *recent) take(k evidence) []string {
 	lines, ok := r.young[k]
 	if ok {
 		r.n -= len(*lines)
-		delete(r.young, k)
-	} else if lines, ok = r.old[k]; ok {
-		delete(r.old, k)
-	} else {
+	} else if lines, ok = r.old[k]; !ok {
 		return nil
 	}
-	return *lines
+	all := slices.Clone(*lines)
+	clear(*lines)
+	*lines = (*lines)[:0]
+	return all
 }
 
 // forms counts the lines that are written in a form of which fail2ban's filters

@@ -1,10 +1,13 @@
 package compat
 
 import (
+	"bytes"
 	"iter"
 	"slices"
+	"time"
 
 	edgeban "github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/filter/scan"
 )
 
@@ -12,10 +15,14 @@ import (
 // its failregexes may match. The others are not looked at, once enough of them were
 // to know where their dates are.
 func (s *Scanner) ScanHits(c edgeban.Chunk, h scan.Hits) iter.Seq[edgeban.Match] {
-	if c.Times != nil {
+	known := timed(&c, h.Lines)
+	if c.Times != nil && !known {
 		return s.Scan(c) // every line may bring the last date
 	}
 	lines := s.hits(h.List)
+	if known {
+		lines = numbered(c.Text, lines)
+	}
 	if len(s.filter.always) > 0 {
 		lines = s.every(c.Text, h.List)
 	}
@@ -23,12 +30,48 @@ func (s *Scanner) ScanHits(c edgeban.Chunk, h scan.Hits) iter.Seq[edgeban.Match]
 		s.open(h.Lines)
 		s.near = true
 		for at := range lines {
-			if m, ok := s.one(&c, at, s.try); ok && !yield(m) {
+			if s.one(&c, at, s.try) && !yield(s.match) {
 				return
 			}
 		}
-		s.dateRest(&c)
+		if known {
+			s.timeRest(&c)
+		} else {
+			s.dateRest(&c)
+		}
 		s.close(&c)
+	}
+}
+
+// timed reports whether the transport knows the time of each of the lines, so that none
+// is looked at for its date.
+func timed(c *edgeban.Chunk, lines int) bool {
+	return lines > 0 && len(c.Times) >= lines && c.Text[len(c.Text)-1] == '\n' && !slices.ContainsFunc(c.Times, time.Time.IsZero)
+}
+
+// numbered yields places, in their order, with the number of each line.
+func numbered(text []byte, lines iter.Seq[place]) iter.Seq[place] {
+	return func(yield func(place) bool) {
+		n, from := 0, 0
+		for at := range lines {
+			n, from = n+bytes.Count(text[from:at.from], newline), at.from
+			if at.n = n; !yield(at) {
+				return
+			}
+		}
+	}
+}
+
+// timeRest takes in the time of the last line of a chunk that is not too long to be read.
+func (s *Scanner) timeRest(c *edgeban.Chunk) {
+	end := len(c.Text) - 1
+	for n := s.lines - 1; n >= 0; n-- {
+		from := bytes.LastIndexByte(c.Text[:end], '\n') + 1
+		if end-from <= filter.MaxLine {
+			s.note(c.Times[n])
+			return
+		}
+		end = from - 1
 	}
 }
 
@@ -49,8 +92,8 @@ func (s *Scanner) hits(list []scan.Hit) iter.Seq[place] {
 // every yields all lines likewise: some failregexes have to see each.
 func (s *Scanner) every(text []byte, list []scan.Hit) iter.Seq[place] {
 	return func(yield func(place) bool) {
-		for from := 0; from < len(text); {
-			at := place{0, from, lineEnd(text, from)}
+		for n, from := 0, 0; from < len(text); n++ {
+			at := place{n, from, lineEnd(text, from)}
 			s.try = append(s.try[:0], s.filter.always...)
 			list = s.take(list, from)
 			if !yield(at) {

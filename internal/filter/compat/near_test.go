@@ -12,6 +12,7 @@ import (
 
 	edgeban "github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/filter/scan"
 )
 
@@ -149,6 +150,40 @@ func TestAGateHidesNothing(t *testing.T) {
 	}
 }
 
+// The fear: a line gets the time of another where the transport tells those, or the
+// last time is lost for a line that has none.
+func TestAGateKeepsTheTimesOfTheTransport(t *testing.T) {
+	for i, door := range doors {
+		f, found := compiled(t, door.r), 0
+		for seed := range uint64(20) {
+			d := diary{rand.New(rand.NewPCG(seed, 9)), door.lines, 3}
+			g := newGated(f, nil)
+			at := now.Add(-time.Hour)
+			for range 40 {
+				c := edgeban.Chunk{Stream: "s", Read: now, Live: seed%2 == 0, Text: d.text(1 + d.IntN(6))}
+				if seed%5 == 0 {
+					c.Text = append(c.Text, strings.Repeat("z", filter.MaxLine+1)+"\n"...)
+				}
+				known := d.IntN(3) > 0
+				for range bytes.Count(c.Text, newline) {
+					at = at.Add(time.Second)
+					c.Times = append(c.Times, at)
+					if !known && d.IntN(4) == 0 {
+						c.Times[len(c.Times)-1] = time.Time{}
+					}
+				}
+				if d.IntN(3) == 0 {
+					c.Times = nil
+				}
+				found += len(g.read(t, c))
+			}
+		}
+		if found < 20 && f.Needs() != nil {
+			t.Errorf("rules %d: %d matches, which proves little", i, found)
+		}
+	}
+}
+
 // Nothing but what a line holds may let it through, or keep it back.
 func FuzzGate(f *testing.F) {
 	f.Add("^ gate door: refused <HOST>", `(?i)failed|deni(?:ed|al) .* <HOST>$`, "^ gate <F-CONTENT>.+</F-CONTENT>$", " gate door: refused 192.0.2.1\n gate x\n", 0)
@@ -156,6 +191,7 @@ func FuzzGate(f *testing.F) {
 	f.Add(`<HOST> \[\] "(?:GET|POST) /`, `ab STAMP cd <HOST>`, "", "192.0.2.1 [STAMP] \"GET /\nabSTAMPcd 192.0.2.1", 2)
 	f.Add(`^abcdefg <HOST>`, `^a-bcdefg <HOST>`, "", "aSTAMPbcdefg 192.0.2.1\na[STAMP]-bcdefg 192.0.2.1\nax<STAMP>bcdefg 192.0.2.1\n", 3)
 	f.Add(`^abcdefg <HOST>`, `^a-bcdefg <HOST>`, "", "abSTAMPcdefg 192.0.2.1\na-STAMPbcdefg 192.0.2.1\na<STAMP>-bcdefg 192.0.2.1\n", 5)
+	f.Add(`ab \S+ cd <HOST>`, `abc\S+bcd <HOST>`, "ef(?P<content>.+)", "efaSTAMPb x cd 192.0.2.1\nefab x cSTAMPd 192.0.2.1\nefabSTAMPcxbcd 192.0.2.1\nefabcbSTAMPcd 192.0.2.1", 2)
 	f.Fuzz(func(t *testing.T, one, two, pref, text string, dates int) {
 		r := config.Rules{FailRegex: []string{one, two}, PrefRegex: pref}
 		if kinds := []string{"", "{^LN-BEG}", `%b %d %H:%M:%S`, `\[{DATE}\]`, `^[^\[]*\[({DATE})`, `**%b %d %H:%M:%S**`, `<(%b %d) %H:%M:%S>`, `x{DATE}`}; dates&7 > 0 {
@@ -203,6 +239,34 @@ func TestWhatIsAskedOfALineWithItsDate(t *testing.T) {
 		}
 		if got := strings.Join(got, "|"); got != tt.want {
 			t.Errorf("%q, %+v: got %q, want %q", tt.text, tt.c, got, tt.want)
+		}
+	}
+}
+
+// The fear: a date parts both literals of a pair.
+func TestPairsAreNeverPartedBoth(t *testing.T) {
+	set := func(texts ...string) (s []literal) {
+		for _, text := range texts {
+			s = append(s, literal{text: []byte(text)})
+		}
+		return s
+	}
+	for _, tt := range []struct {
+		sets [][]literal
+		want int
+	}{
+		{[][]literal{set("query"), set("denied")}, 1},
+		{[][]literal{set(` [] "`), set(`" 401`)}, 1}, // they may share a byte, and no date stands in one
+		{[][]literal{set("abc"), set("bcd")}, 0},
+		{[][]literal{set("bcd"), set("abc")}, 0},
+		{[][]literal{set("abcd"), set("bc")}, 0},
+		{[][]literal{set("abc"), set("abc")}, 0},
+		{[][]literal{set("ABC"), {{[]byte("abc"), true}}}, 0},
+		{[][]literal{set("abc", "xyz"), set("denied", "yzz")}, 0},
+		{[][]literal{set("query"), set("denied"), set("client")}, 3},
+	} {
+		if got := pairs(tt.sets); len(got) != tt.want {
+			t.Errorf("%v: got %v, want %d pairs", tt.sets, got, tt.want)
 		}
 	}
 }

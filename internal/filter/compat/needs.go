@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"bytes"
 	"slices"
 	"unicode/utf8"
 
@@ -16,7 +17,7 @@ import (
 // characters that are no words at most, all of a literal but two such characters
 // stands behind it. Elsewhere it matters what can stand beside a date: a literal is
 // parted at one place at most, and only where it has the like. One half of it is
-// whole in any case.
+// whole in any case, and of two literals that do not overlap one.
 func (f *Filter) Needs() []scan.Need {
 	if f.lines > 1 || f.code != nil {
 		return nil
@@ -25,10 +26,12 @@ func (f *Filter) Needs() []scan.Need {
 	c.before, c.after = f.dates.Edges()
 	needs := make([]scan.Need, len(f.fail))
 	for i := range f.fail {
-		for _, sets := range [][][]literal{f.fail[i].needs, f.prefNeeds()} {
-			for _, set := range sets {
-				needs[i] = append(needs[i], c.raw(set)...)
-			}
+		sets := slices.Concat(f.fail[i].needs, f.prefNeeds())
+		for _, set := range sets {
+			needs[i] = append(needs[i], c.raw(set)...)
+		}
+		if !c.leading {
+			needs[i] = append(needs[i], pairs(sets)...)
 		}
 	}
 	return needs
@@ -69,6 +72,43 @@ func (c cutter) raw(set []literal) [][]scan.Literal {
 		return [][]scan.Literal{whole}
 	}
 	return [][]scan.Literal{whole, halves}
+}
+
+// maxPairs bounds of how many sets pairs are made.
+const maxPairs = 8
+
+// pairs returns what two sets make together: of a literal of the one and a literal of
+// the other a date can have parted one.
+func pairs(sets [][]literal) (all [][]scan.Literal) {
+	few := slices.DeleteFunc(slices.Clone(sets), func(set []literal) bool { return len(set) > maxPairs })
+	few = few[:min(len(few), maxPairs)]
+	for i, a := range few {
+		for _, b := range few[:i] {
+			if slices.ContainsFunc(a, func(l literal) bool {
+				return slices.ContainsFunc(b, func(m literal) bool { return l.overlaps(m) || m.overlaps(l) })
+			}) {
+				continue
+			}
+			var both []scan.Literal
+			for _, l := range slices.Concat(a, b) {
+				both = append(both, scan.Literal{Text: string(l.text), Fold: l.fold})
+			}
+			all = append(all, both)
+		}
+	}
+	return all
+}
+
+// overlaps reports whether m may begin within l and both go on, so that one place may
+// lie within both. Letters of either case are taken for the same.
+func (l literal) overlaps(m literal) bool {
+	for from := range max(len(l.text)-1, 0) {
+		n := min(len(l.text)-from, len(m.text))
+		if n < 2 || bytes.EqualFold(l.text[from:from+n], m.text[:n]) {
+			return true
+		}
+	}
+	return false
 }
 
 // piece returns the longest part of a literal within which no date can have stood.

@@ -37,6 +37,7 @@ type Scanner struct {
 	whole   probe     // what the prefregex sees
 	seen    probe     // what the failregexes see
 	groups  fields
+	match   edgeban.Match // that it makes
 
 	pre, hit, drop pyre.Matcher
 	last           time.Time // stamp of the last line that had one
@@ -74,8 +75,7 @@ func (s *Scanner) Scan(c edgeban.Chunk) iter.Seq[edgeban.Match] {
 		s.near = false
 		for n, from := 0, 0; from < len(c.Text); n++ {
 			end := lineEnd(c.Text, from)
-			m, ok := s.one(&c, place{n, from, end}, s.filter.all)
-			if ok && !yield(m) {
+			if s.one(&c, place{n, from, end}, s.filter.all) && !yield(s.match) {
 				return
 			}
 			from = end + 1
@@ -112,13 +112,14 @@ func (s *Scanner) close(c *edgeban.Chunk) {
 // needs, even if it has a part: a search may take long in vain.
 const long = 512
 
-// one reads a line, for the failregexes that may match.
-func (s *Scanner) one(c *edgeban.Chunk, at place, try []int32) (m edgeban.Match, ok bool) {
+// one reads a line, for the failregexes that may match, and reports whether it makes
+// s.match.
+func (s *Scanner) one(c *edgeban.Chunk, at place, try []int32) bool {
 	if !s.begin(c, at) {
-		return m, false
+		return false
 	}
 	if s.filter.early && s.ignored(&s.whole) || !s.narrow() {
-		return m, false
+		return false
 	}
 	for _, i := range try {
 		r := &s.filter.fail[i]
@@ -128,20 +129,17 @@ func (s *Scanner) one(c *edgeban.Chunk, at place, try []int32) (m edgeban.Match,
 		t, dated := s.when(c)
 		if !dated {
 			s.stats.Undated++
-			return m, false
+			return false
 		}
 		s.gather(r)
 		lines, ignored := s.settle(r)
-		if ignored {
-			return m, false
+		if ignored || !s.failure(t, lines) {
+			return false
 		}
-		if m, ok = s.failure(t, lines); !ok {
-			return m, false
-		}
-		s.evidence.Write(&m, c.Stream, c.Base+int64(at.from), s.groups[slotUser], s.line)
-		return s.count(c, m)
+		s.evidence.Write(&s.match, c.Stream, c.Base+int64(at.from), s.groups[slotUser], s.line)
+		return s.count(c)
 	}
-	return m, false
+	return false
 }
 
 // begin takes in a line, and reports whether it is short enough to be read.
@@ -285,14 +283,14 @@ func (s *Scanner) when(c *edgeban.Chunk) (t time.Time, ok bool) {
 	return t, ok
 }
 
-// failure makes a match of the line in s.groups and of its session. The address
+// failure makes s.match of the line in s.groups and of its session. The address
 // is missing where only a name is known, which is then in s.groups.
-func (s *Scanner) failure(t time.Time, lines int) (m edgeban.Match, ok bool) {
+func (s *Scanner) failure(t time.Time, lines int) bool {
 	var v *session
 	if s.groups[slotSession] != nil {
 		var nofail bool
 		if v, nofail = s.merge(t, lines); nofail {
-			return m, false
+			return false
 		}
 		v.fill(s.groups)
 	}
@@ -300,30 +298,31 @@ func (s *Scanner) failure(t time.Time, lines int) (m edgeban.Match, ok bool) {
 	switch {
 	case who == nobody && v != nil:
 		v.pending = true
-		return m, false
+		return false
 	case who == nobody || who == invalid:
 		s.stats.Invalid++
-		return m, false
+		return false
 	}
-	return edgeban.Match{Jail: s.o.Jail, Kind: edgeban.Failure, Addr: addr, Count: 1, Time: t}, true
+	s.match = edgeban.Match{Jail: s.o.Jail, Kind: edgeban.Failure, Addr: addr, Count: 1, Time: t}
+	return true
 }
 
 // count counts a failure, and hands one that names a host to who looks it up.
-func (s *Scanner) count(c *edgeban.Chunk, m edgeban.Match) (edgeban.Match, bool) {
-	if !m.Addr.IsValid() {
+func (s *Scanner) count(c *edgeban.Chunk) bool {
+	if !s.match.Addr.IsValid() {
 		switch {
 		case s.filter.dns != config.Yes || s.o.Named == nil:
 			s.stats.Names++
 		case !c.Seen:
-			s.o.Named(string(s.groups[slotDNS]), m)
+			s.o.Named(string(s.groups[slotDNS]), s.match)
 		}
-		return m, false
+		return false
 	}
 	if !s.stamp.IsZero() {
 		s.stats.Dated++
 	}
 	s.stats.Failures++
-	return m, true
+	return true
 }
 
 // maxName is how long a host's name can be.

@@ -70,9 +70,15 @@ func (t *Templates) Detector(zone *time.Location) *Detector {
 // returns false for a line without a stamp, and for one whose stamp no calendar
 // has.
 func (d *Detector) Find(line []byte, ref time.Time) (Stamp, bool) {
+	if d.memo.again(line, ref) { // all else is as it was
+		d.list[d.last].hits++
+		d.alike++
+		return d.memo.stamp, true
+	}
 	if s, ok := d.remembered(line, ref); ok {
 		return s, true
 	}
+	d.memo.same = d.memo.same[:0]
 	h, ok := d.choose(line, ref.Year())
 	if !ok {
 		d.none++

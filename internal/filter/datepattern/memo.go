@@ -19,6 +19,10 @@ type memo struct {
 	ref   time.Time
 	zoned bool
 	ok    bool
+
+	// The beginning of the last line: one with the same has the same stamp.
+	same  []byte // the stamp, and what had to follow it
+	stamp Stamp
 }
 
 // A shape is how a template's stamps are told by their bytes.
@@ -95,7 +99,15 @@ func (m *memo) find(s shape, line []byte, ref time.Time) (Stamp, bool) {
 		return Stamp{}, false
 	}
 	n := time.Duration(line[sec]-'0')*10 + time.Duration(line[sec+1]-'0')
-	return Stamp{Time: m.from.Add(n * time.Second), End: end, Zoned: m.zoned}, true
+	m.same = append(m.same[:0], line[:end+2]...) // end has looked no further
+	m.stamp = Stamp{Time: m.from.Add(n * time.Second), End: end, Zoned: m.zoned}
+	return m.stamp, true
+}
+
+// again reports whether the line has the stamp of the last one, found by find.
+func (m *memo) again(line []byte, ref time.Time) bool {
+	n := len(m.same)
+	return n > 0 && len(line) >= n && string(line[:n]) == string(m.same) && m.ref == ref
 }
 
 // keep takes in a stamp that a search has found, and what it says.

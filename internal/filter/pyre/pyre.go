@@ -108,6 +108,9 @@ func (re *Regexp) start(t *syntax.Node) {
 	case n.op == opRun && n.max == syntax.Unbounded && n.min <= 1 && !n.keep.tainted && n.keep.conds == 0:
 		re.lead = n
 	}
+	if p := re.prog; re.once && p.op == opAssert && p.assert == syntax.TextBegin {
+		re.prog = p.next // it is only tried where that holds
+	}
 	re.table = re.prog.first != syntax.Anything
 }
 
