@@ -257,6 +257,13 @@ func injected(subjects ...string) Step {
 	})
 }
 
+// adopt says that the ledger has been looked after: until then nothing is removed from
+// any target.
+func adopt(_ context.Context, p *Play) error {
+	_, err := p.Services["edgeban"].Exec("/edgeban", "adopt")
+	return err
+}
+
 // with takes steps with another configuration, and puts the usual one back.
 func with(edits []Edit, steps ...Step) Step {
 	return func(ctx context.Context, p *Play) (err error) {
