@@ -73,7 +73,7 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.Deploy, "deploy", "../../deploy/mail", "the folder whose configuration is used")
 	flags.StringVar(&s.Out, "out", filepath.Join(os.TempDir(), "edgeban-lab"), "the folder for logs")
 	flags.BoolVar(&s.Latency, "latency", false, "the firewall answers as slowly as real ones were recorded to")
-	flags.DurationVar(&s.limit, "limit", 20*time.Minute, "how long it may take")
+	flags.DurationVar(&s.limit, "limit", 30*time.Minute, "how long it may take")
 	flags.StringVar(&s.Docker, "docker", "", "run the project with Docker, whose engine's data, images included, is in this `folder`")
 	flags.StringVar(&s.Compose, "compose", "docker-compose", "the Compose to use with Docker")
 	only := flags.String("run", "", "the scenarios whose name matches this regular expression")

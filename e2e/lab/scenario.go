@@ -64,7 +64,7 @@ func scenarios() []Scenario {
 		{Name: "inside, edgeban is gone", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, gone(delivers))},
 		{Name: "inside, edgeban hangs", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, hung("edgeban", delivers))},
 		{Name: "inside, something else answers for edgeban", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, garbled(delivers))},
-		{Name: "inside, the ledger holds what is no address", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, injected(noSubjects...), delivers)},
+		{Name: "inside, the ledger holds what is no address", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, injected(noSubjects...), isShut, delivers, adopt)},
 
 		{Name: "logs are rotated during the attack", Want: Banned, Alone: true, Steps: steps(fail(smtps, 2), rotate, fail(imaps, 2), rotate, fail(submission, 1))},
 		{Name: "Traefik restarts during the attack", Want: Banned, Alone: true, Steps: steps(fail(imaps, 3), restart("traefik", syscall.SIGTERM), fail(imaps, 2))},

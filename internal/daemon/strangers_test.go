@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/edgeban/edgeban/internal/web"
 )
 
 const (
@@ -104,6 +106,8 @@ func TestStrangersBanNobodyHealNobodyAndLearnNothing(t *testing.T) {
 		return strings.Contains(text, `"status":-1`)
 	})
 	s.guesses(e.dovecot, innocent, "bob", 2) // one less than is too many
+	known := func() (web.Why, error) { return s.client.Why(t.Context(), netip.MustParsePrefix(innocent+"/32")) }
+	s.until("these are in the ledger", func() bool { w, err := known(); return err == nil && len(w.Lines) == 2 })
 
 	// What a stranger is told does not depend on what he asks.
 	for what, c := range map[string]struct {
@@ -146,7 +150,7 @@ func TestStrangersBanNobodyHealNobodyAndLearnNothing(t *testing.T) {
 	}
 	s.attack("203.0.113.77") // what comes later is judged later
 	s.until("what came meanwhile is judged", func() bool { return s.holds("203.0.113.77") })
-	w, err := s.client.Why(t.Context(), netip.MustParsePrefix(innocent+"/32"))
+	w, err := known()
 	if err != nil || len(w.Lines) != 2 || len(w.Bans) != 0 {
 		t.Errorf("of somebody of whom strangers told: %+v, %v, want the two failures that Dovecot reported", w, err)
 	}
