@@ -63,7 +63,8 @@ type Play struct {
 	Probe  *client.Probe // of attackers in the internet
 	Siege  *Siege        // of those inside
 
-	notes []string
+	guessed time.Time // when the last wrong password was sent
+	notes   []string
 }
 
 // A Result is how a scenario went.

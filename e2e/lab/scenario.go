@@ -113,7 +113,7 @@ func fail(d client.Door, n int) Step { return failAs(d, stage.User, n) }
 func failAs(d client.Door, name string, n int) Step {
 	return func(ctx context.Context, p *Play) error {
 		for refused := 0; refused < n && !p.stopped(); {
-			switch ok, err := p.Client.Try(ctx, d, name, "wrong"); {
+			switch ok, err := p.guess(ctx, d, name); {
 			case ok:
 				return errors.New("the wrong password was right")
 			case err == nil:
@@ -126,6 +126,17 @@ func failAs(d client.Door, name string, n int) Step {
 		}
 		return nil
 	}
+}
+
+// guess is one attempt. When its password was sent is kept.
+func (p *Play) guess(ctx context.Context, d client.Door, name string) (bool, error) {
+	s, err := p.Client.Open(ctx, d, "")
+	if err != nil {
+		return false, err
+	}
+	defer s.Close()
+	p.guessed = time.Now()
+	return s.Login(name, "wrong")
 }
 
 // failOnOne is fail on one connection, as far as the server lets that be.

@@ -23,7 +23,7 @@ const (
 	atDovecot = "Dovecot"
 )
 
-// tooLate is how long after the deciding line a door may be open.
+// tooLate is how long after the deciding password was sent a door may be open.
 const tooLate = 2 * time.Second
 
 // tooSlow is a login that hangs: Dovecot waits for us half a second for each of two
@@ -249,28 +249,26 @@ func (p *Play) shutOut(ctx context.Context, r *Result) error {
 	if err := p.allShut(ctx); err != nil {
 		return err
 	}
-	line, b, err := p.deciding(bans)
-	if err != nil {
-		return err
-	}
-	r.Subject, r.Failures = b.Subject, b.Failures
+	r.Subject, r.Failures = bans[0].Subject, bans[0].Failures
+	var err error
 	for _, k := range s.knockers {
-		after := max(0, k.first.Sub(line.At)) // a knock of before may be answered after it
+		after := max(0, k.first.Sub(p.guessed)) // a knock of before may be answered after it
 		if k.Door == atTraefik {
 			r.Latency = after
 		}
 		if after > tooLate {
-			err = errors.Join(err, fmt.Errorf("%s was open for %v after the deciding line", k.Door, after))
+			err = errors.Join(err, fmt.Errorf("%s was open for %v after the deciding password was sent", k.Door, after))
 		}
 		p.note("%s %s", k.Door, millis(after))
 	}
 	select {
 	case at := <-s.cut:
-		if at.After(line.At) { // not by a restart of before
-			p.note("session cut %s", millis(at.Sub(line.At)))
+		after := at.Sub(p.guessed)
+		if after > 0 { // not by a restart of before
+			p.note("session cut %s", millis(after))
 		}
-		if at.Sub(line.At) > tooLate {
-			err = errors.Join(err, fmt.Errorf("its session was ended only %v after the deciding line", at.Sub(line.At)))
+		if after > tooLate {
+			err = errors.Join(err, fmt.Errorf("its session was ended only %v after the deciding password was sent", after))
 		}
 	case <-time.After(tooLate):
 		err = errors.Join(err, errors.New("the session that it had goes on"))

@@ -196,10 +196,14 @@ func TestReportedLoginsBanAtTheEdgeAndAtTheDoors(t *testing.T) {
 		}
 	}
 
-	s.stop() // and what stood stands in the next life
-	s.start()
-	s.answered(dovecot, postfix)
-	s.until("the door holds after a restart", func() bool { return refused("203.0.113.9") && turnedAway("203.0.113.9") })
+	for range 5 { // and what stood stands in the next life, from its first answer on
+		s.stop()
+		s.start()
+		s.answered(dovecot, postfix)
+		if !refused("203.0.113.9") || !turnedAway("203.0.113.9") {
+			t.Error("after a restart a door was open")
+		}
+	}
 }
 
 // BenchmarkDovecotAsks measures how long Dovecot waits for an answer when 2,000 users

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/edgeban/edgeban/e2e/lab/netns"
@@ -89,7 +90,7 @@ func (s *Stage) compose(ctx context.Context) (err error) {
 	}
 	s.Services = map[string]Service{}
 	for _, name := range names {
-		s.Services[name] = &dockerService{s.Engine, name}
+		s.Services[name] = &dockerService{Engine: s.Engine, name: name}
 	}
 	return s.Engine.compose(append([]string{"up", "--detach", "--no-build"}, names...)...)
 }
@@ -126,6 +127,10 @@ func (e *Engine) volume(name string) string {
 type dockerService struct {
 	*Engine
 	name string
+
+	mu  sync.Mutex
+	pid int        // whose network was asked for last
+	net *netns.Net // of it
 }
 
 // container returns the name of a service's container: versions of Compose differ in
@@ -178,7 +183,13 @@ func (s *dockerService) Network() (*netns.Net, error) {
 	if err != nil || pid == 0 {
 		return nil, fmt.Errorf("%s does not run: %q", s.name, out)
 	}
-	return netns.Of(pid)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.net == nil || s.pid != pid {
+		s.pid = pid
+		s.net, err = netns.Of(pid)
+	}
+	return s.net, err
 }
 
 func (s *dockerService) Log() string { return "docker logs " + s.container() }

@@ -29,8 +29,8 @@ func (d *Door) Check(ctx context.Context) []edgeban.Finding {
 	return append(found, f)
 }
 
-// settings are what Dovecot needs to ask. They fail open.
+// settings are what Dovecot needs to ask.
 func settings(listen string) string {
 	return fmt.Sprintf("in dovecot.conf: auth_policy_server_url = http://%s/policy, auth_policy_server_api_header = Authorization: Bearer …, "+
-		"auth_policy_hash_nonce = (any secret), auth_policy_server_timeout_msecs = 500", listen)
+		"auth_policy_hash_nonce = (any secret), auth_policy_server_timeout_msecs = 500; better through a proxy that stays when edgeban stops (docs/inside.md)", listen)
 }

@@ -10,7 +10,9 @@
 //
 // and take {"status":0,"msg":""}: -1 refuses, N > 0 waits N seconds before the password
 // is looked at (and is asked for again after). Whatever else is answered, or nothing
-// in time, lets the login go on as if nobody had been asked.
+// in time, lets the login go on as if nobody had been asked. But where connections are
+// refused, 2.3.19 stops all logins after some seconds, until they are not: it is to ask
+// through a proxy that is there when we are not.
 //
 // Whoever may report may ban and forgive: every request needs the token in the
 // header. The package must not decide who is banned.
