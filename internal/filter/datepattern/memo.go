@@ -106,8 +106,11 @@ func (m *memo) find(s shape, line []byte, ref time.Time) (Stamp, bool) {
 
 // again reports whether the line has the stamp of the last one, found by find.
 func (m *memo) again(line []byte, ref time.Time) bool {
+	if m.ref != ref {
+		return false
+	}
 	n := len(m.same)
-	return n > 0 && len(line) >= n && string(line[:n]) == string(m.same) && m.ref == ref
+	return n > 0 && len(line) >= n && string(line[:n]) == string(m.same)
 }
 
 // keep takes in a stamp that a search has found, and what it says.
