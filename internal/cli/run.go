@@ -9,8 +9,10 @@ import (
 	"os/signal"
 	"reflect"
 	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/config"
@@ -44,7 +46,9 @@ func run(ctx context.Context, e *env, args []string) error {
 		return e.nothing(said)
 	}
 	e.introduce(said, c)
-	collect(30) // with much to remember, memory before cycles: most of it has no pointers, and is not scanned
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	go frugal(ctx)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -132,6 +136,36 @@ func versionText() string {
 		}
 	}
 	return "devel"
+}
+
+// much is how much memory has to be in use for memory to come before cycles, in bytes:
+// most of what is remembered then has no pointers, and is not scanned.
+const much = 32 << 20
+
+// frugal sees to it that memory may grow by a third of what is in use, if that is much,
+// until ctx is done. With little in use that would be a collection every few
+// milliseconds, for which whoever asks meanwhile waits.
+func frugal(ctx context.Context) {
+	collect(30) // the start has much to throw away
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	for last := 30; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		metrics.Read(live)
+		percent := 100
+		if live[0].Value.Kind() == metrics.KindUint64 && live[0].Value.Uint64() > much {
+			percent = 30
+		}
+		if percent != last {
+			collect(percent)
+			last = percent
+		}
+	}
 }
 
 // collect sets by how many percent memory may grow before it is collected, unless the
