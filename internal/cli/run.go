@@ -48,6 +48,7 @@ func run(ctx context.Context, e *env, args []string) error {
 	e.introduce(said, c)
 	ctx, end := context.WithCancel(ctx)
 	defer end()
+	collect(percent) // the start has much to throw away
 	go frugal(ctx)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -138,40 +139,41 @@ func versionText() string {
 	return "devel"
 }
 
-// much is how much memory has to be in use for memory to come before cycles, in bytes:
+// With more than much bytes in use memory comes before cycles, and may grow by percent:
 // most of what is remembered then has no pointers, and is not scanned.
-const much = 32 << 20
+const (
+	much    = 32 << 20
+	percent = 30
+)
 
-// frugal sees to it that memory may grow by a third of what is in use, if that is much,
-// until ctx is done. With little in use that would be a collection every few
-// milliseconds, for which whoever asks meanwhile waits.
+// frugal lets memory double, until ctx is done, as long as little is in use: to collect
+// it every few milliseconds would keep whoever asks waiting.
 func frugal(ctx context.Context) {
-	collect(30) // the start has much to throw away
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	for last := 30; ; {
+	for last := percent; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 		metrics.Read(live)
-		percent := 100
-		if live[0].Value.Kind() == metrics.KindUint64 && live[0].Value.Uint64() > much {
-			percent = 30
+		now := 100
+		if live[0].Value.Uint64() > much {
+			now = percent
 		}
-		if percent != last {
-			collect(percent)
-			last = percent
+		if now != last { // for it stops everything
+			collect(now)
+			last = now
 		}
 	}
 }
 
 // collect sets by how many percent memory may grow before it is collected, unless the
 // user has.
-func collect(percent int) {
+func collect(growth int) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(percent)
+		debug.SetGCPercent(growth)
 	}
 }

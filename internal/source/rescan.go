@@ -105,7 +105,7 @@ func (r *reader) newest() map[string]visit {
 	return newest
 }
 
-// ids returns which files the streams had.
+// ids returns the files that streams have, or had until they were truncated.
 func (r *reader) ids() map[fileID]bool {
 	had := map[fileID]bool{}
 	for _, t := range slices.Concat(r.ended, r.tails) {

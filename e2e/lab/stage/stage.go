@@ -183,15 +183,20 @@ func (s *Stage) look(ctx context.Context, state string, logs ...string) (err err
 }
 
 // ready waits until a login works through every door, and edgeban has looked at the
-// firewall.
+// firewall. The page is asked for from inside: the edge does not forward its port.
 func (s *Stage) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	friend := &client.Client{Net: s.Nets["inet"], From: netip.MustParseAddr("203.0.113.120"), Server: EdgeWAN}
-	for _, door := range client.Mail() {
+	outside := &client.Client{Net: s.Nets["inet"], From: netip.MustParseAddr("203.0.113.120"), Server: EdgeWAN}
+	inside := &client.Client{Net: s.Nets["lan"], From: netip.MustParseAddr(LANPhone), Server: MailHost}
+	for _, door := range append(client.Mail(), client.HTTPS) {
+		friend, user := outside, User
+		if door == client.HTTPS {
+			friend, user = inside, Phone
+		}
 		var last error
 		err := wait(ctx, func() bool {
-			last = errors.Join(friend.Right(ctx, door, User, Password), s.alive())
+			last = errors.Join(friend.Right(ctx, door, user, Password), s.alive())
 			return last == nil
 		})
 		if err != nil {
