@@ -145,8 +145,10 @@ func (e *env) usage() {
 }
 
 // line writes v as JSON on one line.
-func (e *env) line(v any) error {
-	enc := json.NewEncoder(e.stdout)
+func (e *env) line(v any) error { return encode(e.stdout, v) }
+
+func encode(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -56,14 +57,21 @@ func (e *env) replay(ctx context.Context, t trials, paths []string) error {
 	stop := e.watch(ctx, func(took time.Duration) string { return in.progress(t.Trials[0].Stats().Lines, took) })
 	defer stop()
 	began, bans := time.Now(), map[string]int{}
-	for v, err := range t.Files(ctx, in.logs) {
+	var out bytes.Buffer // for one write, as there may be many of these
+	for vs, err := range t.Files(ctx, in.logs) {
 		if err != nil {
 			return err
 		}
-		if !v.Prolongs {
-			bans[v.Ban.Jail]++
+		out.Reset()
+		for _, v := range vs {
+			if !v.Prolongs {
+				bans[v.Ban.Jail]++
+			}
+			if err := e.verdict(&out, v, len(t.Trials) > 1); err != nil {
+				return err
+			}
 		}
-		if err := e.verdict(v, len(t.Trials) > 1); err != nil {
+		if _, err := out.WriteTo(e.stdout); err != nil {
 			return err
 		}
 	}
@@ -88,11 +96,10 @@ type replayed struct {
 }
 
 // verdict prints a ban, and which jail it is of where there are several.
-func (e *env) verdict(v intake.Verdict, several bool) error {
+func (e *env) verdict(out *bytes.Buffer, v intake.Verdict, several bool) error {
 	b := v.Ban
 	if e.json {
-		out := replayed{b.Subject, b.Jail, b.Since, b.Until, b.Failures, b.Nth, v.Prolongs, b.Reason, append([]string{}, v.Lines...)}
-		return e.line(out)
+		return encode(out, replayed{b.Subject, b.Jail, b.Since, b.Until, b.Failures, b.Nth, v.Prolongs, b.Reason, append([]string{}, v.Lines...)})
 	}
 	since := b.Since.Local()
 	text := "banned for ever"
@@ -114,13 +121,13 @@ func (e *env) verdict(v intake.Verdict, several bool) error {
 	if never.PrivatePrefix(b.Subject) {
 		text += " (private: told, not sent)"
 	}
-	out := since.AppendFormat(nil, time.DateTime) // one write, for there may be many of these
-	out = append(out, "  "+term.Subject(b.Subject)+" "+text+"\n"...)
+	fmt.Fprintf(out, "%s  %s %s\n", since.Format(time.DateTime), term.Subject(b.Subject), text)
 	for _, line := range v.Lines {
-		out = append(append(append(out, "    "...), term.Clean(line, 160)...), '\n')
+		out.WriteString("    ")
+		out.WriteString(term.Clean(line, 160))
+		out.WriteByte('\n')
 	}
-	_, err := e.stdout.Write(out)
-	return err
+	return nil
 }
 
 // summary says what was seen, by which filters, and why what was left out was.

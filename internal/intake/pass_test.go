@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
-	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -101,12 +100,13 @@ func TestALogThatCannotBeReadComesInItsTurn(t *testing.T) {
 	}
 	logs := []Log{{"a", good}, {"b", func() (io.ReadCloser, error) { return nil, gone }}, {"c", good}}
 	var got []string
-	for v, err := range opened(t, door()).Files(t.Context(), logs) {
+	for vs, err := range opened(t, door()).Files(t.Context(), logs) {
 		if err != nil {
 			got = append(got, err.Error())
-			continue
 		}
-		got = append(got, v.Ban.Subject.String())
+		for _, v := range vs {
+			got = append(got, v.Ban.Subject.String())
+		}
 	}
 	if want := []string{"203.0.113.9/32", "gone"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q: the ban of the first log, the error, and no more", got, want)
@@ -142,29 +142,28 @@ func TestNobodyReadsAheadWithoutEnd(t *testing.T) {
 // Whoever fails slowly is shown with the lines of long ago, while others come and go.
 func TestEvidenceIsBoundedAndKeepsTheSlow(t *testing.T) {
 	var r recent
-	door := &Trial{}
-	slow := door.lines(netip.MustParsePrefix("203.0.113.9/32"))
+	var slow, quick uint64 // their last failures
 	for i := range 5 * maxRecent {
 		if i%(maxRecent/2) == 0 {
-			r.add(slow, fmt.Sprint(i), 5)
+			n := r.next()
+			r.add(slow, fmt.Sprint("slow ", i), 5)
+			slow = n
 		}
-		a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-		r.add(door.lines(netip.PrefixFrom(a, 32)), "line", 5)
+		n := r.next()
+		r.add(quick, fmt.Sprint("quick ", i), 5)
+		quick = n
 	}
-	lines := 0
-	for _, m := range []map[evidence]*[]string{r.young, r.old} {
-		for _, l := range m {
-			lines += len(*l)
-		}
+	if len(r.ring) > maxRecent {
+		t.Errorf("%d lines are kept, want %d at most", len(r.ring), maxRecent)
 	}
-	if lines > 2*maxRecent {
-		t.Errorf("%d lines are kept, want %d at most", lines, 2*maxRecent)
-	}
-	if got, want := r.take(slow), []string{"125000", "150000", "175000", "200000", "225000"}; !slices.Equal(got, want) {
+	if got, want := r.lines(slow, 5), []string{"slow 250000", "slow 300000", "slow 350000", "slow 400000", "slow 450000"}; !slices.Equal(got, want) {
 		t.Errorf("of the slow one there is %q, want %q", got, want)
 	}
-	if got := r.take(slow); len(got) > 0 {
-		t.Errorf("taken lines come again: %q", got)
+	if got, want := r.lines(quick, 2), []string{"quick 499998", "quick 499999"}; !slices.Equal(got, want) {
+		t.Errorf("of the quick one there is %q, want %q", got, want)
+	}
+	if got := r.lines(1, 5); len(got) > 0 {
+		t.Errorf("a line of long ago is another one now: %q", got)
 	}
 }
 

@@ -23,6 +23,8 @@ type Replay struct {
 
 	recent recent
 	forms  forms
+
+	all, each, spare []Verdict // of a chunk; see judge
 }
 
 // A Trial is a jail in a Replay, and what came of it.
@@ -30,10 +32,9 @@ type Trial struct {
 	Jail   config.Jail
 	Ignore *never.List
 
-	n       int32    // its place among the trials
+	seq     edgeban.Seq
 	watcher *Watcher // never reads itself: its twins do, one for each log
 	fold    *jail.Jail
-	seq     edgeban.Seq
 	ignored map[Ignored]int64
 	forms   *forms
 }
@@ -49,7 +50,7 @@ type Verdict struct {
 
 // Open prepares a replay. Errors are the filters'.
 func (r *Replay) Open() error {
-	for n, t := range r.Trials {
+	for _, t := range r.Trials {
 		w, err := NewWatcher(t.Jail, Settings{})
 		if err != nil {
 			return err
@@ -59,19 +60,19 @@ func (r *Replay) Open() error {
 		t.fold = jail.New(t.Jail, r.Forget)
 		t.ignored = map[Ignored]int64{}
 		t.forms = &r.forms
-		t.n = int32(n)
 	}
 	return nil
 }
 
-// Files yields the bans that logs lead to, one log after the other. The bans of
-// one jail come in the order of their lines; among jails the stamps decide.
+// Files yields the bans that logs lead to, one log after the other, those of one chunk
+// together, which are valid until the next. The bans of one jail come in the order of
+// their lines; among jails the stamps decide.
 // Counts go on from one log to the next, sessions do not, and whether a proxy
 // hides the clients is asked of each log by itself.
 //
 // As many logs are read at a time as there are cores. That changes no verdict.
-func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[Verdict, error] {
-	return func(yield func(Verdict, error) bool) {
+func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[[]Verdict, error] {
+	return func(yield func([]Verdict, error) bool) {
 		within, cancel := context.WithCancel(ctx)
 		defer cancel() // ends what is ahead
 		cores := min(runtime.GOMAXPROCS(0), len(logs))
@@ -91,23 +92,21 @@ func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[Verdict, error
 			queue = queue[1:]
 		}
 		if err := ctx.Err(); err != nil {
-			yield(Verdict{}, err)
+			yield(nil, err)
 		}
 	}
 }
 
 // fold yields the bans that one log leads to, and reports whether to go on.
-func (r *Replay) fold(p *pass, yield func(Verdict, error) bool) bool {
+func (r *Replay) fold(p *pass, yield func([]Verdict, error) bool) bool {
 	for f := range p.found {
 		for _, all := range f.chunks {
-			for _, v := range r.judge(all) {
-				if !yield(v, nil) {
-					return false
-				}
+			if vs := r.judge(all); len(vs) > 0 && !yield(vs, nil) {
+				return false
 			}
 		}
 		if f.err != nil {
-			yield(Verdict{}, f.err)
+			yield(nil, f.err)
 			return false
 		}
 	}
@@ -119,48 +118,53 @@ func (r *Replay) fold(p *pass, yield func(Verdict, error) bool) bool {
 }
 
 // judge returns the bans that what was found in one chunk leads to.
-func (r *Replay) judge(f findings) (all []Verdict) {
+func (r *Replay) judge(f findings) []Verdict {
+	r.all = r.all[:0]
 	for i, ms := range f {
-		var each []Verdict
+		r.Trials[i].fold.Near(ms)
+		r.each = r.each[:0]
 		for k := range ms {
 			if v, ok := r.observe(r.Trials[i], &ms[k]); ok {
-				each = append(each, v)
+				r.each = append(r.each, v)
 			}
 		}
-		all = merge(all, each)
+		r.merge()
 	}
-	return all
+	return r.all
 }
 
-// merge makes one of two sequences, by the stamps, and keeps the order of each.
-func merge(a, b []Verdict) []Verdict {
-	if len(a) == 0 || len(b) == 0 {
-		return append(a, b...)
+// merge makes one sequence of all and each, by the stamps, and keeps the order of both.
+func (r *Replay) merge() {
+	if len(r.all) == 0 || len(r.each) == 0 {
+		r.all = append(r.all, r.each...)
+		return
 	}
-	var all []Verdict
+	a, b := r.all, r.each
+	r.spare = r.spare[:0]
 	for len(a) > 0 && len(b) > 0 {
 		if b[0].at.Before(a[0].at) {
-			all, b = append(all, b[0]), b[1:]
+			r.spare, b = append(r.spare, b[0]), b[1:]
 		} else {
-			all, a = append(all, a[0]), a[1:]
+			r.spare, a = append(r.spare, a[0]), a[1:]
 		}
 	}
-	return append(append(all, a...), b...)
+	r.all, r.spare = append(append(r.spare, a...), b...), r.all
 }
 
 func (r *Replay) observe(t *Trial, m *edgeban.Match) (Verdict, bool) {
 	t.seq++
+	n, few := r.recent.next(), max(1, min(t.Jail.MaxRetry, 20))
+	b, before, ok := t.fold.Match(t.seq, m, n)
 	switch {
 	case m.Ignored != "":
 		t.ignore(*m)
 	case m.Kind == edgeban.Failure:
-		r.recent.add(t.lines(m.Subject), m.Text, max(1, min(t.Jail.MaxRetry, 20)))
+		r.recent.add(before, m.Text, few)
 	}
-	b, ok := t.fold.Match(t.seq, m)
 	if !ok {
 		return Verdict{}, false
 	}
-	return Verdict{b, t.fold.Prolongs(b), r.recent.take(t.lines(b.Subject)), m.Time}, true
+	return Verdict{b, t.fold.Prolongs(b), r.recent.lines(n, few), m.Time}, true
 }
 
 // Stats returns what was seen until now. It may be asked while logs are read.

@@ -51,11 +51,11 @@ func verdicts(t *testing.T, r *Replay, texts ...string) (vs []Verdict) {
 	for _, text := range texts {
 		logs = append(logs, Log{"log", func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }})
 	}
-	for v, err := range r.Files(t.Context(), logs) {
+	for some, err := range r.Files(t.Context(), logs) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		vs = append(vs, v)
+		vs = append(vs, some...)
 	}
 	return vs
 }

@@ -41,70 +41,55 @@ func (t *Trial) Ignored() (who []Ignored, n []int64) {
 	return who, n
 }
 
-// maxRecent is how many lines and subjects are kept of those that were added last. As many are
-// kept of those before.
-const maxRecent = 50_000
+// maxRecent is how many lines are kept of those that were added last.
+const maxRecent = 100_000
 
-// Evidence is the lines of a subject in a trial.
-type evidence struct {
-	addr [16]byte
-	of   uint64 // the place of the trial, and the length of the prefix
-}
-
-func (t *Trial) lines(p netip.Prefix) evidence {
-	bits := p.Bits()
-	if p.Addr().Is4() {
-		bits += 96 // as of the address in IPv6, which nothing else is in
-	}
-	return evidence{p.Addr().As16(), uint64(t.n)<<8 | uint64(bits)}
-}
-
-// recent is the last lines of each subject: the evidence of a ban that may come.
-// Where there are too many, those go first whose subject has had none for long.
+// recent is the last lines of all subjects, the evidence of bans that may come, by
+// their numbers. Each knows the one of its subject before it.
 type recent struct {
-	young, old map[evidence]*[]string
-	n          int // lines and subjects in young
+	ring []line
+	last uint64
 }
 
-// add keeps a line, and of the subject's lines the last few.
-func (r *recent) add(k evidence, line string, few int) {
-	lines, ok := r.young[k]
-	if !ok {
-		if lines, ok = r.old[k]; ok {
-			delete(r.old, k)
-		} else {
-			lines = new(make([]string, 0, few))
-		}
-		if r.young == nil {
-			r.young = map[evidence]*[]string{}
-		}
-		r.young[k] = lines
-		r.n += 1 + len(*lines)
-	}
-	if l := *lines; len(l) == few {
-		copy(l, l[1:])
-		l[few-1] = line
-	} else {
-		*lines = append(l, line)
-		r.n++
-	}
-	if r.n > maxRecent {
-		*r = recent{old: r.young}
-	}
+type line struct {
+	n, before uint64
+	text      string
 }
 
-// take returns the lines of a subject, and forgets them. Its place stays, for the next
-// ones are likely.
-func (r *recent) take(k evidence) []string {
-	lines, ok := r.young[k]
-	if ok {
-		r.n -= len(*lines)
-	} else if lines, ok = r.old[k]; !ok {
-		return nil
+// next returns the number of the next match.
+func (r *recent) next() uint64 {
+	r.last++
+	return r.last
+}
+
+func (r *recent) at(n uint64) *line { return &r.ring[n%maxRecent] }
+
+// add keeps the line of the last match. Of a subject that fails slowly the last few
+// are kept, too: they move up before they would go.
+func (r *recent) add(before uint64, text string, few int) {
+	if r.ring == nil {
+		r.ring = make([]line, maxRecent)
 	}
-	all := slices.Clone(*lines)
-	clear(*lines)
-	*lines = (*lines)[:0]
+	n := r.last
+	if before != 0 && n-before > maxRecent/4 {
+		all := r.lines(before, few-1)
+		before = 0
+		for _, old := range all {
+			up := r.next()
+			*r.at(up) = line{up, before, old}
+			before = up
+		}
+	}
+	*r.at(n) = line{n, before, text}
+}
+
+// lines returns the last few lines of a subject, up to that of n.
+func (r *recent) lines(n uint64, few int) (all []string) {
+	for len(all) < few && n != 0 && r.at(n).n == n {
+		all = append(all, r.at(n).text)
+		n = r.at(n).before
+	}
+	slices.Reverse(all)
 	return all
 }
 

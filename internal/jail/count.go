@@ -13,6 +13,7 @@ type count struct {
 	total       int32 //
 	seen        int32 // all failures: where a rate is counted, total is less of old ones and more of known bad ones
 	first, last int64
+	mark        uint64   // of the last failure; see Match
 	stamps      *[]stamp // the window only, oldest first; nil while all its failures are of the time last
 }
 

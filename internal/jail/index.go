@@ -16,15 +16,20 @@ type shard struct {
 	n     int
 }
 
-// slot returns the shard of a key, and the slot in it that has the key or is where
-// to put it.
-func (x *index) slot(k *key) (s *shard, i int) {
+// home returns the shard of a key, and the slot in it from which on it is to be found.
+func (x *index) home(k *key) (s *shard, i int) {
 	h := maphash.Bytes(x.seed, k[:])
 	s = &x.shards[h>>56]
 	if len(s.slots) == 0 {
 		s.slots = make([]uint32, 8)
 	}
-	i = int(h) & (len(s.slots) - 1)
+	return s, int(h) & (len(s.slots) - 1)
+}
+
+// slot returns the shard of a key, and the slot in it that has the key or is where
+// to put it.
+func (x *index) slot(k *key) (s *shard, i int) {
+	s, i = x.home(k)
 	for s.slots[i] != 0 && *x.keyAt(s.slots[i] - 1) != *k {
 		i = (i + 1) & (len(s.slots) - 1)
 	}

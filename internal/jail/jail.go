@@ -35,6 +35,8 @@ type Jail struct {
 	people  map[key][]attempt // whose logins failed, where a login forgives them
 	good    map[key]int64     // when somebody has logged in last, where that matters
 	swept   int64             // when room was made for these two
+	before  uint64            // mark of the failure before the one that was counted last
+	keys    []key             // for Near
 }
 
 // New returns a jail that has seen nothing. An offence older than forget no
@@ -77,12 +79,27 @@ func (j *Jail) Observe(ev edgeban.Event) (edgeban.Ban, bool) {
 	return edgeban.Ban{}, false
 }
 
-// Match is Observe for a match that is no event of a ledger, as in a replay.
-func (j *Jail) Match(seq edgeban.Seq, m *edgeban.Match) (edgeban.Ban, bool) {
-	if f, ok := j.takeMatch(seq, m); ok {
-		return j.fail(f)
+// Match is Observe for a match that is no event of a ledger, as in a replay. The mark is
+// what it is known by there; before is that of the failure of its subject which counted
+// last, 0 for none.
+func (j *Jail) Match(seq edgeban.Seq, m *edgeban.Match, mark uint64) (b edgeban.Ban, before uint64, ok bool) {
+	j.before = 0
+	if f, counts := j.takeMatch(seq, m); counts {
+		f.mark = mark
+		b, ok = j.fail(f)
 	}
-	return edgeban.Ban{}, false
+	return b, j.before, ok
+}
+
+// Near prepares for these matches, if many come at once: one after the other each would
+// wait for the memory of its subject's count, here the processor asks for all of it at
+// the same time.
+func (j *Jail) Near(ms []edgeban.Match) {
+	j.keys = j.keys[:0]
+	for i := range ms {
+		j.keys = append(j.keys, keyOf(ms[i].Subject))
+	}
+	j.counts.touch(j.keys)
 }
 
 func (j *Jail) fail(f failure) (edgeban.Ban, bool) {
@@ -111,6 +128,7 @@ type failure struct {
 	time    int64
 	n       int32 // how many it stands for
 	user    string
+	mark    uint64
 }
 
 func newFailure(seq edgeban.Seq, subject netip.Prefix, t time.Time, n int) failure {
@@ -157,6 +175,9 @@ func (j *Jail) count(f failure, n int32) *count {
 		j.thin(f.time)
 	}
 	c := j.counts.edit(f.key)
+	if c.mark != f.mark {
+		j.before, c.mark = c.mark, f.mark
+	}
 	if rate {
 		c.addRate(f.time, n, int64(j.c.FindTime))
 	} else {

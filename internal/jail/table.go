@@ -15,6 +15,8 @@ type table struct {
 	pages  []*page
 	frozen []bool   // which of the pages somebody keeps
 	free   []uint32 // places that hold none
+	near   []uint32 // for touch
+	read   byte     // by touch, so that it is read at all
 }
 
 const pageLen = 256
@@ -48,6 +50,21 @@ func (t *table) edit(k key) *count {
 	*c = count{key: k, used: true}
 	t.at.put(&k, i)
 	return c
+}
+
+// touch reads what is read first when the counts of these subjects are edited, if they
+// lie where they would if no other stood there.
+func (t *table) touch(keys []key) {
+	t.near = t.near[:0]
+	for i := range keys {
+		s, at := t.at.home(&keys[i])
+		t.near = append(t.near, s.slots[at])
+	}
+	for _, p := range t.near {
+		if p > 0 {
+			t.read ^= t.pages[(p-1)/pageLen][(p-1)%pageLen].key[0]
+		}
+	}
 }
 
 // drop forgets the count of a subject.
