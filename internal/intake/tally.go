@@ -71,7 +71,7 @@ func (r *recent) add(before uint64, text string, few int) {
 		r.ring = make([]line, maxRecent)
 	}
 	n := r.last
-	if before != 0 && n-before > maxRecent/4 {
+	if before != 0 && n-before > maxRecent/2 {
 		all := r.lines(before, few-1)
 		before = 0
 		for _, old := range all {

@@ -51,13 +51,13 @@ func (s *Scanner) Explain(line []byte, read time.Time) []Finding {
 		if !f.Ignored && s.groups[slotSession] != nil {
 			t, _ := s.when(&edgeban.Chunk{Read: read, Live: true})
 			v, nofail := s.merge(t, f.Lines)
-			v.fill(s.groups)
-			f.NoFail, f.Lines = nofail, v.lines
-			for u := range v.each() {
+			v.Fill(s.groups)
+			f.NoFail, f.Lines = nofail, v.Lines
+			for u := range v.Users() {
 				f.Users = append(f.Users, string(u))
 			}
 			if _, who := s.groups.who(); who == nobody && !nofail {
-				v.pending, f.Pending = true, true
+				v.Pending, f.Pending = true, true
 			}
 		}
 		f.tell(s.filter.names, s.groups)

@@ -7,6 +7,7 @@ import (
 
 	edgeban "github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/filter/compat/session"
 )
 
 func FuzzCompile(f *testing.F) {
@@ -50,8 +51,8 @@ func FuzzScan(f *testing.F) {
 					t.Errorf("got %+v", m)
 				}
 			}
-			if s.sessions.size > maxBytes || s.window.size > maxWindow {
-				t.Errorf("%d and %d bytes are kept", s.sessions.size, s.window.size)
+			if s.sessions.Size() > session.MaxBytes || s.window.size > maxWindow {
+				t.Errorf("%d and %d bytes are kept", s.sessions.Size(), s.window.size)
 			}
 			for line := range strings.Lines(string(text)) {
 				s.Explain([]byte(strings.TrimSuffix(line, "\n")), now)

@@ -11,6 +11,7 @@ import (
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/filter/clock"
+	"github.com/edgeban/edgeban/internal/filter/compat/session"
 	"github.com/edgeban/edgeban/internal/filter/datepattern"
 	"github.com/edgeban/edgeban/internal/filter/pyre"
 )
@@ -37,6 +38,7 @@ type Scanner struct {
 	whole   probe     // what the prefregex sees
 	seen    probe     // what the failregexes see
 	groups  fields
+	memo    memo
 	match   edgeban.Match // that it makes
 
 	pre, hit, drop pyre.Matcher
@@ -45,7 +47,7 @@ type Scanner struct {
 	dated          int       // before this place of the chunk all dates are known
 	lines, shown   int       // of this chunk: all, and those whose date was looked for
 	evidence       filter.Evidence
-	sessions       sessions
+	sessions       session.Store
 	window         window
 	stats          filter.Stats
 	skew           clock.Gauge
@@ -118,28 +120,67 @@ func (s *Scanner) one(c *edgeban.Chunk, at place, try []int32) bool {
 	if !s.begin(c, at) {
 		return false
 	}
-	if s.filter.early && s.ignored(&s.whole) || !s.narrow() {
+	var r *rule
+	known := s.recall()
+	if !known {
+		if r = s.examine(try); r == nil {
+			return false
+		}
+	}
+	t, dated := s.when(c)
+	if !dated {
+		s.stats.Undated++
 		return false
+	}
+	lines := 1
+	if !known {
+		s.gather(r)
+		var ignored bool
+		if lines, ignored = s.settle(r); ignored {
+			return false
+		}
+		s.remember(r)
+	}
+	if !s.failure(t, lines) {
+		return false
+	}
+	s.evidence.Write(&s.match, c.Stream, c.Base+int64(at.from), s.groups[slotUser], s.line)
+	return s.count(c)
+}
+
+// examine returns the failregex that matches the line, the first of those to be tried,
+// or nil.
+func (s *Scanner) examine(try []int32) *rule {
+	if s.filter.early && s.ignored(&s.whole) || !s.narrow() {
+		return nil
 	}
 	for _, i := range try {
 		r := &s.filter.fail[i]
-		if (!s.near || len(s.seen.text) > long) && !s.seen.may(r.needs) || !s.search(&s.hit, r, &s.seen) {
-			continue
+		if (s.near && len(s.seen.text) <= long || s.seen.may(r.needs)) && s.search(&s.hit, r, &s.seen) {
+			return r
 		}
-		t, dated := s.when(c)
-		if !dated {
-			s.stats.Undated++
-			return false
-		}
-		s.gather(r)
-		lines, ignored := s.settle(r)
-		if ignored || !s.failure(t, lines) {
-			return false
-		}
-		s.evidence.Write(&s.match, c.Stream, c.Base+int64(at.from), s.groups[slotUser], s.line)
-		return s.count(c)
 	}
-	return false
+	return nil
+}
+
+// recall makes s.groups what was taken of the same text before, if that is known.
+func (s *Scanner) recall() bool {
+	if s.filter.lines > 1 {
+		return false
+	}
+	groups := s.memo.find(s.text)
+	s.groups = append(s.groups[:0], groups...)
+	return groups != nil
+}
+
+// remember keeps what the failregex took of a text that fails.
+func (s *Scanner) remember(r *rule) {
+	apart := len(s.content) > 0 && &s.seen.text[0] == &s.content[0]
+	if s.filter.lines > 1 || len(s.text) > long || apart || s.groups[slotNoFail] != nil || s.groups[slotGained] != nil {
+		return
+	}
+	e := s.memo.keep(s.text)
+	e.groups = s.read(r, e.text, e.text[len(e.text)-len(s.seen.text):], e.groups)
 }
 
 // begin takes in a line, and reports whether it is short enough to be read.
@@ -251,13 +292,17 @@ func (s *Scanner) ignored(p *probe) bool {
 	return false
 }
 
-// gather reads the groups of the prefregex and of the failregex that matched.
-func (s *Scanner) gather(r *rule) {
-	s.groups.reset(len(s.filter.names))
+// gather makes s.groups those of the prefregex and of the failregex that matched.
+func (s *Scanner) gather(r *rule) { s.groups = s.read(r, s.whole.text, s.seen.text, s.groups) }
+
+// read returns f with these groups, as parts of the texts that matched or of copies.
+func (s *Scanner) read(r *rule, whole, seen []byte, f fields) fields {
+	f.reset(len(s.filter.names))
 	if s.filter.pref != nil {
-		s.filter.pref.read(&s.pre, s.whole.text, s.groups)
+		s.filter.pref.read(&s.pre, whole, f)
 	}
-	r.read(&s.hit, s.seen.text, s.groups)
+	r.read(&s.hit, seen, f)
+	return f
 }
 
 // settle takes the lines of the match out of the window. It returns their number,
@@ -286,18 +331,18 @@ func (s *Scanner) when(c *edgeban.Chunk) (t time.Time, ok bool) {
 // failure makes s.match of the line in s.groups and of its session. The address
 // is missing where only a name is known, which is then in s.groups.
 func (s *Scanner) failure(t time.Time, lines int) bool {
-	var v *session
+	var v *session.Session
 	if s.groups[slotSession] != nil {
 		var nofail bool
 		if v, nofail = s.merge(t, lines); nofail {
 			return false
 		}
-		v.fill(s.groups)
+		v.Fill(s.groups)
 	}
 	addr, who := s.groups.who()
 	switch {
 	case who == nobody && v != nil:
-		v.pending = true
+		v.Pending = true
 		return false
 	case who == nobody || who == invalid:
 		s.stats.Invalid++

@@ -9,6 +9,7 @@ import (
 
 	edgeban "github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/filter/compat/session"
 )
 
 // talk is a protocol whose lines begin with the session and a word.
@@ -111,12 +112,8 @@ func TestFloodOfSessionsIsBounded(t *testing.T) {
 	for range s.Scan(edgeban.Chunk{Text: []byte(b.String()), Read: now, Live: true}) {
 		t.Fatal("a match, want none")
 	}
-	held := 0
-	for v := s.sessions.oldest; v != nil; v = v.newer {
-		held += v.size
-	}
-	if held != s.sessions.size || held > maxBytes || len(s.sessions.byKey)*overhead > maxBytes || held < maxBytes/2 {
-		t.Errorf("%d sessions of %d bytes, said to be %d; want at most %d", len(s.sessions.byKey), held, s.sessions.size, maxBytes)
+	if held := s.sessions.Size(); held > session.MaxBytes || held < session.MaxBytes/2 {
+		t.Errorf("%d bytes are kept, want at most %d", held, session.MaxBytes)
 	}
 }
 
@@ -130,29 +127,7 @@ func TestOneFatSessionIsBounded(t *testing.T) {
 		lines = append(lines, string(rune('a'+i%26))+" "+strings.Repeat("y", 60000)+fmt.Sprint(i))
 	}
 	read(s, lines...)
-	if s.sessions.size > maxBytes {
-		t.Errorf("%d bytes, want at most %d", s.sessions.size, maxBytes)
-	}
-}
-
-// What a hostile session has grown to is not kept for the next.
-func TestLargeSessionsAreNotKeptToBeUsedAgain(t *testing.T) {
-	var s sessions
-	for i := range 2 * maxFree {
-		v := s.load([]byte{byte(i)}, now)
-		if v == nil {
-			v = s.begin(now, 1)
-			s.add(v)
-		}
-		v.meet(make([]byte, 60_000))
-		s.remove(v)
-	}
-	s.reuse()
-	kept := 0
-	for _, v := range s.free {
-		kept += cap(v.text) + cap(v.users)
-	}
-	if kept > maxFree*freeText {
-		t.Errorf("%d bytes are kept, want %d at most", kept, maxFree*freeText)
+	if s.sessions.Size() > session.MaxBytes {
+		t.Errorf("%d bytes, want at most %d", s.sessions.Size(), session.MaxBytes)
 	}
 }
