@@ -64,21 +64,29 @@ type Evidence struct {
 }
 
 // Write gives m the ID of the line at an offset of a stream, which names it by where it
-// lies, so that it is the same on every reading; and the user and the text. All three
-// are parts of one string.
+// lies, so that it is the same on every reading, and none where the stream has no name;
+// and the user and the text. All three are parts of one string.
 func (e *Evidence) Write(m *edgeban.Match, stream string, offset int64, user, text []byte) {
-	if len(e.prefix) == 0 || e.jail != m.Jail || e.stream != stream {
-		h := sha256.Sum256([]byte(m.Jail + "\x00" + stream))
-		e.jail, e.stream = m.Jail, stream
-		e.prefix = append(hex.AppendEncode(e.prefix[:0], h[:12]), '-')
+	b := e.buf[:0]
+	if stream != "" {
+		b = strconv.AppendInt(append(b, e.prefixOf(m.Jail, stream)...), offset, 36)
 	}
-	b := strconv.AppendInt(append(e.buf[:0], e.prefix...), offset, 36)
 	id := len(b)
 	b = clean(b, user)
 	name := len(b)
 	e.buf = clean(b, text)
 	all := string(e.buf)
 	m.ID, m.User, m.Text = all[:id], all[id:name], all[name:]
+}
+
+// prefixOf returns what the IDs of a stream's lines begin with.
+func (e *Evidence) prefixOf(jail, stream string) []byte {
+	if len(e.prefix) == 0 || e.jail != jail || e.stream != stream {
+		h := sha256.Sum256([]byte(jail + "\x00" + stream))
+		e.jail, e.stream = jail, stream
+		e.prefix = append(hex.AppendEncode(e.prefix[:0], h[:12]), '-')
+	}
+	return e.prefix
 }
 
 // clean appends text as Clean makes it.

@@ -71,7 +71,7 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 				yield(found{err: fmt.Errorf("%s: %w", p.log.Name, err)})
 				return
 			}
-			c.Live, c.Read, c.Times = false, p.now, nil
+			c.Live, c.Read, c.Times, c.Stream = false, p.now, nil, "" // no match needs an ID
 			p.forms.look(c.Text)
 			all := p.gates.scan(&p.panel, c, p.never)
 			if !yield(found{chunks: []findings{all}, n: all.len()}) {
