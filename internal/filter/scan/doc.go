@@ -8,15 +8,15 @@
 //
 // # How
 //
-// Every literal of at least g+k-1 bytes holds a whole gram of g bytes at some place
-// that is a multiple of k, wherever it stands. So k neighbouring grams of each
-// literal are put into a table, and only every k-th place of the text is
-// looked at: four places at once, with no branch until one is met (gram.go). Long
-// literals are looked for at every fourth place, shorter ones at every second or at
-// each. Which k neighbours are taken is decided by a sample of the log, so that they
-// are rare in it; what is found never depends on that. Where the log is such that
-// grams are met all the time in vain, a plain automaton over all literals takes over
-// (dense.go).
+// Where only every k-th place of a text is looked at, one of k neighbouring places of
+// each literal is. So for each of the k there is a gram, four bytes or three, in a
+// table: four places of the text are looked up at once, with no branch until one is
+// met, and then it is told by the eight bytes around a gram whether the literal may be
+// there (gram.go). Long literals are looked for by four bytes at every fourth place,
+// others by three at every third: the shortest need not hold all of a gram. Which
+// grams are taken is decided by a sample of the log, so that they are rare in it; what
+// is found never depends on that. Where the log is such that grams are met all the
+// time in vain, a plain automaton over all literals takes over (dense.go).
 //
 // The package knows nothing of dates, jails or regular expressions.
 package scan

@@ -78,7 +78,7 @@ func (g *Gate) Dense() *Gate {
 type survey struct {
 	text, lower []byte
 	lines       float64
-	grams       map[uint32][]int32 // by the mask of their size: how often each hash of a gram was seen
+	grams       map[class][]int32 // how often each hash of a gram was seen
 }
 
 // mostSample is how many bytes of a sample are looked at.
@@ -89,25 +89,30 @@ func newSurvey(sample []byte) *survey {
 	if len(sample) == 0 {
 		return &survey{lines: 1}
 	}
-	s := &survey{text: sample, lower: lowered(sample), grams: map[uint32][]int32{}}
+	s := &survey{text: sample, lower: lowered(sample), grams: map[class][]int32{}}
 	s.lines = float64(max(1, bytes.Count(sample, newline)))
 	return s
 }
 
-// seen estimates how often the sample has a gram.
-func (s *survey) seen(key, mask uint32) int64 {
+// seen estimates how often looks for some grams of a class meet the sample. Each counts
+// once more, for what has the same hash.
+func (s *survey) seen(c class, keys []uint32) int64 {
+	n := int64(len(keys))
 	if len(s.text) == 0 {
-		return 0
+		return n
 	}
-	counts := s.grams[mask]
+	counts := s.grams[c]
 	if counts == nil {
-		counts = make([]int32, 1<<hashBits)
-		for i := 0; i+4 <= len(s.text); i++ {
-			counts[hash(load(s.text[i:])&mask)]++
+		counts = make([]int32, 1<<metBits)
+		for i := range s.text {
+			counts[c.hash(load(s.text[i:]))>>metShift]++
 		}
-		s.grams[mask] = counts
+		s.grams[c] = counts
 	}
-	return int64(counts[hash(key)])
+	for _, key := range keys {
+		n += int64(counts[c.hash(key)>>metShift])
+	}
+	return n
 }
 
 var newline = []byte("\n")

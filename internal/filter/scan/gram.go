@@ -1,139 +1,189 @@
 package scan
 
 import (
-	"cmp"
 	"encoding/binary"
 	"math"
-	"slices"
+	"math/bits"
 )
 
-// A tier looks for literals of about one length.
+// A tier looks for the literals of one class.
 type tier struct {
-	stride int                  // places between two looks
-	mask   uint32               // of the bytes that are a gram
-	met    [1 << hashBits]uint8 // by hash: 1 where a gram may be one of grams
-	slots  []int32              // by hash: where a gram's grams begin; -1 for none
-	grams  []gram               // those of one key beside each other
+	class
+	met   [1 << metBits]uint8 // by hash: 1 where one of grams may be
+	grams []gram              // by hash, or at the next free place behind that
+	shift uint                // of a hash, to be a place there
 }
 
-// A gram is four bytes, or three, of a literal.
+// A gram is a few bytes at a place of a literal.
 type gram struct {
-	key uint32
-	lit int32
-	off int32 // in the literal
+	mask, want uint64 // of eight bytes around it, what the literal says of them
+	near       int32  // where these begin, from its first
+	off        int32  // where it begins in the literal
+	lit        int32  // -1 for none
+	key        uint32
 }
 
 const (
-	hashBits = 16
+	metBits  = 16
+	metShift = 32 - metBits
 	slotBits = 12
 	fold     = 0x20202020 // makes letters of either case one; what else it makes one is told apart later
+	folds    = fold<<32 | fold
 )
 
-func hash(gram uint32) uint16 { return uint16(gram * 0x9E3779B1 >> (32 - hashBits)) }
+// A class is a way to look for literals: grams of a size, at places that are a stride
+// apart.
+type class struct{ size, stride int }
 
-func load(b []byte) uint32 { return binary.LittleEndian.Uint32(b) | fold }
+// A literal of seven bytes holds a whole gram of four wherever it is; a shorter one may
+// have to be known by a gram that goes beyond it.
+var long, short = class{4, 4}, class{3, 3}
 
-// The long literals are looked for at every fourth place. For all others there is one
-// tier more, which the shortest of them decides.
-var (
-	long    = class{7, 4, 4}
-	shorter = []class{{5, 4, 2}, {4, 3, 2}, {3, 3, 1}}
+const leastLong = 7
+
+// What makes hashes of four bytes: of the first three, so that the last does not matter.
+const (
+	mulFour  = 0x9E3779B1
+	mulThree = mulFour << 8 & math.MaxUint32
 )
 
-// A class is a way to look for literals of at least so many bytes: grams of a size, at
-// places that are a stride apart.
-type class struct{ least, size, stride int }
+func (c class) hash(four uint32) uint32 {
+	if c == short {
+		return four * mulThree
+	}
+	return four * mulFour
+}
+
+// key returns the gram that four bytes begin with.
+func (c class) key(four uint32) uint32 { return four & (math.MaxUint32 >> (8 * (4 - c.size))) }
+
+// load returns the first four bytes; those that are missing are 0.
+func load(b []byte) uint32 {
+	if len(b) < 4 {
+		var four [4]byte
+		copy(four[:], b)
+		b = four[:]
+	}
+	return binary.LittleEndian.Uint32(b) | fold
+}
 
 // tiersOf sorts the literals into tiers.
 func tiersOf(lits []Literal, s *survey) []tier {
-	shortest := long.least
-	for _, l := range lits {
-		shortest = min(shortest, len(l.Text))
-	}
-	classes := []class{long}
-	if i := slices.IndexFunc(shorter, func(c class) bool { return c.least <= shortest }); shortest < long.least {
-		classes = append(classes, shorter[i])
-	}
 	var tiers []tier
-	for n, c := range classes {
-		t := tier{stride: c.stride, mask: ^uint32(0) >> (8 * (4 - c.size))}
+	for _, c := range []class{long, short} {
+		var grams []gram
 		for i, l := range lits {
-			if len(l.Text) >= long.least == (n == 0) {
-				t.add(int32(i), l.Text, c.size, s)
+			if len(l.Text) >= leastLong == (c == long) {
+				grams = append(grams, c.grams(int32(i), l.Text, s)...)
 			}
 		}
-		if len(t.grams) > 0 {
-			t.index()
-			tiers = append(tiers, t)
+		if len(grams) > 0 {
+			tiers = append(tiers, newTier(c, grams))
 		}
 	}
 	return tiers
 }
 
-// add takes those neighbouring grams of a literal that are rarest in the sample.
-func (t *tier) add(lit int32, text string, size int, s *survey) {
-	key := func(i int) uint32 {
-		var b [4]byte
-		copy(b[:], text[i:min(i+size, len(text))])
-		return load(b[:]) & t.mask
+func newTier(c class, grams []gram) tier {
+	size := slotBits
+	for 1<<size < 4*len(grams) {
+		size++
 	}
-	at, least := 0, int64(math.MaxInt64)
-	for i := 0; i+t.stride+size-1 <= len(text); i++ {
-		n := int64(0)
-		for k := range t.stride {
-			n += s.seen(key(i+k), t.mask)
+	t := tier{class: c, grams: make([]gram, 1<<size), shift: uint(32 - size)}
+	for i := range t.grams {
+		t.grams[i].lit = -1
+	}
+	for _, g := range grams {
+		h := t.hash(g.key)
+		t.met[h>>metShift] = 1
+		at := h >> t.shift
+		for t.grams[at].lit >= 0 {
+			at = (at + 1) & uint32(len(t.grams)-1)
 		}
-		if n < least {
-			at, least = i, n
-		}
+		t.grams[at] = g
 	}
-	for k := range t.stride {
-		t.grams = append(t.grams, gram{key(at + k), lit, int32(at + k)})
-	}
+	return t
 }
 
-// index makes the tables.
-func (t *tier) index() {
-	slices.SortStableFunc(t.grams, func(a, b gram) int { return cmp.Compare(a.key, b.key) })
-	size := 1 << slotBits
-	for size < 4*len(t.grams) {
-		size *= 2
+// grams returns those of a literal that are looked for: for each distance that its start
+// may have from a look those that are rarest in the sample.
+func (c class) grams(lit int32, text string, s *survey) (all []gram) {
+	for k := range c.stride {
+		at, rarest, least := 0, []uint32(nil), int64(math.MaxInt64)
+		for off := k - c.stride; off < len(text); off += c.stride {
+			keys := c.keys(text, off)
+			if n := s.seen(c, keys); len(keys) > 0 && n < least {
+				at, rarest, least = off, keys, n
+			}
+		}
+		for _, key := range rarest {
+			all = append(all, newGram(key, lit, at, text))
+		}
 	}
-	t.slots = make([]int32, size)
-	for i := range t.slots {
-		t.slots[i] = -1
+	return all
+}
+
+// keys returns the grams that may be at off in a literal, if it says all of them but
+// one byte.
+func (c class) keys(text string, off int) []uint32 {
+	var four [4]byte
+	open := -1
+	for i := range c.size {
+		switch at := off + i; {
+		case 0 <= at && at < len(text):
+			four[i] = text[at]
+		case open >= 0:
+			return nil
+		default:
+			open = i
+		}
 	}
-	for i, g := range t.grams {
-		t.met[hash(g.key)] = 1
-		if i > 0 && t.grams[i-1].key == g.key {
+	if open < 0 {
+		return []uint32{c.key(load(four[:]))}
+	}
+	var keys []uint32
+	for b := range 256 {
+		if four[open] = byte(b); b|fold&0xFF == b {
+			keys = append(keys, c.key(load(four[:])))
+		}
+	}
+	return keys
+}
+
+func newGram(key uint32, lit int32, off int, text string) gram {
+	g := gram{key: key, lit: lit, off: int32(off)}
+	if len(text)-off < 4+min(off, 4) { // there is more of it before than behind
+		g.near = -4
+	}
+	for i := range 8 {
+		if at := off + int(g.near) + i; 0 <= at && at < len(text) {
+			g.mask |= 0xFF << (8 * i)
+			g.want |= uint64(text[at]) << (8 * i)
+		}
+	}
+	g.want |= folds & g.mask
+	return g
+}
+
+// verify appends the literals that the gram at text[p:] is part of.
+func (s *Search) verify(t *tier, text []byte, p int) {
+	s.met++
+	four := load(text[p:])
+	key := t.key(four)
+	last := uint32(len(t.grams) - 1)
+	for at := t.hash(four) >> t.shift; ; at++ {
+		g := &t.grams[at&last]
+		if g.lit < 0 {
+			return
+		}
+		if g.key != key {
 			continue
 		}
-		at := g.key * slotMul >> 8 & uint32(size-1)
-		for t.slots[at] >= 0 {
-			at = (at + 1) & uint32(size-1)
+		if n := p + int(g.near); n >= 0 && n+8 <= len(text) && (binary.LittleEndian.Uint64(text[n:])|folds)&g.mask != g.want {
+			continue
 		}
-		t.slots[at] = int32(i)
-	}
-}
-
-const slotMul = 0x85EBCA6B
-
-// verify appends the literals that a gram at text[p:] is part of.
-func (s *Search) verify(t *tier, text []byte, p int, key uint32) {
-	s.met++
-	mask := uint32(len(t.slots) - 1)
-	at := key * slotMul >> 8 & mask
-	for t.slots[at] >= 0 && t.grams[t.slots[at]].key != key {
-		at = (at + 1) & mask
-	}
-	i := t.slots[at]
-	if i < 0 {
-		return
-	}
-	for ; int(i) < len(t.grams) && t.grams[i].key == key; i++ {
-		g := &t.grams[i]
 		if from := p - int(g.off); from >= 0 && s.gate.lits[g.lit].at(text, from) {
-			s.found = append(s.found, found{int32(p), g.lit})
+			s.found = append(s.found, found{int32(from), g.lit})
 		}
 	}
 }
@@ -161,76 +211,54 @@ func (l *Literal) at(text []byte, i int) bool {
 // walk looks for the literals of a tier.
 func (s *Search) walk(t *tier, text []byte) {
 	p := 0
-	switch t.stride {
-	case 4:
+	if t.class == short {
+		p = s.third(t, text)
+	} else {
 		p = s.fourth(t, text)
-	case 2:
-		p = s.second(t, text)
-	case 1:
-		p = s.each(t, text)
 	}
-	for ; p+4 <= len(text); p += t.stride {
-		s.look(t, text, p, load(text[p:]))
-	}
-	for ; p < len(text); p += t.stride { // a gram of three bytes may be the end
-		var last [4]byte
-		copy(last[:], text[p:])
-		s.look(t, text, p, load(last[:]))
+	for ; p < len(text); p += t.stride {
+		if t.met[t.hash(load(text[p:]))>>metShift] != 0 {
+			s.verify(t, text, p)
+		}
 	}
 }
 
-func (s *Search) look(t *tier, text []byte, p int, gram uint32) {
-	if key := gram & t.mask; t.met[hash(key)] != 0 {
-		s.verify(t, text, p, key)
+// each verifies those of four looks from p on that a bit of met is set for.
+func (s *Search) each(t *tier, text []byte, p int, met uint8) {
+	for ; met != 0; met &= met - 1 {
+		s.verify(t, text, p+t.stride*bits.TrailingZeros8(met))
 	}
 }
 
 // fourth looks at every fourth place, and returns how far it came.
 func (s *Search) fourth(t *tier, text []byte) int {
+	const mul, shift = mulFour, metShift
 	p := 0
 	for ; p+16 <= len(text); p += 16 {
 		w := text[p : p+16 : p+16]
-		x := binary.LittleEndian.Uint64(w) | fold<<32 | fold
-		y := binary.LittleEndian.Uint64(w[8:]) | fold<<32 | fold
-		h0, h1, h2, h3 := hash(uint32(x)), hash(uint32(x>>32)), hash(uint32(y)), hash(uint32(y>>32))
-		if t.met[h0]|t.met[h1]|t.met[h2]|t.met[h3] != 0 {
-			for at := p; at < p+16; at += 4 {
-				s.look(t, text, at, load(text[at:]))
-			}
+		x := binary.LittleEndian.Uint64(w) | folds
+		y := binary.LittleEndian.Uint64(w[8:]) | folds
+		a, b := t.met[uint32(x)*mul>>shift], t.met[uint32(x>>32)*mul>>shift]
+		c, d := t.met[uint32(y)*mul>>shift], t.met[uint32(y>>32)*mul>>shift]
+		if a|b|c|d != 0 {
+			s.each(t, text, p, a|b<<1|c<<2|d<<3)
 		}
 	}
 	return p
 }
 
-// second looks at every second place, and returns how far it came.
-func (s *Search) second(t *tier, text []byte) int {
+// third looks at every third place for grams of three bytes, and returns how far it came.
+func (s *Search) third(t *tier, text []byte) int {
+	const mul, shift = mulThree, metShift
 	p := 0
-	for ; p+10 <= len(text); p += 8 {
-		w := text[p : p+10 : p+10]
-		x := binary.LittleEndian.Uint64(w) | fold<<32 | fold
-		h0, h1, h2 := hash(uint32(x)&t.mask), hash(uint32(x>>16)&t.mask), hash(uint32(x>>32)&t.mask)
-		h3 := hash(load(w[6:]) & t.mask)
-		if t.met[h0]|t.met[h1]|t.met[h2]|t.met[h3] != 0 {
-			for at := p; at < p+8; at += 2 {
-				s.look(t, text, at, load(text[at:]))
-			}
-		}
-	}
-	return p
-}
-
-// each looks for grams of three bytes at each place, and returns how far it came.
-func (s *Search) each(t *tier, text []byte) int {
-	const three = 1<<24 - 1
-	p := 0
-	for ; p+8 <= len(text); p += 6 {
-		x := binary.LittleEndian.Uint64(text[p:]) | fold<<32 | fold
-		h0, h1, h2 := hash(uint32(x)&three), hash(uint32(x>>8)&three), hash(uint32(x>>16)&three)
-		h3, h4, h5 := hash(uint32(x>>24)&three), hash(uint32(x>>32)&three), hash(uint32(x>>40)&three)
-		if t.met[h0]|t.met[h1]|t.met[h2]|t.met[h3]|t.met[h4]|t.met[h5] != 0 {
-			for i := range 6 {
-				s.look(t, text, p+i, uint32(x>>(8*i)))
-			}
+	for ; p+14 <= len(text); p += 12 {
+		w := text[p : p+14 : p+14]
+		x := binary.LittleEndian.Uint64(w) | folds
+		y := binary.LittleEndian.Uint64(w[6:]) | folds
+		a, b := t.met[uint32(x)*mul>>shift], t.met[uint32(x>>24)*mul>>shift]
+		c, d := t.met[uint32(y)*mul>>shift], t.met[uint32(y>>24)*mul>>shift]
+		if a|b|c|d != 0 {
+			s.each(t, text, p, a|b<<1|c<<2|d<<3)
 		}
 	}
 	return p
