@@ -48,6 +48,7 @@ type Gate struct {
 func New(filters [][]Need, sample []byte) *Gate {
 	g := &Gate{filters: len(filters)}
 	s := newSurvey(sample)
+	s.short = slices.ContainsFunc(slices.Concat(filters...), func(n Need) bool { return anyShort(s.best(n)) })
 	known := map[Literal]int{}
 	for f, needs := range filters {
 		for p, n := range needs {
@@ -79,6 +80,8 @@ type survey struct {
 	text, lower []byte
 	lines       float64
 	grams       map[class][]int32 // how often each hash of a gram was seen
+	rates       map[Literal]rate
+	short       bool // there is a tier for short literals
 }
 
 // mostSample is how many bytes of a sample are looked at.
@@ -87,9 +90,9 @@ const mostSample = 64 << 10
 func newSurvey(sample []byte) *survey {
 	sample = sample[:min(len(sample), mostSample)]
 	if len(sample) == 0 {
-		return &survey{lines: 1}
+		return &survey{lines: 1, rates: map[Literal]rate{}}
 	}
-	s := &survey{text: sample, lower: lowered(sample), grams: map[class][]int32{}}
+	s := &survey{text: sample, lower: lowered(sample), grams: map[class][]int32{}, rates: map[Literal]rate{}}
 	s.lines = float64(max(1, bytes.Count(sample, newline)))
 	return s
 }
@@ -140,27 +143,46 @@ func (s *survey) best(n Need) (best []Literal) {
 	return best
 }
 
-// cost estimates what a set costs for each line of the log, in nanoseconds: the
-// look at lines that hold a literal, and its share of a tier of its own.
-func (s *survey) cost(set []Literal) float64 {
-	const candidate = 400
-	hits, shortest := 0, math.MaxInt
+// anyShort reports whether one of the literals is short.
+func anyShort(set []Literal) bool {
+	return slices.ContainsFunc(set, func(l Literal) bool { return l.class() == short })
+}
+
+// cost estimates what a set costs for each line of the log, in nanoseconds: the looks at
+// lines that hold a literal, and those in vain, and a tier that nothing else needs.
+func (s *survey) cost(set []Literal) (cost float64) {
+	const candidate, closer, tier = 400, 20, 36
+	if anyShort(set) && !s.short {
+		cost = tier
+	}
 	for _, l := range set {
+		r := s.rate(l)
+		cost += (candidate*float64(r.hits)+closer*float64(r.looks))/s.lines + 1/float64(len(l.Text)*len(set))
+	}
+	return cost
+}
+
+// A rate is how often the sample has a literal, and how often it is met for it.
+type rate struct{ hits, looks int64 }
+
+func (s *survey) rate(l Literal) rate {
+	r, ok := s.rates[l]
+	if ok {
+		return r
+	}
+	may := true
+	for _, p := range l.class().picks(l.Text, s) {
+		r.looks += p.seen
+		may = may && p.seen > int64(len(p.keys))
+	}
+	r.looks /= int64(l.class().stride)
+	if may {
 		text := s.text
 		if l.Fold {
 			text = s.lower
 		}
-		hits += bytes.Count(text, []byte(l.Text))
-		shortest = min(shortest, len(l.Text))
+		r.hits = int64(bytes.Count(text, []byte(l.Text)))
 	}
-	c := candidate*float64(hits)/s.lines + float64(len(set))/8
-	switch {
-	case shortest < 4:
-		return c + 150
-	case shortest < 5:
-		return c + 60
-	case shortest < 7:
-		return c + 40
-	}
-	return c + 1/float64(shortest)
+	s.rates[l] = r
+	return r
 }

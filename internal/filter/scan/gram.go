@@ -47,6 +47,13 @@ const (
 	mulThree = mulFour << 8 & math.MaxUint32
 )
 
+func (l Literal) class() class {
+	if len(l.Text) < leastLong {
+		return short
+	}
+	return long
+}
+
 func (c class) hash(four uint32) uint32 {
 	if c == short {
 		return four * mulThree
@@ -73,8 +80,13 @@ func tiersOf(lits []Literal, s *survey) []tier {
 	for _, c := range []class{long, short} {
 		var grams []gram
 		for i, l := range lits {
-			if len(l.Text) >= leastLong == (c == long) {
-				grams = append(grams, c.grams(int32(i), l.Text, s)...)
+			if l.class() != c {
+				continue
+			}
+			for _, p := range c.picks(l.Text, s) {
+				for _, key := range p.keys {
+					grams = append(grams, newGram(key, int32(i), p.off, l.Text))
+				}
 			}
 		}
 		if len(grams) > 0 {
@@ -105,19 +117,24 @@ func newTier(c class, grams []gram) tier {
 	return t
 }
 
-// grams returns those of a literal that are looked for: for each distance that its start
-// may have from a look those that are rarest in the sample.
-func (c class) grams(lit int32, text string, s *survey) (all []gram) {
-	for k := range c.stride {
-		at, rarest, least := 0, []uint32(nil), int64(math.MaxInt64)
+// A pick is grams of a literal that are looked for, one of them to be met at a place, and
+// how often the sample has them.
+type pick struct {
+	off  int
+	keys []uint32
+	seen int64
+}
+
+// picks returns those that are rarest in the sample, for each distance that a look may
+// have from the start of the literal.
+func (c class) picks(text string, s *survey) []pick {
+	all := make([]pick, c.stride)
+	for k := range all {
 		for off := k - c.stride; off < len(text); off += c.stride {
 			keys := c.keys(text, off)
-			if n := s.seen(c, keys); len(keys) > 0 && n < least {
-				at, rarest, least = off, keys, n
+			if n := s.seen(c, keys); len(keys) > 0 && (all[k].keys == nil || n < all[k].seen) {
+				all[k] = pick{off, keys, n}
 			}
-		}
-		for _, key := range rarest {
-			all = append(all, newGram(key, lit, at, text))
 		}
 	}
 	return all

@@ -174,6 +174,36 @@ func TestTheSetThatIsRareInTheSampleIsChosen(t *testing.T) {
 	}
 }
 
+// Neither set is in the sample, but parts of the first are in each line.
+func TestTheSetThatIsNotMetInVainIsChosen(t *testing.T) {
+	n := Need{{{"connections", false}}, {{"by authenticating user", false}}}
+	sample := []byte(strings.Repeat("connection closed to reconnect to one of the connectors\n", 100))
+	var s Search
+	s.Find(New([][]Need{{n}}, sample), sample)
+	if got := s.Vain(); got != 0 {
+		t.Errorf("got %d looks in vain at 100 lines, want none", got)
+	}
+}
+
+// Short literals take a way of their own through the text: one is taken for none, but if
+// that way is gone for others it costs little.
+func TestOneShortLiteralIsAskedForOnlyWithOthers(t *testing.T) {
+	either := Need{{{"mailed", false}}, {{"connections", false}}}
+	sample := []byte(strings.Repeat("connection closed to reconnect to one of the connectors\n", 100))
+	for _, tt := range []struct {
+		needs []Need
+		want  bool
+	}{
+		{[]Need{either, {{{"authenticating", false}}}}, false},
+		{[]Need{either, {{{"ftp", false}}}}, true},
+	} {
+		g := New([][]Need{tt.needs}, sample)
+		if got := slices.Contains(g.lits, Literal{"mailed", false}); got != tt.want {
+			t.Errorf("beside %v: got %t, want %t", tt.needs[1], got, tt.want)
+		}
+	}
+}
+
 func TestVainLooksAreCounted(t *testing.T) {
 	filters := [][]Need{{{{{"aaaaaaab", false}}}}}
 	text := []byte(strings.Repeat(strings.Repeat("a", 79)+"\n", 100))
