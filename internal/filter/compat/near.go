@@ -24,7 +24,7 @@ func (s *Scanner) ScanHits(c edgeban.Chunk, h scan.Hits) iter.Seq[edgeban.Match]
 		lines = numbered(c.Text, lines)
 	}
 	if len(s.filter.always) > 0 {
-		lines = s.every(c.Text, h.List)
+		lines = s.every(&c, h.List)
 	}
 	return func(yield func(edgeban.Match) bool) {
 		s.open(h.Lines)
@@ -89,11 +89,22 @@ func (s *Scanner) hits(list []scan.Hit) iter.Seq[place] {
 	}
 }
 
-// every yields all lines likewise: some failregexes have to see each.
-func (s *Scanner) every(text []byte, list []scan.Hit) iter.Seq[place] {
+// every yields all lines likewise, for some failregexes have to see each. What they
+// cannot match by its first bytes is left out.
+func (s *Scanner) every(c *edgeban.Chunk, list []scan.Hit) iter.Seq[place] {
 	return func(yield func(place) bool) {
-		for n, from := 0, 0; from < len(text); n++ {
-			at := place{n, from, lineEnd(text, from)}
+		for n, from := 0, 0; from < len(c.Text); n++ {
+			next := len(c.Text)
+			if len(list) > 0 {
+				next = int(list[0].Start)
+			}
+			if c.Times == nil {
+				from = s.pass(c, from, next)
+			}
+			if from == len(c.Text) {
+				return
+			}
+			at := place{n, from, lineEnd(c.Text, from)}
 			s.try = append(s.try[:0], s.filter.always...)
 			list = s.take(list, from)
 			if !yield(at) {
@@ -102,6 +113,45 @@ func (s *Scanner) every(text []byte, list []scan.Hit) iter.Seq[place] {
 			from = at.end + 1
 		}
 	}
+}
+
+// pass passes over lines from a place on that have the stamp of the last line, and which
+// nothing matches that has to see each. It returns where the next line is, at latest to.
+func (s *Scanner) pass(c *edgeban.Chunk, from, to int) int {
+	same, stamp := s.dates.Same(c.Read)
+	if same == nil || s.dated != from {
+		return from
+	}
+	n := 0
+	for bytes.HasPrefix(c.Text[from:to], same) {
+		size := bytes.IndexByte(c.Text[from:to], '\n')
+		if size < 0 || size > filter.MaxLine || c.Text[from+size-1] == '\r' || s.filter.opens(c.Text[from+stamp.End:from+size+1]) {
+			break
+		}
+		n++
+		from += size + 1
+	}
+	if n > 0 {
+		s.dates.Repeated(n)
+		s.note(stamp.Time)
+		s.shown += n
+		s.dated = from
+	}
+	return from
+}
+
+// opens reports whether one of the failregexes that have to see every line may match a
+// text, by its first bytes.
+func (f *Filter) opens(text []byte) bool {
+	if f.pref != nil {
+		return f.pref.re.Opens(text)
+	}
+	for _, i := range f.always {
+		if f.fail[i].re.Opens(text) {
+			return true
+		}
+	}
+	return false
 }
 
 // take takes the hits of the line at from, which are the next.

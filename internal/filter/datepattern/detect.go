@@ -109,6 +109,21 @@ func (d *Detector) Find(line []byte, ref time.Time) (Stamp, bool) {
 	return s, true
 }
 
+// Same returns what lines begin with of which is known that they have the stamp of the
+// last line, at their start; nil if that is not known. It is valid until the next Find.
+func (d *Detector) Same(ref time.Time) ([]byte, Stamp) {
+	if len(d.memo.same) == 0 || d.memo.ref != ref {
+		return nil, Stamp{}
+	}
+	return d.memo.same, d.memo.stamp
+}
+
+// Repeated takes in n lines that begin with what Same tells.
+func (d *Detector) Repeated(n int) {
+	d.list[d.last].hits += n
+	d.alike += n
+}
+
 // remembered returns the stamp of a line that is of the last line's minute.
 func (d *Detector) remembered(line []byte, ref time.Time) (Stamp, bool) {
 	if !d.memo.ok {

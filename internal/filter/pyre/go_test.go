@@ -127,6 +127,9 @@ func FuzzSearch(f *testing.F) {
 		got := found(&m, re, text)
 		if got != nil {
 			holdsRequired(t, re, text)
+			if !re.Opens([]byte(text)) {
+				t.Fatalf("%q matches %q, and is said not to", expr, text)
+			}
 		}
 		table := Matcher{quick: 1}
 		if other := found(&table, re, text); !m.Spent() && !table.Spent() && !slices.Equal(got, other) {

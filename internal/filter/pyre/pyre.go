@@ -33,6 +33,7 @@ type Regexp struct {
 	required [][]Literal
 	owed     []string // see owed.go
 	need     []string // one of these is in every text that matches
+	head     syntax.Head
 
 	// Where a match can begin.
 	once   bool   // only at the start of the text
