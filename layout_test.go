@@ -66,7 +66,7 @@ var may = map[string][]string{
 	"internal/filter/compat":              {"", "internal/config", "internal/filter", "internal/filter/clock", "internal/filter/compat/session", "internal/filter/datepattern", "internal/filter/pyre", "internal/filter/scan"},
 	"internal/filter/date":                {},
 	"internal/filter/compat/session":      {},
-	"internal/filter/datepattern":         {"internal/filter/pyre"},
+	"internal/filter/datepattern":         {"internal/filter/pyre", "internal/filter/pyre/syntax"},
 	"internal/filter/pattern":             {"internal/filter/pyre"},
 	"internal/filter/pyre":                {"internal/filter/pyre/syntax"},
 	"internal/filter/scan":                {},
