@@ -36,7 +36,8 @@ type Jail struct {
 	good    map[key]int64     // when somebody has logged in last, where that matters
 	swept   int64             // when room was made for these two
 	before  uint64            // mark of the failure before the one that was counted last
-	keys    []key             // for Near
+	batch   []edgeban.Match   // that come next, from its first on; see Near
+	near    []nearby          // of each of these
 }
 
 // New returns a jail that has seen nothing. An offence older than forget no
@@ -91,15 +92,28 @@ func (j *Jail) Match(seq edgeban.Seq, m *edgeban.Match, mark uint64) (b edgeban.
 	return b, j.before, ok
 }
 
-// Near prepares for these matches, if many come at once: one after the other each would
-// wait for the memory of its subject's count, here the processor asks for all of it at
-// the same time.
+// Near prepares for Match with each of these in turn: one after the other each would wait
+// for the memory of its subject's count, here the processor asks for all of it at the
+// same time.
 func (j *Jail) Near(ms []edgeban.Match) {
-	j.keys = j.keys[:0]
+	j.batch, j.near = ms, j.near[:0]
 	for i := range ms {
-		j.keys = append(j.keys, keyOf(ms[i].Subject))
+		j.near = append(j.near, nearby{key: keyOf(ms[i].Subject)})
 	}
-	j.counts.touch(j.keys)
+	j.counts.touch(j.near)
+}
+
+// nextOf returns what Near has found for m if that is one of its matches, which come in
+// their order.
+func (j *Jail) nextOf(m *edgeban.Match) nearby {
+	for i := range j.batch {
+		if m == &j.batch[i] {
+			n := j.near[len(j.near)-len(j.batch)+i]
+			j.batch = j.batch[i+1:]
+			return n
+		}
+	}
+	return nearby{key: keyOf(m.Subject)}
 }
 
 func (j *Jail) fail(f failure) (edgeban.Ban, bool) {
@@ -124,15 +138,11 @@ func (j *Jail) Warm(ev edgeban.Event) {
 type failure struct {
 	seq     edgeban.Seq
 	subject netip.Prefix
-	key     key
-	time    int64
-	n       int32 // how many it stands for
-	user    string
-	mark    uint64
-}
-
-func newFailure(seq edgeban.Seq, subject netip.Prefix, t time.Time, n int) failure {
-	return failure{seq: seq, subject: subject, key: keyOf(subject), time: t.UnixNano(), n: max(1, number(n))}
+	nearby
+	time int64
+	n    int32 // how many it stands for
+	user string
+	mark uint64
 }
 
 func (j *Jail) take(ev edgeban.Event) (failure, bool) {
@@ -140,7 +150,8 @@ func (j *Jail) take(ev edgeban.Event) (failure, bool) {
 	case edgeban.Match:
 		return j.takeMatch(ev.Seq, &fact)
 	case edgeban.Ban:
-		return newFailure(ev.Seq, fact.Subject, fact.Since, 1), j.takeBan(fact)
+		f := failure{seq: ev.Seq, subject: fact.Subject, nearby: nearby{key: keyOf(fact.Subject)}, time: fact.Since.UnixNano(), n: 1}
+		return f, j.takeBan(fact)
 	case edgeban.Lift:
 		j.takeLift(fact)
 	}
@@ -154,8 +165,7 @@ func (j *Jail) takeMatch(seq edgeban.Seq, m *edgeban.Match) (failure, bool) {
 	if m.Jail != j.c.Name || m.Kind != edgeban.Failure || m.Ignored != "" || j.over {
 		return failure{}, false
 	}
-	f := newFailure(seq, m.Subject, m.Time, m.Count)
-	f.user = m.User
+	f := failure{seq: seq, subject: m.Subject, nearby: j.nextOf(m), time: m.Time.UnixNano(), n: max(1, number(m.Count)), user: m.User}
 	return f, true
 }
 
@@ -174,7 +184,7 @@ func (j *Jail) count(f failure, n int32) *count {
 	if j.counts.len() >= j.max && j.counts.find(f.key) == nil {
 		j.thin(f.time)
 	}
-	c := j.counts.edit(f.key)
+	c := j.counts.editNear(f.nearby)
 	if c.mark != f.mark {
 		j.before, c.mark = c.mark, f.mark
 	}

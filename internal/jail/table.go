@@ -15,7 +15,6 @@ type table struct {
 	pages  []*page
 	frozen []bool   // which of the pages somebody keeps
 	free   []uint32 // places that hold none
-	near   []uint32 // for touch
 	read   byte     // by touch, so that it is read at all
 }
 
@@ -52,19 +51,33 @@ func (t *table) edit(k key) *count {
 	return c
 }
 
-// touch reads what is read first when the counts of these subjects are edited, if they
-// lie where they would if no other stood there.
-func (t *table) touch(keys []key) {
-	t.near = t.near[:0]
-	for i := range keys {
-		s, at := t.at.home(&keys[i])
-		t.near = append(t.near, s.slots[at])
+// nearby is a key, and where its count is likely to be.
+type nearby struct {
+	key   key
+	guess uint32 // one more than the place; 0 for no guess
+}
+
+// touch guesses where the counts of these subjects are, and reads something of each.
+func (t *table) touch(all []nearby) {
+	for i := range all {
+		s, at := t.at.home(&all[i].key)
+		all[i].guess = s.slots[at]
 	}
-	for _, p := range t.near {
-		if p > 0 {
+	for i := range all {
+		if p := all[i].guess; p > 0 {
 			t.read ^= t.pages[(p-1)/pageLen][(p-1)%pageLen].key[0]
 		}
 	}
+}
+
+// editNear is edit for who has a guess.
+func (t *table) editNear(n nearby) *count {
+	if i := n.guess - 1; n.guess > 0 {
+		if c := t.own(i); c.used && c.key == n.key {
+			return c
+		}
+	}
+	return t.edit(n.key)
 }
 
 // drop forgets the count of a subject.
