@@ -144,10 +144,10 @@ func (s *Scanner) pass(c *edgeban.Chunk, from, to int) int {
 // text, by its first bytes.
 func (f *Filter) opens(text []byte) bool {
 	if f.pref != nil {
-		return f.pref.re.Opens(text)
+		return f.pref.re.Head.At(text)
 	}
 	for _, i := range f.always {
-		if f.fail[i].re.Opens(text) {
+		if f.fail[i].re.Head.At(text) {
 			return true
 		}
 	}

@@ -116,7 +116,7 @@ func compile(expr string, f Flags) (*Regexp, error) {
 	}
 	re.slots, re.linear = c.slots, c.linear
 	re.start(t)
-	re.head = headOf(t)
+	re.Head = t.Opening()
 	re.owe()
 	re.jumps()
 	re.required = syntax.Required(t)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestOpens(t *testing.T) {
+func TestHead(t *testing.T) {
 	for _, tt := range []struct {
 		expr, text string
 		want       bool
@@ -40,14 +40,14 @@ func TestOpens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := re.Opens([]byte(tt.text)); got != tt.want {
+		if got := re.Head.At([]byte(tt.text)); got != tt.want {
 			t.Errorf("%q, %q: got %t, want %t", tt.expr, tt.text, got, tt.want)
 		}
 	}
 }
 
 // The fear: what matches is passed over.
-func TestWhatMatchesOpens(t *testing.T) {
+func TestWhatIsFoundBeginsAsItIsSaidTo(t *testing.T) {
 	g := &maker{Rand: rand.New(rand.NewPCG(7, 8))}
 	matched, shut := 0, 0
 	for range 5_000 {
@@ -64,7 +64,7 @@ func TestWhatMatchesOpens(t *testing.T) {
 		var m Matcher
 		for range 20 {
 			text := []byte(g.text())
-			switch opens := re.Opens(text); {
+			switch opens := re.Head.At(text); {
 			case !m.Search(re, text):
 				if !opens {
 					shut++

@@ -22,6 +22,8 @@ const (
 
 // A Regexp is a compiled expression. It is safe for concurrent use.
 type Regexp struct {
+	Head syntax.Head // of each text in which it is found
+
 	expr     string
 	groups   []string
 	prog     *node
@@ -33,7 +35,6 @@ type Regexp struct {
 	required [][]Literal
 	owed     []string // see owed.go
 	need     []string // one of these is in every text that matches
-	head     syntax.Head
 
 	// Where a match can begin.
 	once   bool   // only at the start of the text

@@ -25,9 +25,17 @@ func (h *Head) At(t []byte) bool {
 // Free is the Head of any text.
 var Free = Head{Anything, Anything, Anything, Anything}
 
-// Head returns what a text can begin with that t matches from its start, where next
+// Opening returns what a text can begin with in which t is found.
+func (t *Node) Opening() Head {
+	if !t.Begins(TextBegin) {
+		return Free
+	}
+	return t.head(Free)
+}
+
+// head returns what a text can begin with that t matches from its start, where next
 // follows.
-func (t *Node) Head(next Head) Head {
+func (t *Node) head(next Head) Head {
 	switch t.Kind {
 	case Lit:
 		for i := range slices.Backward([]byte(t.Lit)) {
@@ -37,22 +45,22 @@ func (t *Node) Head(next Head) Head {
 		return next.behind(t.Class.First())
 	case Cat:
 		for _, s := range slices.Backward(t.Subs) {
-			next = s.Head(next)
+			next = s.head(next)
 		}
 	case Alt, Cond:
 		var h Head
 		for _, s := range t.Subs {
-			h = h.or(s.Head(next))
+			h = h.or(s.head(next))
 		}
 		return h
 	case Group, Atomic:
-		return t.Subs[0].Head(next)
+		return t.Subs[0].head(next)
 	case Repeat:
 		if t.Max != t.Min { // how many follow is not worth knowing
 			next = Free.behind(t.Subs[0].First(next[0]).Or(next[0]))
 		}
 		for range min(t.Min, len(next)) {
-			next = t.Subs[0].Head(next)
+			next = t.Subs[0].head(next)
 		}
 	case Assert:
 		next[0] = t.Assert.first(next[0])
