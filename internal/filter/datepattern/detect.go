@@ -105,7 +105,9 @@ func (d *Detector) Find(line []byte, ref time.Time) (Stamp, bool) {
 		return Stamp{}, false
 	}
 	s.Zoned = w.zoned
-	d.memo.keep(t.shape, line, s, said, ref, d.zone)
+	if d.memo.minute = minuteOf(t.shape, line, s, said, ref, d.zone); d.memo.minute != nil {
+		t.recent.Store(d.memo.minute)
+	}
 	return s, true
 }
 
@@ -124,21 +126,36 @@ func (d *Detector) Repeated(n int) {
 	d.alike += n
 }
 
-// remembered returns the stamp of a line that is of the last line's minute.
+// remembered returns the stamp of a line that is of the last line's minute, or of the
+// one that another detector has found with the same template.
 func (d *Detector) remembered(line []byte, ref time.Time) (Stamp, bool) {
-	if !d.memo.ok {
+	if d.last < 0 || d.list[d.last].shape == anyShape {
 		return Stamp{}, false
 	}
 	e := &d.list[d.last]
-	s, ok := d.memo.find(e.shape, line, ref)
-	if ok {
-		e.hits++
-		e.used = ref
-		d.alike++
-		d.none = 0
-		d.mark.end, d.mark.final, d.mark.after = s.End, at(line, s.End-1), at(line, s.End)
+	var s Stamp
+	var same []byte
+	if d.memo.minute != nil {
+		s, same = d.memo.find(e.shape, line, ref)
 	}
-	return s, ok
+	if same == nil {
+		recent := e.recent.Load()
+		if recent == nil || recent.zone != d.zone {
+			return Stamp{}, false
+		}
+		if s, same = recent.find(e.shape, line, ref); same == nil {
+			return Stamp{}, false
+		}
+		d.memo.minute = recent
+	}
+	d.memo.same, d.memo.stamp = append(d.memo.same[:0], same...), s
+	e.hits++
+	e.used = ref
+	d.alike++
+	d.none = 0
+	d.mark.first = at(line, 0)
+	d.mark.end, d.mark.final, d.mark.after = s.End, at(line, s.End-1), at(line, s.End)
+	return s, true
 }
 
 // Sure reports whether so many lines were alike that the next ones are taken to be:
@@ -308,7 +325,7 @@ func (d *Detector) settle(h hit, line []byte, ref time.Time) {
 	}
 	d.alike++
 	if h.i != d.last {
-		d.alike, d.memo.ok = 0, false
+		d.alike, d.memo.minute = 0, nil
 		if h.i > 0 {
 			h.i = d.promote(h.i)
 		}

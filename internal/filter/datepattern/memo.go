@@ -1,7 +1,6 @@
 package datepattern
 
 import (
-	"bytes"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,16 +12,23 @@ import (
 // It knows two of the usual templates, where a look at the bytes after the stamp
 // tells that the match ends with it.
 type memo struct {
-	text  []byte // the stamp up to its seconds
-	zone  []byte // what follows the seconds, and the fraction, of a stamp of ISO
-	from  time.Time
-	ref   time.Time
-	zoned bool
-	ok    bool
+	*minute // nil for none
 
 	// The beginning of the last line: one with the same has the same stamp.
 	same  []byte // the stamp, and what had to follow it
 	stamp Stamp
+}
+
+// A minute is what stamps of one are to a template. It tells detectors of other jails as much: it
+// depends on nothing else.
+type minute struct {
+	text  string // the stamp up to its seconds
+	tail  string // what follows the seconds, and the fraction, of a stamp of ISO
+	from  time.Time
+	zoned bool
+
+	ref  time.Time
+	zone *time.Location // of stamps that name none
 }
 
 // A shape is how a template's stamps are told by their bytes.
@@ -88,41 +94,37 @@ func (s shape) end(line []byte, sec int) (end, zone int, ok bool) {
 
 func digit(b byte) bool { return '0' <= b && b <= '9' }
 
-// find returns the stamp of a line whose minute is known.
-func (m *memo) find(s shape, line []byte, ref time.Time) (Stamp, bool) {
+// find returns the stamp of a line if it is of the minute, and how a line begins that has
+// the same.
+func (m *minute) find(s shape, line []byte, ref time.Time) (Stamp, []byte) {
 	sec := len(m.text)
-	if !m.ok || len(line) < sec || string(line[:sec]) != string(m.text) || m.ref != ref {
-		return Stamp{}, false
+	if len(line) < sec || string(line[:sec]) != m.text || m.ref != ref {
+		return Stamp{}, nil
 	}
-	end, zone, ok := s.end(line, sec)
-	if !ok || !bytes.Equal(line[zone:end], m.zone) {
-		return Stamp{}, false
+	end, tail, ok := s.end(line, sec)
+	if !ok || string(line[tail:end]) != m.tail {
+		return Stamp{}, nil
 	}
 	n := time.Duration(line[sec]-'0')*10 + time.Duration(line[sec+1]-'0')
-	m.same = append(m.same[:0], line[:end+2]...) // end has looked no further
-	m.stamp = Stamp{Time: m.from.Add(n * time.Second), End: end, Zoned: m.zoned}
-	return m.stamp, true
+	return Stamp{Time: m.from.Add(n * time.Second), End: end, Zoned: m.zoned}, line[:end+2] // end has looked no further
 }
 
 // again reports whether the line has the stamp of the last one, found by find.
 func (m *memo) again(line []byte, ref time.Time) bool {
-	if m.ref != ref {
-		return false
-	}
 	n := len(m.same)
-	return n > 0 && len(line) >= n && string(line[:n]) == string(m.same)
+	return n > 0 && m.ref == ref && len(line) >= n && string(line[:n]) == string(m.same)
 }
 
-// keep takes in a stamp that a search has found, and what it says.
-func (m *memo) keep(s shape, line []byte, found Stamp, w wall, ref time.Time, zone *time.Location) {
-	m.ok = false
+// minuteOf returns the minute of a stamp that a search has found, and what it says; nil if
+// others cannot be told by it.
+func minuteOf(s shape, line []byte, found Stamp, w wall, ref time.Time, zone *time.Location) *minute {
 	sec := s.minute()
 	if s == anyShape || found.Start > 0 || sec+2 > len(line) {
-		return
+		return nil
 	}
-	end, at, ok := s.end(line, sec)
+	end, tail, ok := s.end(line, sec)
 	if !ok || end != found.End || int(line[sec]-'0')*10+int(line[sec+1]-'0') != w.sec {
-		return
+		return nil
 	}
 	// The year is guessed, and an hour may come twice: all seconds of the minute
 	// must agree on it.
@@ -131,9 +133,7 @@ func (m *memo) keep(s shape, line []byte, found Stamp, w wall, ref time.Time, zo
 	from, ok := first.time(ref, zone)
 	to, good := last.time(ref, zone)
 	if !ok || !good || to.Sub(from) != 59*time.Second || found.Time.Sub(from) != time.Duration(w.sec)*time.Second {
-		return
+		return nil
 	}
-	m.text = append(m.text[:0], line[:sec]...)
-	m.zone = append(m.zone[:0], line[at:end]...)
-	m.from, m.ref, m.zoned, m.ok = from, ref, found.Zoned, true
+	return &minute{string(line[:sec]), string(line[tail:end]), from, found.Zoned, ref, zone}
 }

@@ -8,44 +8,59 @@ import (
 )
 
 // A stamp that is not searched must be the one that a search finds: whatever follows
-// it, in whichever minute, also where the clock is set back.
+// it, in whichever minute, also where the clock is set back, and whoever has found it.
 func TestTheMemoFindsWhatASearchFinds(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	const rounds = 60_000
-	hits, again, r := 0, 0, rand.New(rand.NewPCG(1, 2))
+	hits, again, told, r := 0, 0, 0, rand.New(rand.NewPCG(1, 2))
 	for _, patterns := range [][]string{nil, {"{^LN-BEG}"}, {"{DATE}"}, {"^%b %d %H:%M:%S"}} {
 		ts, err := Compile(patterns)
 		if err != nil {
 			t.Fatal(err)
 		}
-		with, without := ts.Detector(berlin), ts.Detector(berlin)
+		with, late, without := ts.Detector(berlin), ts.Detector(berlin), ts.Detector(berlin)
 		o, ref := odd{r: r}, now
 		for range rounds {
 			if r.IntN(20) == 0 {
 				ref = now.Add(time.Duration(r.IntN(2)) * time.Hour)
 			}
 			line := []byte(o.line())
-			known := with.memo
-			known.same = nil
-			if _, ok := known.find(with.memoShape(), line, ref); ok {
-				hits++
+			if m := with.memo.minute; m != nil {
+				if _, same := m.find(with.memoShape(), line, ref); same != nil {
+					hits++
+				}
 			}
 			if with.memo.again(line, ref) {
 				again++
 			}
-			without.memo = memo{}
 			got, ok := with.Find(line, ref)
+			other, too := late.Find(line, ref)
+			if late.memo.minute != nil && late.memo.minute == with.memo.minute {
+				told++
+			}
+			without.forget()
 			want, found := without.Find(line, ref)
-			if ok != found || got != want {
-				t.Fatalf("%q, %q at %v: got %v, %v; a search finds %v, %v", patterns, line, ref, got, ok, want, found)
+			if ok != found || got != want || too != found || other != want {
+				t.Fatalf("%q, %q at %v: got %v, %v and %v, %v; a search finds %v, %v", patterns, line, ref, got, ok, other, too, want, found)
+			}
+			if with.mark != without.mark || late.mark != without.mark {
+				t.Fatalf("%q, %q at %v: got %+v and %+v; a search leaves %+v", patterns, line, ref, with.mark, late.mark, without.mark)
 			}
 		}
 	}
-	if hits < rounds/4 || again < rounds/100 {
-		t.Errorf("%d lines were of the minute before, %d of the second: that tells little", hits, again)
+	if hits < rounds/4 || again < rounds/100 || told < rounds/4 {
+		t.Errorf("%d lines were of the minute before, %d of the second, %d of one that another had found: that tells little", hits, again, told)
+	}
+}
+
+// forget makes the detector search for the next stamp.
+func (d *Detector) forget() {
+	d.memo = memo{}
+	for _, e := range d.list {
+		e.recent.Store(nil)
 	}
 }
 

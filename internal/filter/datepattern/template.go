@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/edgeban/edgeban/internal/filter/pyre"
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
@@ -27,6 +28,8 @@ type template struct {
 	after  bool // and right behind it
 	tight  bool // cuts out all from the start of the line but two characters that are no letters or digits
 	shape  shape
+
+	recent atomic.Pointer[minute] // that the last detector has found
 }
 
 // A field is a group of a template that says something of a time.
