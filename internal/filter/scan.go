@@ -104,6 +104,13 @@ func (s *Scanner) ScanHits(c edgeban.Chunk, h scan.Hits) iter.Seq[edgeban.Match]
 	}
 }
 
+// Pass is ScanHits where there are no hits in so many lines. It always is enough.
+func (s *Scanner) Pass(c *edgeban.Chunk, lines int) bool {
+	s.begin(c, lines)
+	s.end(c)
+	return true
+}
+
 var newline = []byte("\n")
 
 // A place is where a line lies in its chunk.

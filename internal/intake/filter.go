@@ -16,6 +16,7 @@ import (
 type Scanner interface {
 	Scan(c edgeban.Chunk) iter.Seq[edgeban.Match]
 	ScanHits(c edgeban.Chunk, h scan.Hits) iter.Seq[edgeban.Match] // the same, quicker
+	Pass(c *edgeban.Chunk, lines int) bool                         // the same where nothing was hit; false where that is not enough
 	Stats() filter.Stats
 }
 

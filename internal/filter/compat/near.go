@@ -34,13 +34,30 @@ func (s *Scanner) ScanHits(c edgeban.Chunk, h scan.Hits) iter.Seq[edgeban.Match]
 				return
 			}
 		}
-		if known {
-			s.timeRest(&c)
-		} else {
-			s.dateRest(&c)
-		}
-		s.close(&c)
+		s.rest(&c, known)
 	}
+}
+
+// Pass is ScanHits where there are no hits in so many lines. It reports whether that is
+// enough: where some failregexes have to see each line it is not.
+func (s *Scanner) Pass(c *edgeban.Chunk, lines int) bool {
+	known := timed(c, lines)
+	if c.Times != nil && !known || len(s.filter.always) > 0 {
+		return false
+	}
+	s.open(lines)
+	s.rest(c, known)
+	return true
+}
+
+// rest takes in what a chunk tells of times behind the last line that was read.
+func (s *Scanner) rest(c *edgeban.Chunk, known bool) {
+	if known {
+		s.timeRest(c)
+	} else {
+		s.dateRest(c)
+	}
+	s.close(c)
 }
 
 // timed reports whether the transport knows the time of each of the lines, so that none
