@@ -120,10 +120,14 @@ func upper(s string) string {
 
 // append compiles one template, unless one of the same name is there.
 func (t *Templates) append(name, pattern string) error {
-	if slices.ContainsFunc(t.list, func(one *template) bool { return one.name == name }) {
+	return t.weigh(written{name, pattern, 1})
+}
+
+func (t *Templates) weigh(w written) error {
+	if slices.ContainsFunc(t.list, func(one *template) bool { return one.name == w.name }) {
 		return nil
 	}
-	one, err := compile(name, pattern)
+	one, err := compile(w)
 	if err == nil {
 		t.list = append(t.list, one)
 	}
@@ -152,10 +156,9 @@ var usual = sync.OnceValues(func() ([]*template, error) {
 		if strings.HasPrefix(f.pattern, lineStart) || f.pattern[0] == '^' {
 			continue
 		}
-		if err := all.append(lineStart+f.name, lineStart+f.inner()); err != nil {
+		if err := all.weigh(written{lineStart + f.name, lineStart + f.inner(), 100}); err != nil {
 			return nil, err
 		}
-		all.list[len(all.list)-1].weight = 100
 	}
 	for _, f := range forms {
 		if err := all.append(f.name, f.pattern); err != nil {
@@ -169,7 +172,7 @@ var usual = sync.OnceValues(func() ([]*template, error) {
 func (t *Templates) dates(line string, i int) error {
 	before, after := line[:i], line[i+len("{DATE}"):]
 	// A mistake around the word is told once, and where it was written: as much stands for it.
-	if _, err := compile(line, before+"(xxxx)"+after); err != nil {
+	if _, err := newTemplate(line, before+"(xxxx)"+after); err != nil {
 		return err
 	}
 	for _, f := range forms {

@@ -2,6 +2,7 @@ package datepattern
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -442,5 +443,26 @@ func BenchmarkFind(b *testing.B) {
 				d.Find(text, now)
 			}
 		})
+	}
+}
+
+func TestATemplateInUseIsNotCompiledAgain(t *testing.T) {
+	templates := func(patterns ...string) []*template {
+		ts, err := Compile(patterns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ts.list
+	}
+	if one, other := templates(`\[{DATE}\]`), templates(`\[{DATE}\]`); !slices.Equal(one, other) {
+		t.Error("a second jail has templates of its own")
+	}
+	// The usual ones that look from the start of the line weigh more, also where a jail
+	// writes down what is one of them.
+	usual := templates("{^LN-BEG}")
+	own := templates("{^LN-BEG}EPOCH")[0]
+	at := slices.IndexFunc(usual, func(one *template) bool { return one.name == own.name })
+	if at < 0 || usual[at].weight != 100 || own.weight != 1 {
+		t.Errorf("got %v, %v; want weights of 100 and 1", usual, own)
 	}
 }

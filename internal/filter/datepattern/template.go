@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"weak"
 
 	"github.com/edgeban/edgeban/internal/filter/pyre"
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
@@ -65,10 +68,36 @@ var (
 // boundary holds where a word is not cut in two.
 const boundary = `(?!\B\w)`
 
-// compile makes a template of a pattern. An error is a *pyre.Error with the
-// place in the pattern.
-func compile(name, pattern string) (*template, error) {
-	t := &template{name: name, weight: 1, word: true, inner: strings.HasPrefix(pattern, epochPlace), shape: shapeOf(pattern)}
+// A written template is what one is made of.
+type written struct {
+	name, pattern string
+	weight        float64
+}
+
+// inUse has a weak.Pointer to each template. Jails that log alike share them.
+var inUse sync.Map
+
+// compile makes a template, or finds that it is in use. An error is a *pyre.Error with
+// the place in the pattern.
+func compile(w written) (*template, error) {
+	if p, ok := inUse.Load(w); ok {
+		if t := p.(weak.Pointer[template]).Value(); t != nil {
+			return t, nil
+		}
+	}
+	t, err := newTemplate(w.name, w.pattern)
+	if err != nil {
+		return nil, err
+	}
+	t.weight = w.weight
+	p := weak.Make(t)
+	inUse.Store(w, p)
+	runtime.AddCleanup(t, func(w written) { inUse.CompareAndDelete(w, p) }, w)
+	return t, nil
+}
+
+func newTemplate(name, pattern string) (*template, error) {
+	t := &template{name: name, word: true, inner: strings.HasPrefix(pattern, epochPlace), shape: shapeOf(pattern)}
 	body, bound := strings.CutPrefix(pattern, unbound)
 	bound = !bound
 	prefix := ""
