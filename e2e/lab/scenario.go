@@ -53,8 +53,8 @@ func scenarios() []Scenario {
 		{Name: "a client of the LAN, by NAT reflection", From: Reflected, Want: Spared, Steps: steps(fail(imaps, limit+1))},
 
 		{Name: "inside, IMAPS", From: LAN, Door: imaps, Want: Shut, Alone: true, Steps: steps(fail(imaps, limit))},
-		{Name: "inside, SMTPS", From: LAN, Door: smtps, Want: Shut, Alone: true, Steps: steps(fail(smtps, limit))},
-		{Name: "inside, 587 with STARTTLS", From: LAN, Door: submission, Want: Shut, Alone: true, Steps: steps(fail(submission, limit))},
+		{Name: "inside, SMTPS", From: LAN, Door: smtps, Want: Shut, Alone: true, Steps: steps(mailing(fail(smtps, limit)))},
+		{Name: "inside, 587 with STARTTLS", From: LAN, Door: submission, Want: Shut, Alone: true, Steps: steps(mailing(fail(submission, limit)))},
 		{Name: "inside, HTTPS", From: LAN, Door: https, Want: Shut, Alone: true, Steps: steps(fail(https, limit))},
 
 		{Name: "inside, Traefik restarts during the ban", From: LAN, Door: imaps, Want: Shut, Alone: true, May: behind, Steps: steps(fail(imaps, limit), isShut, resting(restart("traefik", syscall.SIGTERM)), isShut)},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,17 +43,9 @@ type Siege struct {
 // doors behind Traefik are tried from Traefik's place: whoever is shut out there does
 // not reach them.
 func (p *Play) besiege(ctx context.Context, d client.Door) (*Siege, error) {
-	var session *client.Session
-	var last error
-	err := stage.Within(ctx, 30*time.Second, func() bool { // what was played before may have restarted something
-		session, last = p.Client.Open(ctx, imaps, "")
-		return last == nil
-	})
+	session, err := p.enter(ctx, imaps)
 	if err != nil {
-		return nil, last
-	}
-	if ok, err := session.Login(stage.User, stage.Password); err != nil || !ok {
-		return nil, fmt.Errorf("the attacker's own login: %t, %w", ok, err)
+		return nil, err
 	}
 	s := &Siege{cut: make(chan time.Time, 1), friend: &Friend{
 		Client: &client.Client{Net: p.Nets["lan"], From: netip.MustParseAddr(stage.LANPhone), Server: stage.MailHost},
@@ -103,6 +96,42 @@ func (p *Play) besiege(ctx context.Context, d client.Door) (*Siege, error) {
 	}
 	go s.friend.work(ctx) // ends with it
 	return s, nil
+}
+
+// enter opens a session for the attacker, who has a mailbox.
+func (p *Play) enter(ctx context.Context, d client.Door) (session *client.Session, err error) {
+	var last error
+	err = stage.Within(ctx, 30*time.Second, func() bool { // what was played before may have restarted something
+		session, last = p.Client.Open(ctx, d, "")
+		return last == nil
+	})
+	if err != nil {
+		return nil, last
+	}
+	if ok, err := session.Login(stage.User, stage.Password); err != nil || !ok {
+		session.Close()
+		return nil, fmt.Errorf("the attacker's own login: %t, %w", ok, err)
+	}
+	return session, nil
+}
+
+// mailing takes a step that shuts all doors for the attacker, while he has a session at
+// Postfix: that takes no mail any more.
+func mailing(s Step) Step {
+	return func(ctx context.Context, p *Play) error {
+		session, err := p.enter(ctx, smtps)
+		if err != nil {
+			return err
+		}
+		defer session.Close()
+		if err := errors.Join(s(ctx, p), isShut(ctx, p)); err != nil {
+			return err
+		}
+		if err := session.Send(stage.User, stage.User, "too late"); !client.TurnedAway(err) {
+			return fmt.Errorf("a mail in a session of before: %w, want it to be turned away", cmp.Or(err, errors.New("it was taken")))
+		}
+		return nil
+	}
 }
 
 // behind returns Traefik as a client of a server, and what it says first of the

@@ -230,6 +230,9 @@ func (s *Session) Has(subject string) (bool, error) {
 
 // Send sends a mail over SMTP.
 func (s *Session) Send(from, to, subject string) error {
+	if err := s.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
 	for _, step := range []struct {
 		code int
 		line string
@@ -239,6 +242,12 @@ func (s *Session) Send(from, to, subject string) error {
 		}
 	}
 	return nil
+}
+
+// TurnedAway reports whether an error is Postfix's, for a client that is banned.
+func TurnedAway(err error) bool {
+	e, ok := errors.AsType[*textproto.Error](err)
+	return ok && e.Code == 421
 }
 
 // get asks for a page.
