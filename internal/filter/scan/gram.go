@@ -26,7 +26,6 @@ type gram struct {
 const (
 	metBits  = 16
 	metShift = 32 - metBits
-	slotBits = 12
 	fold     = 0x20202020 // makes letters of either case one; what else it makes one is told apart later
 	folds    = fold<<32 | fold
 )
@@ -97,10 +96,7 @@ func tiersOf(lits []Literal, s *survey) []tier {
 }
 
 func newTier(c class, grams []gram) tier {
-	size := slotBits
-	for 1<<size < 4*len(grams) {
-		size++
-	}
+	size := bits.Len(uint(4*len(grams) - 1)) // three places of four are free at least
 	t := tier{class: c, grams: make([]gram, 1<<size), shift: uint(32 - size)}
 	for i := range t.grams {
 		t.grams[i].lit = -1
