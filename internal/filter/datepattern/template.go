@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/edgeban/edgeban/internal/filter/pyre"
+	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
 )
 
 // A template is one way to write a stamp. Its group 1 is what is cut out.
@@ -99,8 +100,8 @@ func compile(name, pattern string) (*template, error) {
 // edges finds out what may stand around what is cut out. A boundary parts words, so
 // where that begins or ends with a letter, none is beside it.
 func (t *template) edges(expr string, mode pyre.Flags, bound bool) error {
-	e, err := pyre.Around(expr, mode, 1)
-	word := func(e pyre.Edge) bool { return e.Word && !e.Other && !e.None }
+	e, err := syntax.Around(expr, syntax.Flags{Multi: mode&pyre.MultiLine != 0, Fold: mode&pyre.IgnoreCase != 0}, 1)
+	word := func(e syntax.Edge) bool { return e.Word && !e.Other && !e.None }
 	t.before = e.Before.Word || e.Before.None && !e.Anchored && !(t.word && word(e.First))
 	t.after = e.After.Word || e.After.None && !(bound && word(e.Last)) || t.reach // a search may end at a year that is out of reach
 	return err

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
+	"github.com/edgeban/edgeban/internal/filter/pyre/table"
 )
 
 // A search first goes plainly, as Python does. What takes more than quick steps
@@ -44,10 +45,9 @@ type Matcher struct {
 	// The table of failures. A row has a bit for each place of the text.
 	table  bool
 	rows   int
-	stride int
-	failed []uint64
-	held   []uint64 // likewise: inside of a look-around, what leads to its end
-	quiet  int      // searches without need of the table
+	failed table.Table
+	held   table.Table // likewise: inside of a look-around, what leads to its end
+	quiet  int         // searches without need of the table
 }
 
 // A change is what a slot was before.
@@ -180,7 +180,7 @@ func (m *Matcher) back() (int, *node) {
 				}
 				return i, next
 			}
-			m.note(m.failed, f.row, f.pos, f.pos)
+			m.failed.Set(f.row, f.pos, f.pos)
 		case opLoop:
 			if f.aux > 0 {
 				f.aux = 0
@@ -194,7 +194,7 @@ func (m *Matcher) back() (int, *node) {
 				}
 				return i, n.next
 			}
-			m.note(m.failed, f.row, f.pos, f.pos)
+			m.failed.Set(f.row, f.pos, f.pos)
 		case opLook, opAtomic:
 			m.base = int(f.aux)
 			if i := int(f.pos); n.op == opLook && n.not {

@@ -1,5 +1,7 @@
 package pyre
 
+import "github.com/edgeban/edgeban/internal/filter/pyre/table"
+
 // Search looks for the first match of re in text, as Python's re.search does.
 // An invalid byte of text counts as one U+FFFD.
 func (m *Matcher) Search(re *Regexp, text []byte) bool {
@@ -59,20 +61,9 @@ func (m *Matcher) begin(re *Regexp, text []byte) {
 func (m *Matcher) remember() {
 	m.table, m.quiet = true, 0
 	m.steps = hardSteps + hardPerByte*len(m.text)
-	m.stride = len(m.text)/64 + 1
-	m.rows = min(m.re.rows, maxTable/2/8/m.stride)
-	for _, bits := range []*[]uint64{&m.failed, &m.held} {
-		n := m.rows * m.stride
-		if bits == &m.held && !m.re.looks {
-			n = 0
-		}
-		if cap(*bits) < n {
-			*bits = make([]uint64, n)
-			continue
-		}
-		*bits = (*bits)[:n]
-		clear(*bits)
-	}
+	m.rows = min(m.re.rows, maxTable/2/8/table.Stride(len(m.text)))
+	m.failed.Clear(m.rows, len(m.text))
+	m.held.Clear(pick(m.re.looks, m.rows, 0), len(m.text))
 }
 
 // release gives back the memory that only hostile texts need.
@@ -81,8 +72,8 @@ func (m *Matcher) release() {
 		return
 	}
 	m.quiet = 0
-	if cap(m.failed) > calmSize {
-		m.failed, m.held = nil, nil
+	if m.failed.Size() > calmSize {
+		m.failed, m.held = table.Table{}, table.Table{}
 	}
 	if cap(m.stack) > calmSize {
 		m.stack = nil

@@ -1,6 +1,4 @@
-package pyre
-
-import "github.com/edgeban/edgeban/internal/filter/pyre/syntax"
+package syntax
 
 // An Edge is what may stand at one end of a group's text.
 type Edge struct {
@@ -15,20 +13,20 @@ type Edges struct {
 	Anchored                   bool // every match begins at the start of the text
 }
 
-// Around returns the edges of a group of an expression, as Compile numbers them. It
+// Around returns the edges of a group of an expression, as Parse numbers them. It
 // tells more than can be, never less. The error is an *Error.
 func Around(expr string, f Flags, group int) (Edges, error) {
-	t, _, err := syntax.Parse(expr, syntax.Flags{Multi: f&MultiLine != 0, Fold: f&IgnoreCase != 0})
+	t, _, err := Parse(expr, f)
 	if err != nil {
 		return Edges{}, err
 	}
-	anything := edge(syntax.Anything)
-	e := Edges{anything, anything, anything, anything, t.Begins(syntax.TextBegin)}
+	anything := edge(Anything)
+	e := Edges{anything, anything, anything, anything, t.Begins(TextBegin)}
 	g := t.Find(group)
 	if g == nil {
 		return e, nil
 	}
-	end := syntax.First{End: true}
+	end := First{End: true}
 	m := t.Mirror()
 	if f, ok := t.After(group, end); ok {
 		e.After = edge(f)
@@ -40,7 +38,7 @@ func Around(expr string, f Flags, group int) (Edges, error) {
 	return e, nil
 }
 
-func edge(f syntax.First) Edge {
+func edge(f First) Edge {
 	e := Edge{None: f.End}
 	for b := range 256 {
 		c := byte(b)
