@@ -73,6 +73,7 @@ type node struct {
 	after string  // opRun: what stands behind it, "" if that is not one literal
 	alts  []*node
 	keep  *state
+	id    int32 // its place in Regexp.nodes
 	one   int32 // opRun: the only byte that next begins with, -1 if there are others
 	width int32
 	rows  int // the first row of the table of failures, -1 if the node has none

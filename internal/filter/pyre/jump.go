@@ -22,6 +22,7 @@ var dead = &node{op: opFail, code: opFail}
 // jumps gives each node of the graph that is worth it a jump.
 func (re *Regexp) jumps() {
 	re.prog.each(map[*node]bool{}, func(n *node) {
+		n.id, re.nodes = int32(len(re.nodes)), append(re.nodes, n)
 		n.code = n.quickest()
 		if n.op == opAlt || n.op == opLoop || n.op == opRun && n.min == 0 {
 			n.jump = n.decided()

@@ -2,6 +2,7 @@ package pyre
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
@@ -55,7 +56,7 @@ type change struct{ slot, old int32 }
 
 // A frame is what is left to try at a node, and whose failure is to be noted.
 type frame struct {
-	node *node
+	node int32 // its id; without pointers, the collector has nothing to do with frames
 	pos  int32 // where the node was reached; of an opRun see run.go
 	aux  int32 // opAlt: the next branch; opLoop: 1 if there is another way; opLook, opAtomic: the base before
 	mark int32 // length of the trail
@@ -144,7 +145,7 @@ func (m *Matcher) rare(n *node, i int) (int, *node) {
 	case opLook:
 		return m.look(n, i)
 	case opAtomic:
-		m.push(frame{n, int32(i), int32(m.base), 0, -1})
+		m.push(n.id, int32(i), int32(m.base), -1)
 		m.base = len(m.stack) - 1
 		return i, n.sub
 	case opHeld:
@@ -165,7 +166,7 @@ func (m *Matcher) back() (int, *node) {
 		m.steps--
 		f := &m.stack[len(m.stack)-1]
 		m.undo(int(f.mark))
-		n := f.node
+		n := m.re.nodes[f.node]
 		switch n.op {
 		case opRun:
 			if to, next := m.shorter(f); next != nil {
@@ -209,14 +210,21 @@ func (m *Matcher) back() (int, *node) {
 
 func (m *Matcher) pop() { m.stack = m.stack[:len(m.stack)-1] }
 
-// push adds a frame that takes back what comes after it.
-func (m *Matcher) push(f frame) {
-	if len(m.stack) == maxFrames {
-		m.steps = 0
-		return
+// push adds a frame that takes back what comes after it. It is written where it stays:
+// a copy of what was just written in parts makes the processor wait.
+func (m *Matcher) push(id, pos, aux, row int32) {
+	k := len(m.stack)
+	if k == cap(m.stack) {
+		if k == maxFrames {
+			m.steps = 0
+			return
+		}
+		m.stack = slices.Grow(m.stack, 1)
+		m.stack = m.stack[:k:min(cap(m.stack), maxFrames)]
 	}
-	f.mark = int32(len(m.trail))
-	m.stack = append(m.stack, f)
+	m.stack = m.stack[:k+1]
+	f := &m.stack[k]
+	f.node, f.pos, f.aux, f.mark, f.row = id, pos, aux, int32(len(m.trail)), row
 }
 
 func (m *Matcher) set(slot, to int) {
@@ -283,7 +291,7 @@ func (m *Matcher) alt(n *node, i int) (int, *node) {
 		return m.hold(i)
 	}
 	if more := m.branch(n, i, k+1); more >= 0 || row >= 0 {
-		m.push(frame{n, int32(i), int32(more), 0, row})
+		m.push(n.id, int32(i), int32(more), row)
 	}
 	return i, n.alts[k]
 }
@@ -307,7 +315,7 @@ func (m *Matcher) loop(n *node, i int) (int, *node) {
 		return i, nil
 	}
 	if in && out || row >= 0 {
-		m.push(frame{n, int32(i), pick(in && out, int32(1), 0), 0, row})
+		m.push(n.id, int32(i), pick(in && out, int32(1), 0), row)
 	}
 	if !out || in && n.greed != syntax.Lazy {
 		m.enter(n, i)
@@ -341,7 +349,7 @@ func (m *Matcher) look(n *node, i int) (int, *node) {
 	case s.op == opClass && s.next.op == opHeld:
 		holds = s.class.Width(m.text, from) > 0
 	default:
-		m.push(frame{n, int32(i), int32(m.base), 0, -1})
+		m.push(n.id, int32(i), int32(m.base), -1)
 		m.base = len(m.stack) - 1
 		return from, s
 	}
@@ -351,7 +359,7 @@ func (m *Matcher) look(n *node, i int) (int, *node) {
 // hold ends a look-around or an atomic group: its other ways are forgotten.
 func (m *Matcher) hold(i int) (int, *node) {
 	f := m.stack[m.base]
-	n := f.node
+	n := m.re.nodes[f.node]
 	if m.table && n.verdict {
 		for k := m.base + 1; k < len(m.stack); k++ {
 			m.noteHeld(&m.stack[k])

@@ -25,10 +25,11 @@ type Regexp struct {
 	expr     string
 	groups   []string
 	prog     *node
-	slots    int   // of the groups, two each, then of the loops
-	rows     int   // of the table of failures
-	conds    []int // groups that conditions ask for
-	looks    bool  // some look-around has a verdict
+	nodes    []*node // by their ids
+	slots    int     // of the groups, two each, then of the loops
+	rows     int     // of the table of failures
+	conds    []int   // groups that conditions ask for
+	looks    bool    // some look-around has a verdict
 	linear   bool
 	required [][]Literal
 	owed     []string // see owed.go

@@ -77,7 +77,7 @@ func (m *Matcher) greedily(n *node, i int) (int, *node) {
 		return i, nil
 	}
 	if p > lo {
-		m.push(frame{n, int32(lo), int32(p), 0, -1})
+		m.push(n.id, int32(lo), int32(p), -1)
 	}
 	return p, n.next
 }

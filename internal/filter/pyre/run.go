@@ -58,7 +58,7 @@ func (m *Matcher) repeat(n *node, i int) (int, *node) {
 			return i, nil
 		}
 		if row >= 0 {
-			m.push(frame{n, int32(lo), int32(end), 0, row})
+			m.push(n.id, int32(lo), int32(end), row)
 		}
 		return end, n.next
 	}
@@ -74,7 +74,7 @@ func (m *Matcher) repeat(n *node, i int) (int, *node) {
 		return i, nil
 	}
 	if p > lo || row >= 0 {
-		m.push(frame{n, int32(lo), int32(p), 0, row})
+		m.push(n.id, int32(lo), int32(p), row)
 	}
 	return p, n.next
 }
@@ -189,7 +189,7 @@ func (m *Matcher) lazily(n *node, i, lo int, row int32) (int, *node) {
 		return i, nil
 	}
 	if row >= 0 || p < hi {
-		m.push(frame{n, int32(pick(n.max == syntax.Unbounded, lo, hi)), int32(p), 0, row})
+		m.push(n.id, int32(pick(n.max == syntax.Unbounded, lo, hi)), int32(p), row)
 	}
 	return p, n.next
 }
@@ -250,7 +250,7 @@ func (m *Matcher) step(n *node, p int) int {
 // shorter returns the next candidate of the run of f, which is longer for a lazy
 // one. It returns nil, having taken f away, if there is none.
 func (m *Matcher) shorter(f *frame) (int, *node) {
-	n, p := f.node, int(f.aux)
+	n, p := m.re.nodes[f.node], int(f.aux)
 	if n.greed == syntax.Lazy && !n.whole {
 		return m.longer(f)
 	}
@@ -277,7 +277,7 @@ func (m *Matcher) shorter(f *frame) (int, *node) {
 }
 
 func (m *Matcher) longer(f *frame) (int, *node) {
-	n, p, row := f.node, int(f.aux), f.row
+	n, p, row := m.re.nodes[f.node], int(f.aux), f.row
 	hi, q, stop := len(m.text), -1, p
 	if n.max != syntax.Unbounded {
 		hi = int(f.pos)
@@ -360,11 +360,11 @@ func (m *Matcher) row(n *node, i int) (row, state int32) {
 
 // noteHeld notes that what a frame tries leads to the end of its look-around.
 func (m *Matcher) noteHeld(f *frame) {
-	switch {
+	switch n := m.re.nodes[f.node]; {
 	case f.row < 0:
-	case f.node.op != opRun:
+	case n.op != opRun:
 		m.held.Set(f.row, f.pos, f.pos)
-	case f.node.max == syntax.Unbounded && !f.node.whole:
+	case n.max == syntax.Unbounded && !n.whole:
 		lo, p := f.pos+f.row&1, f.aux
 		m.held.Set(f.row>>1, lo, p)
 	}
