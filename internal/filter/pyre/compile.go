@@ -59,6 +59,7 @@ type node struct {
 	behind   bool
 	verdict  bool // of opLook: only whether it holds matters, not what it captures
 	asks     bool // some of alts has a when
+	plain    bool // opGreedy: any byte that next begins with may be behind
 	assert   syntax.Assertion
 	slot     int32 // -1: none
 	min, max int32
@@ -412,6 +413,7 @@ func (c *compiler) run(t *syntax.Node, next *node) *node {
 	shared.End = false
 	n.whole = t.Greed == syntax.Possessive || stop == "" && shared == syntax.First{}
 	n.after = next.literal()
+	n.plain = next.when == nil && n.after == "" && next.op != opClass
 	return c.choice(n)
 }
 

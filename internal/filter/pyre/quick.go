@@ -37,12 +37,12 @@ func (n *node) span(t []byte, i int) (end int, ok bool) {
 		return limit, n.min <= 1 // bytes are not characters
 	}
 	tab := &n.class.Tab
-	for ; i < limit; i++ {
-		if b := t[i]; !tab[b] || b >= utf8.RuneSelf {
-			return i, b < utf8.RuneSelf
+	for k, b := range t[i:limit] {
+		if b >= utf8.RuneSelf || !tab[b] {
+			return i + k, b < utf8.RuneSelf
 		}
 	}
-	return i, true
+	return limit, true
 }
 
 // wholly runs an opWhole.
@@ -72,9 +72,11 @@ func (m *Matcher) greedily(n *node, i int) (int, *node) {
 		return i, nil
 	}
 	m.steps -= (end - i) / stepBytes
-	p := m.down(n, lo, end, -1)
-	if p < 0 {
-		return i, nil
+	p := end
+	if !n.plain || end >= len(m.text) || m.text[end] >= utf8.RuneSelf || !n.next.first.Has(m.text[end]) {
+		if p = m.down(n, lo, end, -1); p < 0 {
+			return i, nil
+		}
 	}
 	if p > lo {
 		m.push(n.id, int32(lo), int32(p), -1)
