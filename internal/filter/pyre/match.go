@@ -70,8 +70,11 @@ func (m *Matcher) run(n *node, i int) int {
 	t := m.text
 	for steps := 1; ; steps++ {
 		if n.jump != nil {
-			if to := m.leap(n, i); to != nil {
-				n = to
+			if to := m.leap(n, i); to.node != nil {
+				if to.left >= 0 {
+					m.push(to.left, int32(i), to.aux, -1)
+				}
+				n = to.node
 				continue
 			}
 		}
