@@ -113,14 +113,8 @@ func (n *node) past(b byte) *node {
 func (n *node) choices(b byte) (first *node, aux int32) {
 	switch {
 	case n.op == opAlt && !n.asks:
-		for k, a := range n.alts {
-			switch {
-			case !a.first.Has(b):
-			case first != nil:
-				return first, int32(k)
-			default:
-				first = a
-			}
+		if first, more := n.begun(b); more > 0 {
+			return first, int32(more)
 		}
 	case n.op == opLoop && n.slot < 0 && n.sub.when == nil && n.next.when == nil && n.sub.first.Has(b) && n.next.first.Has(b):
 		return pick(n.greed == syntax.Lazy, n.next, n.sub), 1
@@ -128,22 +122,29 @@ func (n *node) choices(b byte) (first *node, aux int32) {
 	return nil, 0
 }
 
+// begun returns the first of the branches that b begins, and which is the second; 0 if
+// there is none.
+func (n *node) begun(b byte) (first *node, second int) {
+	for k, a := range n.alts {
+		switch {
+		case !a.first.Has(b):
+		case first != nil:
+			return first, k
+		default:
+			first = a
+		}
+	}
+	return first, 0
+}
+
 // only returns the node that a search goes on with before it takes b, nil if b does
 // not decide that.
 func (n *node) only(b byte) *node {
 	switch n.op {
 	case opAlt:
-		var one *node
-		for _, a := range n.alts {
-			if !a.first.Has(b) {
-				continue
-			}
-			if one != nil {
-				return nil
-			}
-			one = a
+		if one, more := n.begun(b); more == 0 {
+			return one
 		}
-		return one
 	case opLoop:
 		in, out := n.sub.first.Has(b), n.next.first.Has(b)
 		switch {
@@ -159,15 +160,4 @@ func (n *node) only(b byte) *node {
 		}
 	}
 	return nil
-}
-
-// leap returns where the jump of a node leads from i.
-func (m *Matcher) leap(n *node, i int) *lead {
-	if i >= len(m.text) || m.table {
-		return &n.jump.to[0]
-	}
-	if b := m.text[i]; b < utf8.RuneSelf {
-		return &n.jump.to[n.jump.at[b]&maxLeads]
-	}
-	return &n.jump.to[0]
 }

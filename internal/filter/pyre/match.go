@@ -65,58 +65,11 @@ type frame struct {
 
 // run returns the end of the match that begins with n at i, -1 if there is none
 // or no step is left. Steps are counted where a way ends: each is as long as the
-// expression and the text allow, at most.
+// expression and the text allow, at most. A look-around that holds ends a way, too.
 func (m *Matcher) run(n *node, i int) int {
-	t := m.text
-	for steps := 1; ; steps++ {
-		if n.jump != nil {
-			if to := m.leap(n, i); to.node != nil {
-				if to.left >= 0 {
-					m.push(to.left, int32(i), to.aux, -1)
-				}
-				n = to.node
-				continue
-			}
-		}
-		to, next := i, (*node)(nil)
-		switch n.code {
-		case opLit:
-			if end := i + len(n.lit); end <= len(t) && string(t[i:end]) == n.lit {
-				to, next = end, n.next
-			}
-		case opByte:
-			if i < len(t) && t[i] == n.lit[0] {
-				to, next = i+1, n.next
-			}
-		case opClass:
-			if w := n.class.Width(t, i); w > 0 {
-				to, next = i+w, n.next
-			}
-		case opSave:
-			m.set(int(n.slot), i)
-			next = n.next
-		case opWhole:
-			to, next = m.wholly(n, i)
-		case opGreedy:
-			to, next = m.greedily(n, i)
-		case opRun:
-			to, next = m.repeat(n, i)
-		case opAlt:
-			to, next = m.alt(n, i)
-		case opLoop:
-			to, next = m.loop(n, i)
-		case opMatch:
-			return i
-		case opFail:
-		default:
-			// A look-around that holds ends a way, too.
-			if m.steps -= steps; m.steps < 0 {
-				return -1
-			}
-			steps = 0
-			to, next = m.rare(n, i)
-		}
-		if next != nil {
+	for steps := 1; n.op != opMatch; steps++ {
+		to, next := m.do(n, i)
+		if next != nil && n.op <= opSave {
 			i, n = to, next
 			continue
 		}
@@ -124,16 +77,33 @@ func (m *Matcher) run(n *node, i int) int {
 			return -1
 		}
 		steps = 0
-		if i, n = m.back(); n == nil {
+		if next != nil {
+			i, n = to, next
+		} else if i, n = m.back(); n == nil {
 			return -1
 		}
 	}
+	return i
 }
 
-// rare does the steps that are not worth a place in run. It returns the node to
-// go on with, nil if the step failed.
-func (m *Matcher) rare(n *node, i int) (int, *node) {
+// do does the step of a node. It returns the node to go on with, nil if the step
+// failed.
+func (m *Matcher) do(n *node, i int) (int, *node) {
 	switch n.op {
+	case opLit:
+		return i + len(n.lit), pick(bytes.HasPrefix(m.text[i:], []byte(n.lit)), n.next, nil)
+	case opClass:
+		w := n.class.Width(m.text, i)
+		return i + w, pick(w > 0, n.next, nil)
+	case opRun:
+		return m.repeat(n, i)
+	case opAlt:
+		return m.alt(n, i)
+	case opLoop:
+		return m.loop(n, i)
+	case opSave:
+		m.set(int(n.slot), i)
+		return i, n.next
 	case opFold:
 		end := syntax.FoldPrefix(m.text, i, n.lit, n.ascii)
 		return end, pick(end >= 0, n.next, nil)

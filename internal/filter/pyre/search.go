@@ -87,7 +87,12 @@ func (m *Matcher) release() {
 // did not.
 func (m *Matcher) from(i int) (int, bool) {
 	for i = m.re.next(m.text, i); i >= 0; i = m.re.next(m.text, i) {
-		end := m.run(m.re.prog, i)
+		end := 0
+		if m.table {
+			end = m.run(m.re.prog, i)
+		} else {
+			end = m.dash(m.re.prog, i)
+		}
 		if end >= 0 {
 			m.slots[0], m.slots[1] = int32(i), int32(end)
 			return -1, true
