@@ -51,8 +51,8 @@ type node struct {
 	op    op
 	greed syntax.Greed
 	not   bool
-	ascii bool // opAssert: words are those of ASCII; opFold, opBack: letters are
-	fold  bool // opBack
+	ascii bool           // opAssert: words are those of ASCII; opFold: letters are
+	fold  syntax.Folding // opBack
 	// Of opRun: the follow set is disjoint from the class, so that only the
 	// longest run can lead on, whatever the greed.
 	whole    bool
@@ -121,7 +121,7 @@ func compile(expr string, f Flags) (*Regexp, error) {
 	re.owe()
 	re.jumps()
 	re.required = syntax.Required(t)
-	re.need = needed(re.required)
+	re.need = syntax.Needed(re.required)
 	return re, nil
 }
 
@@ -228,7 +228,7 @@ func (c *compiler) tree(t *syntax.Node, next *node) *node {
 		n.sub = c.sub(t.Subs[0], n, false)
 		return n
 	case syntax.Back:
-		n := c.node(node{op: opBack, slot: int32(2 * t.Group), fold: t.Fold != syntax.Exact, ascii: t.Fold == syntax.ASCII}, next, anything)
+		n := c.node(node{op: opBack, slot: int32(2 * t.Group), fold: t.Fold}, next, anything)
 		n.keep = c.merge(t, next.keep)
 		return n
 	case syntax.Cond:

@@ -124,8 +124,12 @@ func (m *Matcher) do(n *node, i int) (int, *node) {
 	case opHeld:
 		return m.hold(i)
 	case opBack:
-		end := m.again(n, i)
-		return end, pick(end >= 0, n.next, nil)
+		if m.took(int(n.slot)) {
+			is := m.text[m.slots[n.slot]:m.slots[n.slot+1]]
+			m.steps -= len(is) / stepBytes
+			end := syntax.Repeated(m.text, i, is, n.fold)
+			return end, pick(end >= 0, n.next, nil)
+		}
 	case opCond:
 		return i, n.alts[pick(m.took(int(n.slot)), 0, 1)]
 	}

@@ -149,7 +149,7 @@ func (m *Matcher) down(n *node, lo, from int, row int32) int {
 		switch {
 		case !f.At(t, p):
 		case n.after != "" && !bytes.HasPrefix(t[p:], []byte(n.after)):
-		case p < len(t) && t[p]&0xC0 == 0x80 && p > lo && inside(t, p):
+		case p < len(t) && t[p]&0xC0 == 0x80 && p > lo && syntax.Inside(t, p):
 		case behind != nil && p < len(t) && t[p] < utf8.RuneSelf && !behind.At(t, p+1):
 		case n.max != syntax.Unbounded && row >= 0 && (p > lo || row&1 == 0) && m.failed.Has(row>>1, p):
 		default:
@@ -159,17 +159,6 @@ func (m *Matcher) down(n *node, lo, from int, row int32) int {
 	}
 	m.steps -= (from - lo) / stepBytes
 	return -1
-}
-
-// inside reports whether the byte at p is part of a character that begins before.
-func inside(t []byte, p int) bool {
-	for k := 1; k < utf8.UTFMax && k <= p; k++ {
-		if utf8.RuneStart(t[p-k]) {
-			_, w := utf8.DecodeRune(t[p-k:])
-			return w > k
-		}
-	}
-	return false
 }
 
 // lazily begins a run that is to be as short as possible.
