@@ -132,6 +132,9 @@ func (m *Matcher) greedily(n *node, i int) (int, *node) {
 		return m.repeat(n, i)
 	}
 	m.steps -= (end - i) / stepBytes
+	if n.after != "" {
+		end = syntax.Last(t, n.after, lo, end)
+	}
 	if !n.plain || end == len(t) || !n.next.first.Has(t[end]) {
 		if end = m.down(n, lo, end, -1); end < 0 {
 			return i, nil

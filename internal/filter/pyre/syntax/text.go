@@ -106,6 +106,19 @@ func Inside(t []byte, p int) bool {
 	return false
 }
 
+// Last returns the last place from lo to hi where lit stands, lo-1 if there is none.
+func Last(t []byte, lit string, lo, hi int) int {
+	t = t[:min(hi+len(lit), len(t))]
+	at := lo - 1
+	for {
+		k := bytes.Index(t[at+1:], []byte(lit))
+		if k < 0 {
+			return at
+		}
+		at += k + 1
+	}
+}
+
 // Holds reports whether a holds at t[i].
 func (a Assertion) Holds(t []byte, i int, ascii bool) bool {
 	switch a {
