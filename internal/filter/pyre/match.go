@@ -38,6 +38,7 @@ type Matcher struct {
 	last  [maxOwed]int // where what is owed stands last; see owed.go
 	trail []change
 	stack []frame
+	memo  memo
 	base  int // the frame of the innermost look-around or atomic group, -1 for none
 	steps int
 	spent bool

@@ -1,7 +1,6 @@
 package pyre
 
 import (
-	"bytes"
 	"unicode/utf8"
 
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
@@ -84,31 +83,10 @@ func (m *Matcher) dash(n *node, i int) int {
 	}
 }
 
-// span returns the end of the longest run at i, over ASCII. Where other bytes stand it
-// may be further on.
-func (n *node) span(t []byte, i int) int {
-	limit := len(t)
-	if n.max != syntax.Unbounded {
-		limit = min(limit, i+int(n.max))
-	} else if c := n.class; c.Stop >= 0 {
-		if k := bytes.IndexByte(t[i:], byte(c.Stop)); k >= 0 {
-			return i + k
-		}
-		return limit
-	}
-	tab := &n.class.Tab
-	for k, b := range t[i:limit] {
-		if !tab[b] {
-			return i + k
-		}
-	}
-	return limit
-}
-
 // wholly runs an opWhole.
 func (m *Matcher) wholly(n *node, i int) (int, *node) {
 	t := m.text
-	end := n.span(t, i)
+	end := n.class.ASCII(t, i, n.max)
 	switch {
 	case end < len(t) && t[end] >= utf8.RuneSelf:
 		return m.repeat(n, i)
@@ -122,7 +100,7 @@ func (m *Matcher) wholly(n *node, i int) (int, *node) {
 // greedily runs an opGreedy.
 func (m *Matcher) greedily(n *node, i int) (int, *node) {
 	t := m.text
-	end, lo := n.span(t, i), i+int(n.min)
+	end, lo := n.class.ASCII(t, i, n.max), i+int(n.min)
 	switch {
 	case end < len(t) && t[end] >= utf8.RuneSelf:
 		return m.repeat(n, i)

@@ -10,7 +10,7 @@ func (m *Matcher) Search(re *Regexp, text []byte) bool {
 		m.spent = true
 		return false
 	}
-	at, ok := m.from(0)
+	at, ok := m.start()
 	if ok || at < 0 {
 		m.quiet++
 		m.release()
@@ -81,6 +81,21 @@ func (m *Matcher) release() {
 	if cap(m.trail) > calmSize {
 		m.trail = nil
 	}
+}
+
+// start does what from(0) does in the plain phase.
+func (m *Matcher) start() (int, bool) {
+	if !m.re.once {
+		return m.from(0)
+	}
+	n, i := m.recall()
+	if end := m.dash(n, i); end >= 0 {
+		m.slots[0], m.slots[1] = 0, int32(end)
+		return -1, true
+	}
+	m.undo(0)
+	m.stack, m.base = m.stack[:0], -1
+	return pick(m.steps < 0, 0, -1), false
 }
 
 // from searches from place i on. It returns where it ran out of steps, -1 if it
