@@ -51,14 +51,15 @@ type node struct {
 	op    op
 	greed syntax.Greed
 	not   bool
-	ascii bool // opAssert: words are those of ASCII; opFold, opBack: letters are
-	fold  bool // opBack
+	ascii bool           // opAssert: words are those of ASCII; opFold: letters are
+	fold  syntax.Folding // opBack
 	// Of opRun: the follow set is disjoint from the class, so that only the
 	// longest run can lead on, whatever the greed.
 	whole    bool
 	behind   bool
 	verdict  bool // of opLook: only whether it holds matters, not what it captures
 	asks     bool // some of alts has a when
+	plain    bool // opGreedy: any byte that next begins with may be behind
 	assert   syntax.Assertion
 	slot     int32 // -1: none
 	min, max int32
@@ -73,6 +74,7 @@ type node struct {
 	after string  // opRun: what stands behind it, "" if that is not one literal
 	alts  []*node
 	keep  *state
+	id    int32 // its place in Regexp.nodes
 	one   int32 // opRun: the only byte that next begins with, -1 if there are others
 	width int32
 	rows  int // the first row of the table of failures, -1 if the node has none
@@ -120,7 +122,7 @@ func compile(expr string, f Flags) (*Regexp, error) {
 	re.owe()
 	re.jumps()
 	re.required = syntax.Required(t)
-	re.need = needed(re.required)
+	re.need = syntax.Needed(re.required)
 	return re, nil
 }
 
@@ -227,7 +229,7 @@ func (c *compiler) tree(t *syntax.Node, next *node) *node {
 		n.sub = c.sub(t.Subs[0], n, false)
 		return n
 	case syntax.Back:
-		n := c.node(node{op: opBack, slot: int32(2 * t.Group), fold: t.Fold != syntax.Exact, ascii: t.Fold == syntax.ASCII}, next, anything)
+		n := c.node(node{op: opBack, slot: int32(2 * t.Group), fold: t.Fold}, next, anything)
 		n.keep = c.merge(t, next.keep)
 		return n
 	case syntax.Cond:
@@ -412,6 +414,7 @@ func (c *compiler) run(t *syntax.Node, next *node) *node {
 	shared.End = false
 	n.whole = t.Greed == syntax.Possessive || stop == "" && shared == syntax.First{}
 	n.after = next.literal()
+	n.plain = next.when == nil && n.after == "" && next.op != opClass
 	return c.choice(n)
 }
 

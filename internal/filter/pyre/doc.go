@@ -15,7 +15,8 @@
 //
 // A jump (jump.go) leads past all that the next byte decides. Where a group ends
 // that a condition asks for, what the condition then asks for is looked for at once
-// (owed.go). Both only leave out ways that lead nowhere.
+// (owed.go). Both only leave out ways that lead nowhere. Where lines begin alike, the
+// next search goes on from where that decides nothing any more (memo.go).
 //
 // A search is plain backtracking at first. If that takes too many steps, it goes
 // on with a table of failures: that nothing beginning at this node with this

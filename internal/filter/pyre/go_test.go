@@ -135,6 +135,14 @@ func FuzzSearch(f *testing.F) {
 		if other := found(&table, re, text); !m.Spent() && !table.Spent() && !slices.Equal(got, other) {
 			t.Fatalf("%q in %q: got %v plainly, %v with the table", expr, text, got, other)
 		}
+		var warm Matcher // has seen what begins alike
+		for _, other := range []string{text, text + "x", text[:len(text)/2] + "0" + text[len(text)/2:], text[:len(text)/2], text} {
+			var m Matcher
+			want, got := found(&m, re, other), found(&warm, re, other)
+			if !m.Spent() && !warm.Spent() && !slices.Equal(want, got) {
+				t.Fatalf("%q in %q: got %v behind what is like it, %v alone", expr, other, got, want)
+			}
+		}
 		if !m.Spent() {
 			asGo(t, expr, text, got)
 		}

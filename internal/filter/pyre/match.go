@@ -2,9 +2,11 @@ package pyre
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
+	"github.com/edgeban/edgeban/internal/filter/pyre/table"
 )
 
 // A search first goes plainly, as Python does. What takes more than quick steps
@@ -36,6 +38,7 @@ type Matcher struct {
 	last  [maxOwed]int // where what is owed stands last; see owed.go
 	trail []change
 	stack []frame
+	memo  memo
 	base  int // the frame of the innermost look-around or atomic group, -1 for none
 	steps int
 	spent bool
@@ -44,10 +47,9 @@ type Matcher struct {
 	// The table of failures. A row has a bit for each place of the text.
 	table  bool
 	rows   int
-	stride int
-	failed []uint64
-	held   []uint64 // likewise: inside of a look-around, what leads to its end
-	quiet  int      // searches without need of the table
+	failed table.Table
+	held   table.Table // likewise: inside of a look-around, what leads to its end
+	quiet  int         // searches without need of the table
 }
 
 // A change is what a slot was before.
@@ -55,7 +57,7 @@ type change struct{ slot, old int32 }
 
 // A frame is what is left to try at a node, and whose failure is to be noted.
 type frame struct {
-	node *node
+	node int32 // its id; without pointers, the collector has nothing to do with frames
 	pos  int32 // where the node was reached; of an opRun see run.go
 	aux  int32 // opAlt: the next branch; opLoop: 1 if there is another way; opLook, opAtomic: the base before
 	mark int32 // length of the trail
@@ -64,55 +66,11 @@ type frame struct {
 
 // run returns the end of the match that begins with n at i, -1 if there is none
 // or no step is left. Steps are counted where a way ends: each is as long as the
-// expression and the text allow, at most.
+// expression and the text allow, at most. A look-around that holds ends a way, too.
 func (m *Matcher) run(n *node, i int) int {
-	t := m.text
-	for steps := 1; ; steps++ {
-		if n.jump != nil {
-			if to := m.leap(n, i); to != nil {
-				n = to
-				continue
-			}
-		}
-		to, next := i, (*node)(nil)
-		switch n.code {
-		case opLit:
-			if end := i + len(n.lit); end <= len(t) && string(t[i:end]) == n.lit {
-				to, next = end, n.next
-			}
-		case opByte:
-			if i < len(t) && t[i] == n.lit[0] {
-				to, next = i+1, n.next
-			}
-		case opClass:
-			if w := n.class.Width(t, i); w > 0 {
-				to, next = i+w, n.next
-			}
-		case opSave:
-			m.set(int(n.slot), i)
-			next = n.next
-		case opWhole:
-			to, next = m.wholly(n, i)
-		case opGreedy:
-			to, next = m.greedily(n, i)
-		case opRun:
-			to, next = m.repeat(n, i)
-		case opAlt:
-			to, next = m.alt(n, i)
-		case opLoop:
-			to, next = m.loop(n, i)
-		case opMatch:
-			return i
-		case opFail:
-		default:
-			// A look-around that holds ends a way, too.
-			if m.steps -= steps; m.steps < 0 {
-				return -1
-			}
-			steps = 0
-			to, next = m.rare(n, i)
-		}
-		if next != nil {
+	for steps := 1; n.op != opMatch; steps++ {
+		to, next := m.do(n, i)
+		if next != nil && n.op <= opSave {
 			i, n = to, next
 			continue
 		}
@@ -120,16 +78,33 @@ func (m *Matcher) run(n *node, i int) int {
 			return -1
 		}
 		steps = 0
-		if i, n = m.back(); n == nil {
+		if next != nil {
+			i, n = to, next
+		} else if i, n = m.back(); n == nil {
 			return -1
 		}
 	}
+	return i
 }
 
-// rare does the steps that are not worth a place in run. It returns the node to
-// go on with, nil if the step failed.
-func (m *Matcher) rare(n *node, i int) (int, *node) {
+// do does the step of a node. It returns the node to go on with, nil if the step
+// failed.
+func (m *Matcher) do(n *node, i int) (int, *node) {
 	switch n.op {
+	case opLit:
+		return i + len(n.lit), pick(bytes.HasPrefix(m.text[i:], []byte(n.lit)), n.next, nil)
+	case opClass:
+		w := n.class.Width(m.text, i)
+		return i + w, pick(w > 0, n.next, nil)
+	case opRun:
+		return m.repeat(n, i)
+	case opAlt:
+		return m.alt(n, i)
+	case opLoop:
+		return m.loop(n, i)
+	case opSave:
+		m.set(int(n.slot), i)
+		return i, n.next
 	case opFold:
 		end := syntax.FoldPrefix(m.text, i, n.lit, n.ascii)
 		return end, pick(end >= 0, n.next, nil)
@@ -144,14 +119,18 @@ func (m *Matcher) rare(n *node, i int) (int, *node) {
 	case opLook:
 		return m.look(n, i)
 	case opAtomic:
-		m.push(frame{n, int32(i), int32(m.base), 0, -1})
+		m.push(n.id, int32(i), int32(m.base), -1)
 		m.base = len(m.stack) - 1
 		return i, n.sub
 	case opHeld:
 		return m.hold(i)
 	case opBack:
-		end := m.again(n, i)
-		return end, pick(end >= 0, n.next, nil)
+		if m.took(int(n.slot)) {
+			is := m.text[m.slots[n.slot]:m.slots[n.slot+1]]
+			m.steps -= len(is) / stepBytes
+			end := syntax.Repeated(m.text, i, is, n.fold)
+			return end, pick(end >= 0, n.next, nil)
+		}
 	case opCond:
 		return i, n.alts[pick(m.took(int(n.slot)), 0, 1)]
 	}
@@ -165,7 +144,7 @@ func (m *Matcher) back() (int, *node) {
 		m.steps--
 		f := &m.stack[len(m.stack)-1]
 		m.undo(int(f.mark))
-		n := f.node
+		n := m.re.nodes[f.node]
 		switch n.op {
 		case opRun:
 			if to, next := m.shorter(f); next != nil {
@@ -180,7 +159,7 @@ func (m *Matcher) back() (int, *node) {
 				}
 				return i, next
 			}
-			m.note(m.failed, f.row, f.pos, f.pos)
+			m.failed.Set(f.row, f.pos, f.pos)
 		case opLoop:
 			if f.aux > 0 {
 				f.aux = 0
@@ -194,7 +173,7 @@ func (m *Matcher) back() (int, *node) {
 				}
 				return i, n.next
 			}
-			m.note(m.failed, f.row, f.pos, f.pos)
+			m.failed.Set(f.row, f.pos, f.pos)
 		case opLook, opAtomic:
 			m.base = int(f.aux)
 			if i := int(f.pos); n.op == opLook && n.not {
@@ -209,14 +188,21 @@ func (m *Matcher) back() (int, *node) {
 
 func (m *Matcher) pop() { m.stack = m.stack[:len(m.stack)-1] }
 
-// push adds a frame that takes back what comes after it.
-func (m *Matcher) push(f frame) {
-	if len(m.stack) == maxFrames {
-		m.steps = 0
-		return
+// push adds a frame that takes back what comes after it. It is written where it stays:
+// a copy of what was just written in parts makes the processor wait.
+func (m *Matcher) push(id, pos, aux, row int32) {
+	k := len(m.stack)
+	if k == cap(m.stack) {
+		if k == maxFrames {
+			m.steps = 0
+			return
+		}
+		m.stack = slices.Grow(m.stack, 1)
+		m.stack = m.stack[:k:min(cap(m.stack), maxFrames)]
 	}
-	f.mark = int32(len(m.trail))
-	m.stack = append(m.stack, f)
+	m.stack = m.stack[:k+1]
+	f := &m.stack[k]
+	f.node, f.pos, f.aux, f.mark, f.row = id, pos, aux, int32(len(m.trail)), row
 }
 
 func (m *Matcher) set(slot, to int) {
@@ -283,7 +269,7 @@ func (m *Matcher) alt(n *node, i int) (int, *node) {
 		return m.hold(i)
 	}
 	if more := m.branch(n, i, k+1); more >= 0 || row >= 0 {
-		m.push(frame{n, int32(i), int32(more), 0, row})
+		m.push(n.id, int32(i), int32(more), row)
 	}
 	return i, n.alts[k]
 }
@@ -307,7 +293,7 @@ func (m *Matcher) loop(n *node, i int) (int, *node) {
 		return i, nil
 	}
 	if in && out || row >= 0 {
-		m.push(frame{n, int32(i), pick(in && out, int32(1), 0), 0, row})
+		m.push(n.id, int32(i), pick(in && out, int32(1), 0), row)
 	}
 	if !out || in && n.greed != syntax.Lazy {
 		m.enter(n, i)
@@ -341,7 +327,7 @@ func (m *Matcher) look(n *node, i int) (int, *node) {
 	case s.op == opClass && s.next.op == opHeld:
 		holds = s.class.Width(m.text, from) > 0
 	default:
-		m.push(frame{n, int32(i), int32(m.base), 0, -1})
+		m.push(n.id, int32(i), int32(m.base), -1)
 		m.base = len(m.stack) - 1
 		return from, s
 	}
@@ -351,7 +337,7 @@ func (m *Matcher) look(n *node, i int) (int, *node) {
 // hold ends a look-around or an atomic group: its other ways are forgotten.
 func (m *Matcher) hold(i int) (int, *node) {
 	f := m.stack[m.base]
-	n := f.node
+	n := m.re.nodes[f.node]
 	if m.table && n.verdict {
 		for k := m.base + 1; k < len(m.stack); k++ {
 			m.noteHeld(&m.stack[k])

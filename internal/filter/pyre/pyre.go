@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"unicode/utf8"
 	"weak"
@@ -27,10 +26,11 @@ type Regexp struct {
 	expr     string
 	groups   []string
 	prog     *node
-	slots    int   // of the groups, two each, then of the loops
-	rows     int   // of the table of failures
-	conds    []int // groups that conditions ask for
-	looks    bool  // some look-around has a verdict
+	nodes    []*node // by their ids
+	slots    int     // of the groups, two each, then of the loops
+	rows     int     // of the table of failures
+	conds    []int   // groups that conditions ask for
+	looks    bool    // some look-around has a verdict
 	linear   bool
 	required [][]Literal
 	owed     []string // see owed.go
@@ -171,21 +171,6 @@ func (re *Regexp) after(t []byte, i int) int {
 // text that does holds one of.
 func (re *Regexp) missing(t []byte) bool {
 	return len(re.need) > 0 && !slices.ContainsFunc(re.need, func(s string) bool { return bytes.Contains(t, []byte(s)) })
-}
-
-// needed returns the first set of few literals that are found quickly.
-func needed(sets [][]Literal) []string {
-	for _, set := range sets {
-		if len(set) > 4 || slices.ContainsFunc(set, func(l Literal) bool { return l.Fold }) {
-			continue
-		}
-		var all []string
-		for _, l := range set {
-			all = append(all, strings.Clone(l.Text))
-		}
-		return all
-	}
-	return nil
 }
 
 func pick[T any](cond bool, yes, no T) T {

@@ -68,7 +68,7 @@ func ask(t *testing.T, questions []question) []answer {
 }
 
 // python returns the Python that the syntax is of.
-func python(t *testing.T) string {
+func python(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("python3")
 	if err == nil {

@@ -1,7 +1,6 @@
 package pyre
 
 import (
-	"bytes"
 	"unicode/utf8"
 
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
@@ -16,6 +15,7 @@ func (n *node) quickest() op {
 	case n.op == opLit && len(n.lit) == 1:
 		return opByte
 	case n.op != opRun || n.lit != "":
+	case n.class.Tab[utf8.RuneSelf] && (n.min > 1 || n.max != syntax.Unbounded): // bytes are not characters
 	case n.whole:
 		return opWhole
 	case n.greed != syntax.Lazy:
@@ -24,34 +24,73 @@ func (n *node) quickest() op {
 	return n.op
 }
 
-// span returns the end of the longest run at i, over ASCII. It reports false if that
-// is not what there is.
-func (n *node) span(t []byte, i int) (end int, ok bool) {
-	limit := len(t)
-	if n.max != syntax.Unbounded {
-		limit = min(limit, i+int(n.max))
-	} else if c := n.class; c.Stop >= 0 {
-		if k := bytes.IndexByte(t[i:], byte(c.Stop)); k >= 0 {
-			limit = i + k
+// dash is run for the plain phase.
+func (m *Matcher) dash(n *node, i int) int {
+	t := m.text
+	for steps := 1; ; steps++ {
+		if n.jump != nil && i < len(t) && t[i] < utf8.RuneSelf {
+			if to := &n.jump.to[n.jump.at[t[i]]&maxLeads]; to.node != nil {
+				if to.left >= 0 {
+					m.push(to.left, int32(i), to.aux, -1)
+				}
+				n = to.node
+				continue
+			}
 		}
-		return limit, n.min <= 1 // bytes are not characters
-	}
-	tab := &n.class.Tab
-	for ; i < limit; i++ {
-		if b := t[i]; !tab[b] || b >= utf8.RuneSelf {
-			return i, b < utf8.RuneSelf
+		to, next := i, (*node)(nil)
+		switch n.code {
+		case opByte:
+			if i < len(t) && t[i] == n.lit[0] {
+				i, n = i+1, n.next
+				continue
+			}
+		case opLit:
+			if end := i + len(n.lit); end <= len(t) && string(t[i:end]) == n.lit {
+				i, n = end, n.next
+				continue
+			}
+		case opClass:
+			if w := n.class.Width(t, i); w > 0 {
+				i, n = i+w, n.next
+				continue
+			}
+		case opSave:
+			m.set(int(n.slot), i)
+			n = n.next
+			continue
+		case opWhole:
+			to, next = m.wholly(n, i)
+		case opGreedy:
+			to, next = m.greedily(n, i)
+		case opMatch:
+			return i
+		default:
+			to, next = m.do(n, i)
+		}
+		if next != nil && n.op <= opSave {
+			i, n = to, next
+			continue
+		}
+		if m.steps -= steps; m.steps < 0 {
+			return -1
+		}
+		steps = 0
+		if next != nil {
+			i, n = to, next
+		} else if i, n = m.back(); n == nil {
+			return -1
 		}
 	}
-	return i, true
 }
 
 // wholly runs an opWhole.
 func (m *Matcher) wholly(n *node, i int) (int, *node) {
-	end, ok := n.span(m.text, i)
-	if !ok || m.table {
+	t := m.text
+	end := n.class.ASCII(t, i, n.max)
+	switch {
+	case end < len(t) && t[end] >= utf8.RuneSelf:
 		return m.repeat(n, i)
-	}
-	if end < i+int(n.min) {
+	case end < i+int(n.min):
 		return i, nil
 	}
 	m.steps -= (end - i) / stepBytes
@@ -60,24 +99,27 @@ func (m *Matcher) wholly(n *node, i int) (int, *node) {
 
 // greedily runs an opGreedy.
 func (m *Matcher) greedily(n *node, i int) (int, *node) {
-	end, ok := n.span(m.text, i)
-	if !ok || m.table {
+	t := m.text
+	end, lo := n.class.ASCII(t, i, n.max), i+int(n.min)
+	switch {
+	case end < len(t) && t[end] >= utf8.RuneSelf:
+		return m.repeat(n, i)
+	case end < lo:
+		return i, nil
+	case n.min == 1 && t[i] >= utf8.RuneSelf:
 		return m.repeat(n, i)
 	}
-	lo := i + int(n.min)
-	if n.min == 1 && end > i {
-		lo = i + n.class.Width(m.text, i)
-	}
-	if end < lo {
-		return i, nil
-	}
 	m.steps -= (end - i) / stepBytes
-	p := m.down(n, lo, end, -1)
-	if p < 0 {
-		return i, nil
+	if n.after != "" {
+		end = syntax.Last(t, n.after, lo, end)
 	}
-	if p > lo {
-		m.push(frame{n, int32(lo), int32(p), 0, -1})
+	if !n.plain || end == len(t) || !n.next.first.Has(t[end]) {
+		if end = m.down(n, lo, end, -1); end < 0 {
+			return i, nil
+		}
 	}
-	return p, n.next
+	if end > lo {
+		m.push(n.id, int32(lo), int32(end), -1)
+	}
+	return end, n.next
 }

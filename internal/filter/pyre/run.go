@@ -2,7 +2,6 @@ package pyre
 
 import (
 	"bytes"
-	"math/bits"
 	"unicode/utf8"
 
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
@@ -36,10 +35,10 @@ func (m *Matcher) repeat(n *node, i int) (int, *node) {
 				row, floor = row|1, lo+1
 			}
 			if n.max == syntax.Unbounded && floor == lo {
-				if m.noted(m.failed, r, lo) {
+				if m.failed.Has(r, lo) {
 					return i, nil
 				}
-				if n.keep.verdict && !n.whole && m.noted(m.held, r, lo) {
+				if n.keep.verdict && !n.whole && m.held.Has(r, lo) {
 					return m.hold(i)
 				}
 			}
@@ -52,14 +51,14 @@ func (m *Matcher) repeat(n *node, i int) (int, *node) {
 	if n.whole {
 		if n.max != syntax.Unbounded {
 			floor = max(floor, end) // the bit of this candidate, if it has one
-			known = row >= 0 && floor == end && m.noted(m.failed, row>>1, end)
+			known = row >= 0 && floor == end && m.failed.Has(row>>1, end)
 		}
 		if known || !m.begins(n.next).At(m.text, end) {
 			m.fill(row, floor, end)
 			return i, nil
 		}
 		if row >= 0 {
-			m.push(frame{n, int32(lo), int32(end), 0, row})
+			m.push(n.id, int32(lo), int32(end), row)
 		}
 		return end, n.next
 	}
@@ -75,7 +74,7 @@ func (m *Matcher) repeat(n *node, i int) (int, *node) {
 		return i, nil
 	}
 	if p > lo || row >= 0 {
-		m.push(frame{n, int32(lo), int32(p), 0, row})
+		m.push(n.id, int32(lo), int32(p), row)
 	}
 	return p, n.next
 }
@@ -121,7 +120,7 @@ func (m *Matcher) end(n *node, i, lo, floor int, row int32) (end int, known bool
 	// Step by step, so that a look at what is known to fail costs nothing.
 	for end = lo; ; {
 		limit := min(end+256, len(m.text))
-		at := m.find(m.failed, row>>1, max(end, floor), limit)
+		at := m.failed.Find(row>>1, max(end, floor), limit)
 		if at >= 0 {
 			limit = at
 		}
@@ -150,9 +149,9 @@ func (m *Matcher) down(n *node, lo, from int, row int32) int {
 		switch {
 		case !f.At(t, p):
 		case n.after != "" && !bytes.HasPrefix(t[p:], []byte(n.after)):
-		case p < len(t) && t[p]&0xC0 == 0x80 && p > lo && inside(t, p):
+		case p < len(t) && t[p]&0xC0 == 0x80 && p > lo && syntax.Inside(t, p):
 		case behind != nil && p < len(t) && t[p] < utf8.RuneSelf && !behind.At(t, p+1):
-		case n.max != syntax.Unbounded && row >= 0 && (p > lo || row&1 == 0) && m.noted(m.failed, row>>1, p):
+		case n.max != syntax.Unbounded && row >= 0 && (p > lo || row&1 == 0) && m.failed.Has(row>>1, p):
 		default:
 			m.steps -= (from - p) / stepBytes
 			return p
@@ -160,17 +159,6 @@ func (m *Matcher) down(n *node, lo, from int, row int32) int {
 	}
 	m.steps -= (from - lo) / stepBytes
 	return -1
-}
-
-// inside reports whether the byte at p is part of a character that begins before.
-func inside(t []byte, p int) bool {
-	for k := 1; k < utf8.UTFMax && k <= p; k++ {
-		if utf8.RuneStart(t[p-k]) {
-			_, w := utf8.DecodeRune(t[p-k:])
-			return w > k
-		}
-	}
-	return false
 }
 
 // lazily begins a run that is to be as short as possible.
@@ -190,7 +178,7 @@ func (m *Matcher) lazily(n *node, i, lo int, row int32) (int, *node) {
 		return i, nil
 	}
 	if row >= 0 || p < hi {
-		m.push(frame{n, int32(pick(n.max == syntax.Unbounded, lo, hi)), int32(p), 0, row})
+		m.push(n.id, int32(pick(n.max == syntax.Unbounded, lo, hi)), int32(p), row)
 	}
 	return p, n.next
 }
@@ -202,7 +190,7 @@ func (m *Matcher) up(n *node, p, hi int, row int32, own bool) (at, stop int) {
 	from := p
 	defer func() { m.steps -= (stop - from) / stepBytes }()
 	for {
-		if row >= 0 && !own && m.noted(m.failed, row>>1, p) {
+		if row >= 0 && !own && m.failed.Has(row>>1, p) {
 			if n.max == syntax.Unbounded {
 				return -1, p
 			}
@@ -251,7 +239,7 @@ func (m *Matcher) step(n *node, p int) int {
 // shorter returns the next candidate of the run of f, which is longer for a lazy
 // one. It returns nil, having taken f away, if there is none.
 func (m *Matcher) shorter(f *frame) (int, *node) {
-	n, p := f.node, int(f.aux)
+	n, p := m.re.nodes[f.node], int(f.aux)
 	if n.greed == syntax.Lazy && !n.whole {
 		return m.longer(f)
 	}
@@ -278,7 +266,7 @@ func (m *Matcher) shorter(f *frame) (int, *node) {
 }
 
 func (m *Matcher) longer(f *frame) (int, *node) {
-	n, p, row := f.node, int(f.aux), f.row
+	n, p, row := m.re.nodes[f.node], int(f.aux), f.row
 	hi, q, stop := len(m.text), -1, p
 	if n.max != syntax.Unbounded {
 		hi = int(f.pos)
@@ -303,7 +291,7 @@ func (m *Matcher) longer(f *frame) (int, *node) {
 // fill notes that all from place from to place to fail. The row is that of a run.
 func (m *Matcher) fill(row int32, from, to int) {
 	if row >= 0 {
-		m.note(m.failed, row>>1, int32(from), int32(to))
+		m.failed.Set(row>>1, int32(from), int32(to))
 	}
 }
 
@@ -325,9 +313,9 @@ func (m *Matcher) fate(n *node, i int) (row int32, known fate) {
 	}
 	row += state
 	switch {
-	case m.noted(m.failed, row, i):
+	case m.failed.Has(row, i):
 		return row, failing
-	case n.keep.verdict && m.noted(m.held, row, i):
+	case n.keep.verdict && m.held.Has(row, i):
 		return row, holding
 	}
 	return row, open
@@ -359,54 +347,14 @@ func (m *Matcher) row(n *node, i int) (row, state int32) {
 	return int32(r), int32(v)
 }
 
-// noted returns the bit of a place.
-func (m *Matcher) noted(table []uint64, row int32, i int) bool {
-	return table[int(row)*m.stride+i>>6]>>(i&63)&1 != 0
-}
-
-// note sets the bits of the places from from to to.
-func (m *Matcher) note(table []uint64, row, from, to int32) {
-	if row < 0 || from > to {
-		return
-	}
-	words := table[int(row)*m.stride:][:m.stride]
-	first, last := from>>6, to>>6
-	head, tail := ^uint64(0)<<(from&63), ^uint64(0)>>(63-to&63)
-	if first == last {
-		words[first] |= head & tail
-		return
-	}
-	words[first] |= head
-	for k := first + 1; k < last; k++ {
-		words[k] = ^uint64(0)
-	}
-	words[last] |= tail
-}
-
-// find returns the first place from from to to whose bit is set, -1 if there is
-// none.
-func (m *Matcher) find(table []uint64, row int32, from, to int) int {
-	words := table[int(row)*m.stride:][:m.stride]
-	for from <= to {
-		if w := words[from>>6] >> (from & 63); w != 0 {
-			if at := from + bits.TrailingZeros64(w); at <= to {
-				return at
-			}
-			return -1
-		}
-		from = (from>>6 + 1) << 6
-	}
-	return -1
-}
-
 // noteHeld notes that what a frame tries leads to the end of its look-around.
 func (m *Matcher) noteHeld(f *frame) {
-	switch {
+	switch n := m.re.nodes[f.node]; {
 	case f.row < 0:
-	case f.node.op != opRun:
-		m.note(m.held, f.row, f.pos, f.pos)
-	case f.node.max == syntax.Unbounded && !f.node.whole:
+	case n.op != opRun:
+		m.held.Set(f.row, f.pos, f.pos)
+	case n.max == syntax.Unbounded && !n.whole:
 		lo, p := f.pos+f.row&1, f.aux
-		m.note(m.held, f.row>>1, lo, p)
+		m.held.Set(f.row>>1, lo, p)
 	}
 }

@@ -1,5 +1,7 @@
 package pyre
 
+import "github.com/edgeban/edgeban/internal/filter/pyre/table"
+
 // Search looks for the first match of re in text, as Python's re.search does.
 // An invalid byte of text counts as one U+FFFD.
 func (m *Matcher) Search(re *Regexp, text []byte) bool {
@@ -8,7 +10,7 @@ func (m *Matcher) Search(re *Regexp, text []byte) bool {
 		m.spent = true
 		return false
 	}
-	at, ok := m.from(0)
+	at, ok := m.start()
 	if ok || at < 0 {
 		m.quiet++
 		m.release()
@@ -59,20 +61,9 @@ func (m *Matcher) begin(re *Regexp, text []byte) {
 func (m *Matcher) remember() {
 	m.table, m.quiet = true, 0
 	m.steps = hardSteps + hardPerByte*len(m.text)
-	m.stride = len(m.text)/64 + 1
-	m.rows = min(m.re.rows, maxTable/2/8/m.stride)
-	for _, bits := range []*[]uint64{&m.failed, &m.held} {
-		n := m.rows * m.stride
-		if bits == &m.held && !m.re.looks {
-			n = 0
-		}
-		if cap(*bits) < n {
-			*bits = make([]uint64, n)
-			continue
-		}
-		*bits = (*bits)[:n]
-		clear(*bits)
-	}
+	m.rows = min(m.re.rows, maxTable/2/8/table.Stride(len(m.text)))
+	m.failed.Clear(m.rows, len(m.text))
+	m.held.Clear(pick(m.re.looks, m.rows, 0), len(m.text))
 }
 
 // release gives back the memory that only hostile texts need.
@@ -81,8 +72,8 @@ func (m *Matcher) release() {
 		return
 	}
 	m.quiet = 0
-	if cap(m.failed) > calmSize {
-		m.failed, m.held = nil, nil
+	if m.failed.Size() > calmSize {
+		m.failed, m.held = table.Table{}, table.Table{}
 	}
 	if cap(m.stack) > calmSize {
 		m.stack = nil
@@ -92,11 +83,31 @@ func (m *Matcher) release() {
 	}
 }
 
+// start does what from(0) does in the plain phase.
+func (m *Matcher) start() (int, bool) {
+	if !m.re.once {
+		return m.from(0)
+	}
+	n, i := m.recall()
+	if end := m.dash(n, i); end >= 0 {
+		m.slots[0], m.slots[1] = 0, int32(end)
+		return -1, true
+	}
+	m.undo(0)
+	m.stack, m.base = m.stack[:0], -1
+	return pick(m.steps < 0, 0, -1), false
+}
+
 // from searches from place i on. It returns where it ran out of steps, -1 if it
 // did not.
 func (m *Matcher) from(i int) (int, bool) {
 	for i = m.re.next(m.text, i); i >= 0; i = m.re.next(m.text, i) {
-		end := m.run(m.re.prog, i)
+		end := 0
+		if m.table {
+			end = m.run(m.re.prog, i)
+		} else {
+			end = m.dash(m.re.prog, i)
+		}
 		if end >= 0 {
 			m.slots[0], m.slots[1] = int32(i), int32(end)
 			return -1, true

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 )
 
@@ -19,7 +20,7 @@ type stock struct {
 }
 
 // stocks reads an installed fail2ban, which is no part of this project.
-func stocks(t *testing.T) []stock {
+func stocks(t testing.TB) []stock {
 	t.Helper()
 	if _, err := os.Stat(fail2ban); err != nil {
 		if os.Getenv("EDGEBAN_ORACLE") != "" {
@@ -105,4 +106,39 @@ func mutate(r *rand.Rand, text, other string) string {
 		}
 	}
 	return string(b)
+}
+
+// BenchmarkStock searches what three filters of fail2ban match in their sample logs.
+func BenchmarkStock(b *testing.B) {
+	type job struct {
+		re   *Regexp
+		m    *Matcher
+		text []byte
+	}
+	for _, s := range stocks(b) {
+		if !slices.Contains([]string{"sshd", "postfix", "dovecot"}, s.Filter) {
+			continue
+		}
+		var jobs []job
+		for _, p := range s.Patterns {
+			re, err := Compile(p[0].(string), Flags(p[1].(float64)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			m := new(Matcher)
+			for _, text := range s.Texts {
+				if m.Search(re, []byte(text)) {
+					jobs = append(jobs, job{re, m, []byte(text)})
+				}
+			}
+		}
+		b.Run(s.Filter, func(b *testing.B) {
+			for b.Loop() {
+				for _, j := range jobs {
+					j.m.Search(j.re, j.text)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(jobs)), "ns/search")
+		})
+	}
 }

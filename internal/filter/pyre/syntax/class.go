@@ -209,6 +209,26 @@ func (c *Class) Span(t []byte, i, limit int) int {
 	}
 }
 
+// ASCII returns the end of the longest run at t[i] of up to most characters, over those of
+// ASCII. Where others stand it may be further on, or not so far.
+func (c *Class) ASCII(t []byte, i int, most int32) int {
+	limit := len(t)
+	if most != Unbounded {
+		limit = min(limit, i+int(most))
+	} else if c.Stop >= 0 {
+		if k := bytes.IndexByte(t[i:], byte(c.Stop)); k >= 0 {
+			limit = i + k
+		}
+		return limit
+	}
+	for k, b := range t[i:limit] {
+		if !c.Tab[b] {
+			return i + k
+		}
+	}
+	return limit
+}
+
 // Take returns the end of the at most n characters of the class that begin at
 // t[i], and their number.
 func (c *Class) Take(t []byte, i, n int) (end, took int) {

@@ -39,6 +39,21 @@ func Required(t *Node) [][]Literal {
 	return append(best(c.sets, mostSets), best(c.closer, mostCloser)...)
 }
 
+// Needed returns the first set of few literals that are found quickly.
+func Needed(sets [][]Literal) []string {
+	for _, set := range sets {
+		if len(set) > 4 || slices.ContainsFunc(set, func(l Literal) bool { return l.Fold }) {
+			continue
+		}
+		var all []string
+		for _, l := range set {
+			all = append(all, strings.Clone(l.Text))
+		}
+		return all
+	}
+	return nil
+}
+
 // worth says how good a set is to search for: few literals, and long ones.
 func worth(set []Literal) int { return 4*min(shortest(set), 16) - len(set) }
 

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"bytes"
 	"unicode"
 	"unicode/utf8"
 )
@@ -68,6 +69,54 @@ func FoldPrefix(t []byte, i int, lit string, ascii bool) int {
 		i += w
 	}
 	return i
+}
+
+// Repeated returns the end of the text is, at t[i]; -1 if it does not stand there.
+func Repeated(t []byte, i int, is []byte, fold Folding) int {
+	if fold == Exact && bytes.HasPrefix(t[i:], is) {
+		return i + len(is)
+	}
+	for len(is) > 0 {
+		r, w := utf8.DecodeRune(is)
+		s, v := utf8.DecodeRune(t[i:])
+		if v == 0 || r != s && (fold == Exact || fold.lower(r) != fold.lower(s)) {
+			return -1
+		}
+		is, i = is[w:], i+v
+	}
+	return i
+}
+
+// lower returns r in lower case.
+func (d Folding) lower(r rune) rune {
+	if d == ASCII && r >= utf8.RuneSelf {
+		return r
+	}
+	return unicode.ToLower(r)
+}
+
+// Inside reports whether the byte at p is part of a character that begins before.
+func Inside(t []byte, p int) bool {
+	for k := 1; k < utf8.UTFMax && k <= p; k++ {
+		if utf8.RuneStart(t[p-k]) {
+			_, w := utf8.DecodeRune(t[p-k:])
+			return w > k
+		}
+	}
+	return false
+}
+
+// Last returns the last place from lo to hi where lit stands, lo-1 if there is none.
+func Last(t []byte, lit string, lo, hi int) int {
+	t = t[:min(hi+len(lit), len(t))]
+	at := lo - 1
+	for {
+		k := bytes.Index(t[at+1:], []byte(lit))
+		if k < 0 {
+			return at
+		}
+		at += k + 1
+	}
 }
 
 // Holds reports whether a holds at t[i].
