@@ -99,5 +99,4 @@ func (m *Matcher) owing(n *node, i int) bool {
 	return i <= *last
 }
 
-// unknown is a place that was not looked for yet.
-const unknown = -2
+const unknown = -2 // a place that was not looked for yet
