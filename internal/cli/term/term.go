@@ -52,7 +52,7 @@ func Clean(s string, limit int) string {
 // plain reports whether s is nothing but printable ASCII, as most text is.
 func plain(s string) bool {
 	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
+		if s[i]-' ' > '~'-' ' {
 			return false
 		}
 	}
