@@ -40,6 +40,7 @@ type vantage struct {
 	places  map[netip.Addr]*Hidden // addresses that stand, or may stand, for others
 	proxies map[netip.Addr]bool    // where clients were received that came from elsewhere
 	learned int                    // matches that were asked for that
+	probes  Probes
 	signs   signs
 }
 
@@ -49,6 +50,25 @@ var containers = netip.MustParsePrefix("172.16.0.0/12")
 // Probe begins the names with which the doctor fails to log in. It does so from where
 // edgeban runs, often through the proxy: that is no client whom the log hides.
 const Probe = "edgeban-doctor-"
+
+// Probes are the addresses that the doctor was seen to fail from. The zero value knows
+// none.
+type Probes struct{ from map[netip.Addr]bool }
+
+// Left reports whether the doctor has left m in a log: a failure with its name, or one
+// without any from where it came.
+func (p *Probes) Left(m *edgeban.Match) bool {
+	if !strings.HasPrefix(m.User, Probe) {
+		return m.User == "" && p.from[m.Addr]
+	}
+	if p.from == nil {
+		p.from = map[netip.Addr]bool{}
+	}
+	if len(p.from) < maxPlaces {
+		p.from[m.Addr] = true
+	}
+	return true
+}
 
 const (
 	maxPlaces = 64
@@ -69,7 +89,7 @@ func (v *vantage) look(m *edgeban.Match, role never.Role, inside bool) string {
 		v.learn(m.Text)
 		return ""
 	}
-	if how == ProxyOff && strings.HasPrefix(m.User, Probe) {
+	if how == ProxyOff && v.probes.Left(m) {
 		return "a login of edgeban's doctor, by way of " + m.Addr.String()
 	}
 	if v.places[m.Addr] == nil && len(v.places) >= maxPlaces {

@@ -150,6 +150,10 @@ func TestDoctorIsNoClientThatIsHidden(t *testing.T) {
 				t.Errorf("%s: its failure counts, want it ignored", c.addr)
 			}
 		}
+		m.User = "" // its PROXY header at a port that speaks first
+		if why := v.look(&m, c.role, true); why == "" {
+			t.Errorf("%s: its header counts, want it ignored", c.addr)
+		}
 		if all := v.hidden(1, 1); len(all) > 0 {
 			t.Errorf("%s: hidden: %v, want none", c.addr, all)
 		}
