@@ -163,7 +163,6 @@ func TestWithoutTheSecretNothingIsLearntAndNothingDone(t *testing.T) {
 	d.Logins()
 	ban(t, d, "203.0.113.192/32")
 	const body = `{"login":"alice","remote":"203.0.113.192","success":false}`
-	ask(d, "allow", `{"remote":"203.0.113.1"}`, "another")
 	for _, token := range []string{"", "a long", word + " ", strings.ToUpper(word)} {
 		for _, command := range []string{"allow", "report"} {
 			r := httptest.NewRequest(http.MethodPost, "/policy?command="+command+"&token="+strings.ReplaceAll(word, " ", "+"), strings.NewReader(body))
@@ -188,8 +187,15 @@ func TestWithoutTheSecretNothingIsLearntAndNothingDone(t *testing.T) {
 	if ms := reported(d); len(ms) > 0 {
 		t.Errorf("they have brought in %+v", ms)
 	}
-	if !d.Asked().IsZero() {
-		t.Error("they count as questions of Dovecot's")
+	if !d.Asked().IsZero() || d.Trouble() != "" {
+		t.Errorf("they count as questions of Dovecot's: %s", d.Trouble())
+	}
+	ask(d, "allow", `{"remote":"203.0.113.1"}`, "another")
+	if !d.Asked().IsZero() || !strings.Contains(d.Trouble(), "another token") {
+		t.Errorf("trouble %q, want that Dovecot's token is another", d.Trouble())
+	}
+	if ask(d, "allow", `{"remote":"203.0.113.1"}`, word); d.Trouble() != "" {
+		t.Errorf("trouble %q once it has the right one, want none", d.Trouble())
 	}
 	if strings.Contains(log.String(), word) {
 		t.Errorf("the secret is shown: %s", &log)
