@@ -308,3 +308,21 @@ func TestSessionsOfWhoIsBannedAreEnded(t *testing.T) {
 		t.Errorf("a wrong key: %v", err)
 	}
 }
+
+// A tripper answers with a status.
+type tripper int
+
+func (code tripper) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: int(code), Body: http.NoBody}, nil
+}
+
+// Before Dovecot is up the proxy answers for it: nothing in dovecot.conf is wrong then.
+func TestADovecotThatIsNotUpYetIsNotMisconfigured(t *testing.T) {
+	c := config.Dovecot{Listen: "127.0.0.1:0", Doveadm: "http://traefik:8081", DoveadmKey: config.NewSecret("key")}
+	for code, advice := range map[int]string{502: "look what Dovecot does", 504: "look what Dovecot does", 401: "in dovecot.conf", 404: "in dovecot.conf"} {
+		found := New(c, tripper(code), slog.New(slog.DiscardHandler)).Check(t.Context())
+		if f := found[1]; f.Link != "sessions" || f.Grade != edgeban.Broken || !strings.HasPrefix(f.Fix, advice) || !strings.Contains(f.Evidence, fmt.Sprint(code)) {
+			t.Errorf("%d: %+v, want the advice %q", code, f, advice)
+		}
+	}
+}
