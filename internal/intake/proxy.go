@@ -145,29 +145,37 @@ func (v *vantage) hides(p *Hidden) bool {
 // by its shape: a router is the first or the last of its network.
 func hidingOf(a netip.Addr, role never.Role) Hiding {
 	inContainers := containers.Contains(a)
-	bridge := inContainers && a.As4()[3] == 1 // this host's own where edgeban runs beside Docker, not in it
+	bridge := inContainers && a.As4()[3] == 1 || bridge6(a) // this host's own where edgeban runs beside Docker, not in it
 	switch {
 	case bridge && role == never.Own:
 		return Bridge
 	case role == never.Own, a.IsLoopback():
 		return ProxyOff
-	case role == never.Gateway && inContainers:
+	case role == never.Gateway && (inContainers || bridge):
 		return Bridge
 	case role == never.Gateway, role == never.Peer && !inContainers:
 		return Edge
+	case bridge:
+		return Bridge
 	case !a.Is4() || !never.Private(a):
 		return clients
 	}
 	last := a.As4()[3]
 	switch {
-	case bridge:
-		return Bridge
 	case inContainers:
 		return ProxyOff
 	case last == 1 || last == 254:
 		return Edge
 	}
 	return clients
+}
+
+// bridge6 reports whether a is the first address of a unique local network, as Docker
+// gives its bridges: before 27 it does not forward IPv6 unless told to, and docker-proxy
+// connects to containers from there.
+func bridge6(a netip.Addr) bool {
+	b := a.As16()
+	return !a.Is4() && b[0]&0xfe == 0xfc && [8]byte(b[8:]) == [8]byte{7: 1}
 }
 
 // learn takes in where a client was received: Dovecot says it. Behind a proxy with
