@@ -44,30 +44,28 @@ type vantage struct {
 	signs   signs
 }
 
-// containers is the range that container networks are made of unless told otherwise.
-var containers = netip.MustParsePrefix("172.16.0.0/12")
+// These are the ranges that container networks are made of: of IPv4 unless told otherwise.
+// Before 27 Docker forwards no IPv6 by itself, and docker-proxy connects from the bridge.
+var (
+	containers = netip.MustParsePrefix("172.16.0.0/12")
+	unique     = netip.MustParsePrefix("fc00::/7")
+)
 
 // Probe begins the names with which the doctor fails to log in. It does so from where
 // edgeban runs, often through the proxy: that is no client whom the log hides.
 const Probe = "edgeban-doctor-"
 
-// Probes are the addresses that the doctor was seen to fail from. The zero value knows
-// none.
-type Probes struct{ from map[netip.Addr]bool }
+// Probes are the addresses that the doctor was seen to fail from.
+type Probes []netip.Addr
 
 // Left reports whether the doctor has left m in a log: a failure with its name, or one
 // without any from where it came.
 func (p *Probes) Left(m *edgeban.Match) bool {
-	if !strings.HasPrefix(m.User, Probe) {
-		return m.User == "" && p.from[m.Addr]
+	named, known := strings.HasPrefix(m.User, Probe), slices.Contains(*p, m.Addr)
+	if named && !known && len(*p) < maxPlaces {
+		*p = append(*p, m.Addr)
 	}
-	if p.from == nil {
-		p.from = map[netip.Addr]bool{}
-	}
-	if len(p.from) < maxPlaces {
-		p.from[m.Addr] = true
-	}
-	return true
+	return named || known && m.User == ""
 }
 
 const (
@@ -145,7 +143,7 @@ func (v *vantage) hides(p *Hidden) bool {
 // by its shape: a router is the first or the last of its network.
 func hidingOf(a netip.Addr, role never.Role) Hiding {
 	inContainers := containers.Contains(a)
-	bridge := inContainers && a.As4()[3] == 1 || bridge6(a) // this host's own where edgeban runs beside Docker, not in it
+	bridge := inContainers && a.As4()[3] == 1 || unique.Contains(a) && a == netip.PrefixFrom(a, 64).Masked().Addr().Next() // this host's own where edgeban runs beside Docker, not in it
 	switch {
 	case bridge && role == never.Own:
 		return Bridge
@@ -168,14 +166,6 @@ func hidingOf(a netip.Addr, role never.Role) Hiding {
 		return Edge
 	}
 	return clients
-}
-
-// bridge6 reports whether a is the first address of a unique local network, as Docker
-// gives its bridges: before 27 it does not forward IPv6 unless told to, and docker-proxy
-// connects to containers from there.
-func bridge6(a netip.Addr) bool {
-	b := a.As16()
-	return !a.Is4() && b[0]&0xfe == 0xfc && [8]byte(b[8:]) == [8]byte{7: 1}
 }
 
 // learn takes in where a client was received: Dovecot says it. Behind a proxy with
