@@ -149,7 +149,7 @@ func (g *generation) alias(c config.OPNsense) (a *opnsense.Alias, err error) {
 // addNotifier knows every kind of notifier.
 func (g *generation) addNotifier(c config.Notifier) {
 	n := notify.NewNtfy(*c.Ntfy, g.Transport)
-	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy, Prove: g.prove, Place: g.whereabouts}))
+	g.deliveries = append(g.deliveries, notify.NewDelivery(g.store, c.Name, n, notify.Options{On: c.On, Jails: c.Jails, Log: g.Log, Banned: g.bannedBy, Prove: g.prove, Free: g.free, Place: g.whereabouts}))
 }
 
 func (g *generation) addJail(c config.Jail) error {

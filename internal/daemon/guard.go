@@ -194,6 +194,15 @@ func (g *generation) inspect(ctx context.Context) {
 		g.check(ctx, "skew "+w.Jail.Name, w.Skewed())
 		g.check(ctx, "spent "+w.Jail.Name, w.Degraded(g.Now()))
 	}
+	for name, target := range g.targets {
+		if t, ok := target.(interface{ Trouble() string }); ok {
+			text := t.Trouble()
+			if text != "" {
+				text = "target " + name + ": " + text
+			}
+			g.check(ctx, "target "+name, text)
+		}
+	}
 	g.inspectLogs()
 	g.inspectProxies(ctx)
 	g.findZones()

@@ -333,3 +333,29 @@ func TestOnesOwnLoginsBuyNoGuesses(t *testing.T) {
 		})
 	}
 }
+
+// A Dovecot with another token than ours lets everybody in, and everything else looks
+// well: a person must hear of it.
+func TestADovecotWithAnotherTokenIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.targets = "  - name: logins\n    dovecot: {listen: \"127.0.0.1:9092\", token: another, allow: 127.0.0.1}\n"
+		o.run(func() {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:9092/?command=allow", strings.NewReader(`{"remote":"192.0.2.77"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer the-secret")
+			resp, err := o.client.Do(r)
+			if err != nil || resp.Body.Close() != nil || resp.StatusCode != http.StatusUnauthorized {
+				t.Fatalf("%+v, %v; want 401", resp, err)
+			}
+			o.pass(time.Minute)
+			o.wantAlarm("Trouble", "target logins: Dovecot asks with another token")
+			st, err := api{o.d}.Status(t.Context())
+			if err != nil || st.Healthy || len(st.Troubles) != 1 {
+				t.Errorf("healthy %v, troubles %q (%v); want that one", st.Healthy, st.Troubles, err)
+			}
+		})
+	})
+}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,12 @@ func (g *generation) prove(ctx context.Context, n *edgeban.Notice) (settled bool
 	}
 	n.Target = strings.Join(names, ", ")
 	return settled || g.Now().Sub(n.Time).Abs() > news
+}
+
+// free reports whether no target is known to hold a subject.
+func (g *generation) free(ctx context.Context, subject netip.Prefix) bool {
+	held, err := g.store.Around(ctx, subject.Addr())
+	return err != nil || !slices.ContainsFunc(held, func(h edgeban.Held) bool { return h.Subject == subject && h.Ours() && !h.Held.IsZero() })
 }
 
 // dropped adds to what is known of an entry what its target has counted since.

@@ -56,9 +56,10 @@ type look struct {
 	found            int // matches that name an address
 	failures         int
 	guarded          map[string]int // failures of who is never banned for what it is, by why
-	skew             string         // how the stamps lie off the clock
-	dated, unstamp   string         // logs whose last line has a stamp, or none
-	proxy, otherwise string         // what intake says of a proxy, and of lines that are no lines of its kind
+	probes           intake.Probes
+	skew             string // how the stamps lie off the clock
+	dated, unstamp   string // logs whose last line has a stamp, or none
+	proxy, otherwise string // what intake says of a proxy, and of lines that are no lines of its kind
 }
 
 // jail looks at what a jail finds in the end of its logs.
@@ -128,8 +129,13 @@ func (k *look) match(e *exam, path string, m edgeban.Match) {
 	n := max(1, m.Count)
 	k.found += n
 	if m.Kind == edgeban.Failure {
+		why, ok := e.list.Contains(m.Addr)
+		guarded := ok && !strings.HasPrefix(why, "never: ")
+		if guarded && k.probes.Left(&m) {
+			n = 0
+		}
 		k.failures += n
-		if why, ok := e.list.Contains(m.Addr); ok && !strings.HasPrefix(why, "never: ") {
+		if guarded && n > 0 {
 			k.guarded[m.Addr.String()+", "+why] += n
 		}
 	}

@@ -505,3 +505,31 @@ func TestEveryBrokenLinkIsNamedAndItsFixMendsIt(t *testing.T) {
 		})
 	}
 }
+
+// On a new mail server the only failures are those of doctor --mail itself, which come
+// from this host: the next look must not say that the PROXY protocol is off.
+func TestTheDoctorsOwnLoginsHideNobody(t *testing.T) {
+	c := newChain(t)
+	stamp := c.now.UTC().Format(time.Stamp)
+	var imap, smtp strings.Builder
+	for i := range 4 {
+		fmt.Fprintf(&imap, "%s mx dovecot: auth: passwd-file(edgeban-doctor-a%d,127.0.0.1,<x%d>): unknown user\n", stamp, i, i)
+		fmt.Fprintf(&smtp, "%s mx postfix/smtps/smtpd[7]: warning: unknown[127.0.0.1]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=edgeban-doctor-b%d\n", stamp, i)
+		fmt.Fprintf(&smtp, "%s mx postfix/smtps/smtpd[7]: improper command pipelining after CONNECT from unknown[127.0.0.1]: PROXY TCP4 192.0.2.77 192.0.2.1 40000 587\\r\\n\n", stamp)
+	}
+	c.write("mail.log", imap.String())
+	c.write("smtp.log", smtp.String())
+	c.c.Jails = append(c.c.Jails, c.jail("postfix", "smtp.log"))
+	if found := bad(c.examine()); len(found) > 0 {
+		t.Errorf("after the doctor alone:\n%s", tell(found))
+	}
+	for _, f := range c.examine() {
+		if f.Link == "matches" && f.Grade != edgeban.Good {
+			t.Errorf("%s: %s, and the filter did find the doctor", f.Part, f.Evidence)
+		}
+	}
+	c.write("mail.log", imap.String()+failures("127.0.0.1", c.now))
+	if found := bad(c.examine()); len(found) != 1 || found[0].Link != "subjects" {
+		t.Errorf("once clients come from there as well, want their jail's subjects alone:\n%s", tell(found))
+	}
+}

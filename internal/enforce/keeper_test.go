@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -202,6 +203,23 @@ func TestNewBanIsSetAtOnceThoughNothingIsProven(t *testing.T) {
 			if !proxy.has(subject(i)) {
 				t.Errorf("ban %d is not set after half a second", i)
 			}
+		}
+	})
+}
+
+// A firewall that was away has none of what was banned meanwhile: the all-clear must not
+// read as if nobody were banned.
+func TestTheAllClearCountsWhatIsStillSent(t *testing.T) {
+	inLab(t, opnsensetest.Options{}, func(l *lab) {
+		l.firewall.Fail(opnsensetest.Forbidden, -1)
+		l.ban(subject(9), time.Hour)
+		time.Sleep(time.Minute)
+		l.notices() // that it is away
+		l.firewall.Heal()
+		time.Sleep(10 * time.Minute)
+		ns := l.notices()
+		if len(ns) != 1 || ns[0].Kind != edgeban.NoticeTrouble || !strings.Contains(ns[0].Text, "takes bans again: it holds 0, and is sent 1 more") {
+			t.Errorf("notices: got %+v, want one that says that 1 ban is sent", ns)
 		}
 	})
 }

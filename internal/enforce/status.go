@@ -190,14 +190,18 @@ func (k *Keeper) failed(ctx context.Context, err error) {
 func (k *Keeper) recovered(ctx context.Context) {
 	now := k.Now()
 	k.mu.Lock()
-	was, told, n := k.status.Err != nil, k.told, k.status.Held
+	was, told, n, sent := k.status.Err != nil, k.told, k.status.Held, k.status.Missing
 	k.status.Err, k.status.Since, k.told = nil, time.Time{}, false
 	k.mu.Unlock()
 	if was {
 		k.Log.Info("target kept again", "target", k.Name, "held", n)
 	}
 	if told {
-		k.post(ctx, now, fmt.Sprintf("%s holds the bans again: %d of them", k.Name, n))
+		text := fmt.Sprintf("%s holds the bans again: %d of them", k.Name, n)
+		if sent > 0 {
+			text = fmt.Sprintf("%s takes bans again: it holds %d, and is sent %d more", k.Name, n, sent)
+		}
+		k.post(ctx, now, text)
 	}
 }
 

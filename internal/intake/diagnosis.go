@@ -58,7 +58,11 @@ func (h Hidden) Diagnosis(jails ...config.Jail) string {
 		return shown + "the PROXY protocol is off, so the log shows the proxy and nobody behind it can be banned. Turn the PROXY protocol on at both ends. " +
 			sends + receives(jails, h)
 	case Bridge:
-		return shown + "that is Docker's bridge, so docker-proxy carries the connections: IPv6 into a network without it, or a port that Docker does not forward itself. " +
+		if h.Addr.Is6() {
+			return shown + "that is Docker's bridge, so docker-proxy carries the connections: Docker does not forward IPv6. The PROXY protocol does not mend that. " +
+				"Docker 27 forwards it by itself; before, write {\"experimental\": true, \"ip6tables\": true} into /etc/docker/daemon.json, and restart Docker."
+		}
+		return shown + "that is Docker's bridge, so docker-proxy carries the connections: IPv6 into a network without it, a port that Docker does not forward itself, or clients on the host and in its other containers. " +
 			"The PROXY protocol does not mend that. In the compose file: networks: {NAME: {enable_ipv6: true}}; in daemon.json: userland-proxy: false; " +
 			"or run what listens with network_mode: host."
 	case Edge:

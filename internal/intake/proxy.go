@@ -40,15 +40,33 @@ type vantage struct {
 	places  map[netip.Addr]*Hidden // addresses that stand, or may stand, for others
 	proxies map[netip.Addr]bool    // where clients were received that came from elsewhere
 	learned int                    // matches that were asked for that
+	probes  Probes
 	signs   signs
 }
 
-// containers is the range that container networks are made of unless told otherwise.
-var containers = netip.MustParsePrefix("172.16.0.0/12")
+// These are the ranges that container networks are made of: of IPv4 unless told otherwise.
+// Before 27 Docker forwards no IPv6 by itself, and docker-proxy connects from the bridge.
+var (
+	containers = netip.MustParsePrefix("172.16.0.0/12")
+	unique     = netip.MustParsePrefix("fc00::/7")
+)
 
 // Probe begins the names with which the doctor fails to log in. It does so from where
 // edgeban runs, often through the proxy: that is no client whom the log hides.
 const Probe = "edgeban-doctor-"
+
+// Probes are the addresses that the doctor was seen to fail from.
+type Probes []netip.Addr
+
+// Left reports whether the doctor has left m in a log: a failure with its name, or one
+// without any from where it came.
+func (p *Probes) Left(m *edgeban.Match) bool {
+	named, known := strings.HasPrefix(m.User, Probe), slices.Contains(*p, m.Addr)
+	if named && !known && len(*p) < maxPlaces {
+		*p = append(*p, m.Addr)
+	}
+	return named || known && m.User == ""
+}
 
 const (
 	maxPlaces = 64
@@ -69,7 +87,7 @@ func (v *vantage) look(m *edgeban.Match, role never.Role, inside bool) string {
 		v.learn(m.Text)
 		return ""
 	}
-	if how == ProxyOff && strings.HasPrefix(m.User, Probe) {
+	if how == ProxyOff && v.probes.Left(m) {
 		return "a login of edgeban's doctor, by way of " + m.Addr.String()
 	}
 	if v.places[m.Addr] == nil && len(v.places) >= maxPlaces {
@@ -125,23 +143,23 @@ func (v *vantage) hides(p *Hidden) bool {
 // by its shape: a router is the first or the last of its network.
 func hidingOf(a netip.Addr, role never.Role) Hiding {
 	inContainers := containers.Contains(a)
-	bridge := inContainers && a.As4()[3] == 1 // this host's own where edgeban runs beside Docker, not in it
+	bridge := inContainers && a.As4()[3] == 1 || unique.Contains(a) && a == netip.PrefixFrom(a, 64).Masked().Addr().Next() // this host's own where edgeban runs beside Docker, not in it
 	switch {
 	case bridge && role == never.Own:
 		return Bridge
 	case role == never.Own, a.IsLoopback():
 		return ProxyOff
-	case role == never.Gateway && inContainers:
+	case role == never.Gateway && (inContainers || bridge):
 		return Bridge
 	case role == never.Gateway, role == never.Peer && !inContainers:
 		return Edge
+	case bridge:
+		return Bridge
 	case !a.Is4() || !never.Private(a):
 		return clients
 	}
 	last := a.As4()[3]
 	switch {
-	case bridge:
-		return Bridge
 	case inContainers:
 		return ProxyOff
 	case last == 1 || last == 254:

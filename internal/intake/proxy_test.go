@@ -36,6 +36,7 @@ func replayed(t *testing.T, filter, text string) (*Trial, []Verdict) {
 func TestHowALogHidesItsClientsIsToldApart(t *testing.T) {
 	const off, docker, nat = "the PROXY protocol is off", "docker-proxy carries", "NAT reflection"
 	const unasked, unsent = "does not expect it", "does not send it"
+	ipv6 := func(log string) string { return strings.ReplaceAll(captured(t, log), "172.30.0.1", "fd00:30::1") } // as Docker 20.10 was seen to
 	reflected := func(log string) string { return strings.ReplaceAll(captured(t, log), "192.168.77.50", "192.168.77.1") }
 	for _, c := range []struct {
 		name, filter, text string
@@ -46,6 +47,8 @@ func TestHowALogHidesItsClientsIsToldApart(t *testing.T) {
 		{"docker-proxy", "dovecot", captured(t, "dovecot.dproxy6.log"), []string{"dovecot logs 172.30.0.1 for everybody: ", docker, "enable_ipv6"}},
 		{"docker-proxy", "postfix", captured(t, "postfix.dproxy6.log"), []string{"postfix logs 172.30.0.1 for everybody: ", docker, "enable_ipv6"}},
 		{"docker-proxy beside real clients", "dovecot", captured(t, "dovecot.pp.log") + captured(t, "dovecot.dproxy6.log"), []string{"dovecot logs 172.30.0.1 for some of the clients: ", docker}},
+		{"docker-proxy into IPv6", "dovecot", ipv6("dovecot.dproxy6.log"), []string{"dovecot logs fd00:30::1 for everybody: ", docker, "ip6tables"}},
+		{"docker-proxy into IPv6", "postfix", ipv6("postfix.dproxy6.log"), []string{"postfix logs fd00:30::1 for everybody: ", docker, "ip6tables"}},
 		{"one port without PROXY", "dovecot", captured(t, "dovecot.pp.log") + captured(t, "dovecot.nopp.log"), []string{"dovecot logs 172.30.0.2 for some of the clients: " + off}},
 		{"NAT reflection", "dovecot", reflected("dovecot.lan.log"), []string{"dovecot logs 192.168.77.1 for everybody: ", nat, "Overrides"}},
 		{"NAT reflection", "postfix", reflected("postfix.lan.log"), []string{"postfix logs 192.168.77.1 for everybody: ", nat, "Overrides"}},
@@ -116,6 +119,12 @@ func TestWhatThisHostLeansOnIsNoClient(t *testing.T) {
 		{"2001:db8::1", never.Stranger, clients},
 		{"2001:db8::1", never.Gateway, Edge},
 		{"192.168.5.254", never.Stranger, Edge},
+		{"fd00:30::1", never.Stranger, Bridge}, // docker-proxy into a network with IPv6, before Docker 27
+		{"fd00:30::1", never.Own, Bridge},
+		{"fd00:30::1", never.Gateway, Bridge},
+		{"fd00:30::50", never.Stranger, clients},
+		{"fd00:30::1:0:0:1", never.Stranger, clients},
+		{"fe80::1", never.Stranger, clients},
 	} {
 		if got := hidingOf(netip.MustParseAddr(c.addr), c.role); got != c.want {
 			t.Errorf("%s, role %d: %d, want %d", c.addr, c.role, got, c.want)
@@ -149,6 +158,10 @@ func TestDoctorIsNoClientThatIsHidden(t *testing.T) {
 			if why := v.look(&m, c.role, true); why == "" {
 				t.Errorf("%s: its failure counts, want it ignored", c.addr)
 			}
+		}
+		m.User = "" // its PROXY header at a port that speaks first
+		if why := v.look(&m, c.role, true); why == "" {
+			t.Errorf("%s: its header counts, want it ignored", c.addr)
 		}
 		if all := v.hidden(1, 1); len(all) > 0 {
 			t.Errorf("%s: hidden: %v, want none", c.addr, all)

@@ -145,6 +145,9 @@ func (s *story) add(n edgeban.Notice) {
 	if (n.Kind == edgeban.NoticeBan || n.Kind == edgeban.NoticeInside) && n.Target != "" {
 		s.target, s.after = n.Target, max(s.after, n.After)
 	}
+	if n.Kind == edgeban.NoticeUnban && !slices.Contains(strings.Split(s.target, ", "), n.Target) {
+		s.target += ", " + n.Target
+	}
 	if outlasts(n.Until, s.until) {
 		s.until = n.Until
 	}
@@ -217,7 +220,7 @@ func alone(s *story) string {
 	return s.trouble(false)
 }
 
-// at returns where it was held, or nothing.
+// at returns who held it, or nothing.
 func (s *story) at() string {
 	if s.target == "" {
 		return ""

@@ -47,6 +47,10 @@ type Options struct {
 	// whether nobody else is to be expected within seconds; nil for nobody.
 	Prove func(ctx context.Context, n *edgeban.Notice) (settled bool)
 
+	// Free reports whether no target holds a subject any more; nil where that is not
+	// known. Each target that lets it go gives a notice.
+	Free func(ctx context.Context, subject netip.Prefix) bool
+
 	// Place returns where an inside subject is; nil where that is not known.
 	Place func(ctx context.Context, subject netip.Prefix) Place
 }
@@ -145,6 +149,9 @@ func (d *Delivery) Run(ctx context.Context) error {
 // step delivers one batch and returns how long to wait before the next.
 func (d *Delivery) step(ctx context.Context) time.Duration {
 	batch, err := d.outbox.Pending(ctx, d.name, d.limit)
+	if d.free(ctx, batch) {
+		batch, err = d.outbox.Pending(ctx, d.name, d.limit)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return 0
@@ -202,6 +209,21 @@ func (d *Delivery) prove(ctx context.Context, ns []edgeban.Notice) {
 			return
 		}
 	}
+}
+
+// free waits a moment until all targets have let go whom one of them has: that is one
+// message. It reports whether more notices may have come meanwhile.
+func (d *Delivery) free(ctx context.Context, batch []edgeban.Notice) (waited bool) {
+	if d.opt.Free == nil {
+		return false
+	}
+	held := func(n edgeban.Notice) bool {
+		return n.Kind == edgeban.NoticeUnban && n.ID > d.told && d.opt.tell(ctx, n) && !d.opt.Free(ctx, n.Subject)
+	}
+	for start := time.Now(); slices.ContainsFunc(batch, held) && time.Since(start) < patience && ctx.Err() == nil; sleep(ctx, glance) {
+		waited = true
+	}
+	return waited
 }
 
 // wanted returns what of batch is to be told and was not.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -516,6 +517,43 @@ func TestMessageOfABanSaysWhoHoldsIt(t *testing.T) {
 				m := w.messages()[0].Message
 				if c.says != "" && !strings.HasSuffix(m, c.says) || c.says == "" && strings.Contains(m, "held") {
 					t.Errorf("the message says %q, want %q at its end", m, c.says)
+				}
+			})
+		})
+	}
+}
+
+// Three doors let somebody go within a second. The first of them must not be told as if
+// it were all, and the others in a message of their own; nor must it wait for a target
+// that is away.
+func TestAnUnbanAtSeveralTargetsIsOneMessage(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		after time.Duration // until the second lets go
+		want  []string
+	}{
+		{"soon", 700 * time.Millisecond, []string{"at proxy, logins."}},
+		{"late", time.Minute, []string{"at proxy.", "at logins."}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var free atomic.Bool
+				w := start(t, users(), Options{Free: func(context.Context, netip.Prefix) bool { return free.Load() }})
+				defer w.end(t)
+				n := ban(1)
+				n.Kind, n.Jail, n.Target = edgeban.NoticeUnban, "", "proxy"
+				w.post(t, n)
+				time.Sleep(c.after)
+				n.Target = "logins"
+				w.post(t, n)
+				free.Store(true)
+				time.Sleep(10 * time.Second)
+				var got []string
+				for _, m := range w.messages() {
+					got = append(got, strings.TrimPrefix(m.Message, "It is not banned any more "))
+				}
+				if !slices.Equal(got, c.want) || w.pending() != 0 {
+					t.Errorf("told %q, %d pending; want %q", got, w.pending(), c.want)
 				}
 			})
 		})

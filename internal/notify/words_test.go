@@ -51,6 +51,15 @@ func TestWordsOfOneThing(t *testing.T) {
 			"203.0.113.9 is free again", "It is not banned any more at edge.", 2,
 		},
 		{
+			"an unban at several doors",
+			[]edgeban.Notice{
+				{Kind: edgeban.NoticeUnban, Time: noon, Subject: prefix("192.168.1.50"), Target: "proxy"},
+				{Kind: edgeban.NoticeUnban, Time: noon, Subject: prefix("192.168.1.50"), Target: "logins"},
+				{Kind: edgeban.NoticeUnban, Time: noon, Subject: prefix("192.168.1.50"), Target: "connections"},
+			},
+			"192.168.1.50 is free again", "It is not banned any more at proxy, logins, connections.", 2,
+		},
+		{
 			"an inside attacker",
 			[]edgeban.Notice{{Kind: edgeban.NoticeInside, Time: noon, Jail: "dovecot", Subject: prefix("192.168.1.50"), Failures: 1, User: "bob"}},
 			"Inside: 192.168.1.50 (dovecot)",

@@ -24,7 +24,7 @@ func (s *Stage) prepare(ctx context.Context) (err error) {
 	s.env = []string{
 		"MAIL_HOST=mail.example.org", "MAIL_DOMAINS=example.org", "NTFY_HOST=ntfy.example.org", "OPNSENSE_URL=" + s.Edge.url,
 		"OPNSENSE_PIN=" + pin, "OPNSENSE_ALIAS=" + Alias, "NEVER=home.example.org 198.51.100.1", "NTFY_TOPIC=" + Topic, "NTFY_TOKEN=" + token,
-		"NTFY_PHONE_HASH=", "NTFY_EDGEBAN_HASH=", "POLICY_TOKEN=thisisonlythelab", "DOVEADM_KEY=andthistoo",
+		"NTFY_PHONE_HASH=none", "NTFY_EDGEBAN_HASH=none", "POLICY_TOKEN=thisisonlythelab", "DOVEADM_KEY=andthistoo",
 	}
 	if err := errors.Join(s.users(), s.secrets()); err != nil {
 		return err

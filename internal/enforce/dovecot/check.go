@@ -3,6 +3,7 @@ package dovecot
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -25,6 +26,9 @@ func (d *Door) Check(ctx context.Context) []edgeban.Finding {
 	if err := d.doveadm.call(ctx, http.MethodGet, struct{}{}, &commands); err != nil {
 		f.Grade, f.Evidence = edgeban.Broken, err.Error()
 		f.Fix = "in dovecot.conf: doveadm_api_key = …, and service doveadm { inet_listener http { port = 8080 } }; and let only edgeban reach that port: the key is all-powerful"
+		if errors.Is(err, errAway) {
+			f.Fix = "look what Dovecot does, in its log: it may not be up yet; then " + f.Fix
+		}
 	}
 	return append(found, f)
 }

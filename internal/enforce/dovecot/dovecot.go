@@ -61,6 +61,7 @@ type Door struct {
 	taken  atomic.Bool // somebody takes the logins
 	began  int64       // Unix nanoseconds: what was reported in another life has other IDs
 	n      atomic.Int64
+	denied atomic.Int64 // Unix nanoseconds: when somebody who may ask did so with another token; 0 for never
 	lost   atomic.Int64 // logins that came while the queue was full
 }
 
@@ -145,7 +146,11 @@ type request struct {
 func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 	access := endpoint.Access{Token: d.config.Token}
 	client, err := netip.ParseAddrPort(r.RemoteAddr)
-	if !access.HasToken(endpoint.Bearer(r)) || err != nil || !d.mayAsk(client.Addr().Unmap().WithZone("")) {
+	asks := err == nil && d.mayAsk(client.Addr().Unmap().WithZone(""))
+	if !asks || !access.HasToken(endpoint.Bearer(r)) {
+		if asks && len(d.config.Allow) > 0 { // else anybody may knock
+			d.denied.Store(time.Now().UnixNano())
+		}
 		d.refused.Say(d.log, "dovecot", r.RemoteAddr, http.StatusUnauthorized)
 		w.Header().Set("Connection", "close") // it keeps no place of those who may ask
 		http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
@@ -218,6 +223,16 @@ func (d *Door) report(q request, addr netip.Addr) {
 			d.log.Warn("logins that Dovecot reports are dropped: the ledger does not keep up")
 		}
 	}
+}
+
+// Trouble says that Dovecot asks with another token, if it does: it lets everybody in
+// then. A question with the right one mends it.
+func (d *Door) Trouble() string {
+	if at := d.denied.Load(); at == 0 || !d.Asked().Before(time.Unix(0, at)) {
+		return ""
+	}
+	return "Dovecot asks with another token than that of the target: it is told nothing, and lets banned clients log in. " +
+		"Write token: into auth_policy_server_api_header = Authorization: Bearer …, and restart what has the old one."
 }
 
 // Notes says for status whether Dovecot asks.

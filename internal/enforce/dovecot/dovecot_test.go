@@ -163,7 +163,6 @@ func TestWithoutTheSecretNothingIsLearntAndNothingDone(t *testing.T) {
 	d.Logins()
 	ban(t, d, "203.0.113.192/32")
 	const body = `{"login":"alice","remote":"203.0.113.192","success":false}`
-	ask(d, "allow", `{"remote":"203.0.113.1"}`, "another")
 	for _, token := range []string{"", "a long", word + " ", strings.ToUpper(word)} {
 		for _, command := range []string{"allow", "report"} {
 			r := httptest.NewRequest(http.MethodPost, "/policy?command="+command+"&token="+strings.ReplaceAll(word, " ", "+"), strings.NewReader(body))
@@ -188,8 +187,15 @@ func TestWithoutTheSecretNothingIsLearntAndNothingDone(t *testing.T) {
 	if ms := reported(d); len(ms) > 0 {
 		t.Errorf("they have brought in %+v", ms)
 	}
-	if !d.Asked().IsZero() {
-		t.Error("they count as questions of Dovecot's")
+	if !d.Asked().IsZero() || d.Trouble() != "" {
+		t.Errorf("they count as questions of Dovecot's: %s", d.Trouble())
+	}
+	ask(d, "allow", `{"remote":"203.0.113.1"}`, "another")
+	if !d.Asked().IsZero() || !strings.Contains(d.Trouble(), "another token") {
+		t.Errorf("trouble %q, want that Dovecot's token is another", d.Trouble())
+	}
+	if ask(d, "allow", `{"remote":"203.0.113.1"}`, word); d.Trouble() != "" {
+		t.Errorf("trouble %q once it has the right one, want none", d.Trouble())
 	}
 	if strings.Contains(log.String(), word) {
 		t.Errorf("the secret is shown: %s", &log)
@@ -300,5 +306,23 @@ func TestSessionsOfWhoIsBannedAreEnded(t *testing.T) {
 	c.DoveadmKey = config.NewSecret("another")
 	if err := newDoveadm(c, s).kick(t.Context(), prefixes("192.168.77.50/32")[0]); err == nil || !strings.Contains(err.Error(), "401") || strings.Contains(err.Error(), "another") {
 		t.Errorf("a wrong key: %v", err)
+	}
+}
+
+// A tripper answers with a status.
+type tripper int
+
+func (code tripper) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: int(code), Body: http.NoBody}, nil
+}
+
+// Before Dovecot is up the proxy answers for it: nothing in dovecot.conf is wrong then.
+func TestADovecotThatIsNotUpYetIsNotMisconfigured(t *testing.T) {
+	c := config.Dovecot{Listen: "127.0.0.1:0", Doveadm: "http://traefik:8081", DoveadmKey: config.NewSecret("key")}
+	for code, advice := range map[int]string{502: "look what Dovecot does", 504: "look what Dovecot does", 401: "in dovecot.conf", 404: "in dovecot.conf"} {
+		found := New(c, tripper(code), slog.New(slog.DiscardHandler)).Check(t.Context())
+		if f := found[1]; f.Link != "sessions" || f.Grade != edgeban.Broken || !strings.HasPrefix(f.Fix, advice) || !strings.Contains(f.Evidence, fmt.Sprint(code)) {
+			t.Errorf("%d: %+v, want the advice %q", code, f, advice)
+		}
 	}
 }

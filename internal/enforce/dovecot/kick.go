@@ -27,6 +27,8 @@ const (
 	notFound = 68   // doveadm's exit code where nobody is logged in from there
 )
 
+var errAway = errors.New("the proxy before it does not reach Dovecot")
+
 // A doveadm ends sessions by Dovecot's HTTP API. Its key may do everything that
 // doveadm does: only kick, of canonical networks, is ever sent.
 type doveadm struct {
@@ -171,6 +173,8 @@ func (d *doveadm) call(ctx context.Context, method string, body, answer any) err
 		return fmt.Errorf("doveadm: %w", err)
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("doveadm: it answers %d: doveadm_key is not its doveadm_api_key", resp.StatusCode)
+	case resp.StatusCode == http.StatusBadGateway, resp.StatusCode == http.StatusServiceUnavailable, resp.StatusCode == http.StatusGatewayTimeout:
+		return fmt.Errorf("doveadm: %d, %w", resp.StatusCode, errAway)
 	case resp.StatusCode != http.StatusOK:
 		return fmt.Errorf("doveadm: it answers %d", resp.StatusCode)
 	}
