@@ -139,34 +139,6 @@ func TestNobodyReadsAheadWithoutEnd(t *testing.T) {
 	})
 }
 
-// Whoever fails slowly is shown with the lines of long ago, while others come and go.
-func TestEvidenceIsBoundedAndKeepsTheSlow(t *testing.T) {
-	var r recent
-	var slow, quick uint64 // their last failures
-	for i := range 5 * maxRecent {
-		if i%(maxRecent/2) == 0 {
-			n := r.next()
-			r.add(slow, fmt.Sprint("slow ", i), 5)
-			slow = n
-		}
-		n := r.next()
-		r.add(quick, fmt.Sprint("quick ", i), 5)
-		quick = n
-	}
-	if len(r.ring) > maxRecent {
-		t.Errorf("%d lines are kept, want %d at most", len(r.ring), maxRecent)
-	}
-	if got, want := r.lines(slow, 5), []string{"slow 250000", "slow 300000", "slow 350000", "slow 400000", "slow 450000"}; !slices.Equal(got, want) {
-		t.Errorf("of the slow one there is %q, want %q", got, want)
-	}
-	if got, want := r.lines(quick, 2), []string{"quick 499998", "quick 499999"}; !slices.Equal(got, want) {
-		t.Errorf("of the quick one there is %q, want %q", got, want)
-	}
-	if got := r.lines(1, 5); len(got) > 0 {
-		t.Errorf("a line of long ago is another one now: %q", got)
-	}
-}
-
 func TestAnInterruptedReplayEndsAndSaysSo(t *testing.T) {
 	for _, cores := range []int{1, 2} {
 		prev := runtime.GOMAXPROCS(cores)

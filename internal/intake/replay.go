@@ -8,6 +8,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/intake/ring"
 	"github.com/edgeban/edgeban/internal/jail"
 	"github.com/edgeban/edgeban/internal/never"
 )
@@ -21,7 +22,7 @@ type Replay struct {
 	Forget time.Duration
 	Now    time.Time // what counts as now: no stamp may be later
 
-	recent recent
+	recent ring.Ring
 	forms  forms
 
 	all, each, spare []Verdict // of a chunk; see judge
@@ -153,18 +154,18 @@ func (r *Replay) merge() {
 
 func (r *Replay) observe(t *Trial, m *edgeban.Match) (Verdict, bool) {
 	t.seq++
-	n, few := r.recent.next(), max(1, min(t.Jail.MaxRetry, 20))
+	n, few := r.recent.Next(), max(1, min(t.Jail.MaxRetry, 20))
 	b, before, ok := t.fold.Match(t.seq, m, n)
 	switch {
 	case m.Ignored != "":
 		t.ignore(*m)
 	case m.Kind == edgeban.Failure:
-		r.recent.add(before, m.Text, few)
+		r.recent.Add(before, m.Text, few)
 	}
 	if !ok {
 		return Verdict{}, false
 	}
-	return Verdict{b, t.fold.Prolongs(b), r.recent.lines(n, few), m.Time}, true
+	return Verdict{b, t.fold.Prolongs(b), r.recent.Last(n, few), m.Time}, true
 }
 
 // Stats returns what was seen until now. It may be asked while logs are read.

@@ -41,58 +41,6 @@ func (t *Trial) Ignored() (who []Ignored, n []int64) {
 	return who, n
 }
 
-// maxRecent is how many lines are kept of those that were added last.
-const maxRecent = 100_000
-
-// recent is the last lines of all subjects, the evidence of bans that may come, by
-// their numbers. Each knows the one of its subject before it.
-type recent struct {
-	ring []line
-	last uint64
-}
-
-type line struct {
-	n, before uint64
-	text      string
-}
-
-// next returns the number of the next match.
-func (r *recent) next() uint64 {
-	r.last++
-	return r.last
-}
-
-func (r *recent) at(n uint64) *line { return &r.ring[n%maxRecent] }
-
-// add keeps the line of the last match. Of a subject that fails slowly the last few
-// are kept, too: they move up before they would go.
-func (r *recent) add(before uint64, text string, few int) {
-	if r.ring == nil {
-		r.ring = make([]line, maxRecent)
-	}
-	n := r.last
-	if before != 0 && n-before > maxRecent/2 {
-		all := r.lines(before, few-1)
-		before = 0
-		for _, old := range all {
-			up := r.next()
-			*r.at(up) = line{up, before, old}
-			before = up
-		}
-	}
-	*r.at(n) = line{n, before, text}
-}
-
-// lines returns the last few lines of a subject, up to that of n.
-func (r *recent) lines(n uint64, few int) (all []string) {
-	for len(all) < few && n != 0 && r.at(n).n == n {
-		all = append(all, r.at(n).text)
-		n = r.at(n).before
-	}
-	slices.Reverse(all)
-	return all
-}
-
 // forms counts the lines that are written in a form of which fail2ban's filters
 // know nothing, among the first of each log.
 type forms struct{ lines, json, syslog int }
