@@ -3,6 +3,7 @@ package datepattern
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 )
@@ -54,6 +55,28 @@ func TestTheMemoFindsWhatASearchFinds(t *testing.T) {
 	if hits < rounds/4 || again < rounds/100 || told < rounds/4 {
 		t.Errorf("%d lines were of the minute before, %d of the second, %d of one that another had found: that tells little", hits, again, told)
 	}
+}
+
+// Jails that share a template are read at the same time.
+func TestDetectorsTellOneAnotherOfMinutes(t *testing.T) {
+	ts, err := Compile(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			d := ts.Detector(time.UTC)
+			for i := range 5000 {
+				want := now.Add(time.Duration(i-5000) * 13 * time.Second)
+				if got, ok := d.Find([]byte(want.Format(time.Stamp)+" host x"), now); !ok || !got.Time.Equal(want) {
+					t.Errorf("got %v, %t; want %v", got.Time, ok, want)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // forget makes the detector search for the next stamp.
