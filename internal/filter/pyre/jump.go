@@ -146,14 +146,9 @@ func (n *node) only(b byte) *node {
 			return one
 		}
 	case opLoop:
-		in, out := n.sub.first.Has(b), n.next.first.Has(b)
-		switch {
-		case n.slot >= 0 || in == out:
-			return nil
-		case in:
-			return n.sub
+		if in, out := n.sub.first.Has(b), n.next.first.Has(b); n.slot < 0 && in != out {
+			return pick(in, n.sub, n.next)
 		}
-		return n.next
 	case opRun:
 		if n.min == 0 && !n.class.Tab[b] {
 			return n.next

@@ -11,6 +11,7 @@ import (
 const (
 	mostAlike  = 64 // bytes of a text that are compared with those of the last one, and frames that are kept
 	leastAlike = 6  // of them, to be worth it
+	mostIdle   = 8
 )
 
 // A memo is how far a search got by nothing but what its text begins with.
@@ -23,6 +24,7 @@ type memo struct {
 	slots []int32
 	trail []change
 	stack []frame
+	idle  uint8 // texts that it was of no use for, in a row; then it rests until this is 0 again
 }
 
 // recall begins the search of an expression that matches only at the start of a text.
@@ -34,9 +36,13 @@ func (m *Matcher) recall() (*node, int) {
 		o.re, o.text, o.last = m.re, o.text[:0], o.last[:0]
 		return m.re.prog, 0
 	case len(o.text) > 0 && bytes.HasPrefix(m.text, o.text):
+		o.idle = 0
 		copy(m.slots, o.slots)
 		m.trail, m.stack = append(m.trail, o.trail...), append(m.stack, o.stack...)
 		return o.node, o.at
+	}
+	if o.idle++; o.idle > mostIdle {
+		return m.re.prog, 0
 	}
 	alike := 0
 	for alike < min(len(o.last), len(m.text)) && m.text[alike] == o.last[alike] && m.text[alike] < utf8.RuneSelf {

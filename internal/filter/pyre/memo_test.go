@@ -69,3 +69,26 @@ func TestAMemoIsSmall(t *testing.T) {
 		t.Errorf("%d and %d bytes, %d frames, %d changes", len(o.last), len(o.text), len(o.stack), len(o.trail))
 	}
 }
+
+// In a log of many hosts, what is remembered is of no use, and must not be looked for
+// again and again; but the log may change.
+func TestAMemoRestsWhereLinesDoNotBeginAlike(t *testing.T) {
+	re, err := Compile(`^\s*\S+ sshd\[\d+\]: (.+)$`, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m Matcher
+	line := func(host int) { m.Search(re, fmt.Appendf(nil, " %d-host sshd[1]: something", host)) }
+	for i := range 20 {
+		line(i)
+	}
+	if m.memo.idle <= mostIdle {
+		t.Error("it does not rest")
+	}
+	for range 300 {
+		line(7)
+	}
+	if m.memo.idle != 0 || m.memo.at < leastAlike {
+		t.Errorf("of one host it remembers %d bytes, %d texts ago", m.memo.at, m.memo.idle)
+	}
+}
