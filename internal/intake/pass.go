@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"time"
 
 	"github.com/edgeban/edgeban/internal/never"
@@ -85,9 +86,10 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 // or so.
 const maxAhead = 120_000
 
-// ahead yields what seq does, and reads on meanwhile until room matches are not
-// taken. The goroutine ends with seq, or when ctx is done.
-func ahead(ctx context.Context, seq iter.Seq[found], room int) iter.Seq[found] {
+// ahead yields what seq does, the findings in the log of that number, and reads on
+// meanwhile until room matches are not taken. The goroutine ends with seq, or when ctx
+// is done.
+func ahead(ctx context.Context, seq iter.Seq[found], room int, turn *turn, number int) iter.Seq[found] {
 	box := make(chan found, 1) // holds all that is not taken
 	go func() {
 		defer close(box)
@@ -106,13 +108,57 @@ func ahead(ctx context.Context, seq iter.Seq[found], room int) iter.Seq[found] {
 			case <-ctx.Done():
 				return
 			}
+			turn.found(ctx, number)
 		}
 	}()
 	return func(yield func(found) bool) {
+		turn.begin(number)
 		for f := range box {
 			if !yield(f) {
 				return
 			}
+			turn.folded()
 		}
+	}
+}
+
+// A turn is that of the log whose findings are folded. The others are read with what
+// time that leaves: else each core has a log to read, the fold waits for one of them,
+// and what was found in the last log is folded when nothing is left to do beside it.
+type turn struct {
+	sync.Mutex
+	changed sync.Cond
+	log     int  // whose turn it is
+	late    bool // something that was found in it is not folded yet
+}
+
+// newTurn returns a turn for as long as ctx is not done.
+func newTurn(ctx context.Context) *turn {
+	t := &turn{}
+	t.changed.L = t
+	context.AfterFunc(ctx, func() { t.is(0, false) })
+	return t
+}
+
+func (t *turn) is(log int, late bool) {
+	t.Lock()
+	defer t.Unlock()
+	t.log, t.late = max(t.log, log), late
+	t.changed.Broadcast()
+}
+
+func (t *turn) begin(log int) { t.is(log, false) }
+
+func (t *turn) folded() { t.is(0, false) }
+
+// found notes that something was found in a log, and waits until that may be read on.
+func (t *turn) found(ctx context.Context, log int) {
+	t.Lock()
+	defer t.Unlock()
+	if t.log == log {
+		t.late = true
+	}
+	for t.log < log && t.late && ctx.Err() == nil {
+		t.changed.Wait()
 	}
 }

@@ -122,7 +122,7 @@ func TestNobodyReadsAheadWithoutEnd(t *testing.T) {
 				read++
 			}
 		}
-		next, stop := iter.Pull(ahead(ctx, endless, 100))
+		next, stop := iter.Pull(ahead(ctx, endless, 100, newTurn(ctx), 0))
 		defer stop()
 		synctest.Wait()
 		if read < 10 || read > 11 {

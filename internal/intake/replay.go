@@ -78,13 +78,15 @@ func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[[]Verdict, err
 		defer cancel() // ends what is ahead
 		cores := min(runtime.GOMAXPROCS(0), len(logs))
 		var queue []*pass
-		for len(queue) > 0 || len(logs) > 0 {
+		turn := newTurn(within)
+		for n := 0; len(queue) > 0 || len(logs) > 0; {
 			for len(queue) < cores && len(logs) > 0 {
 				p := r.pass(logs[0], cores == 1)
 				p.found = p.read(within)
 				if cores > 1 {
-					p.found = ahead(within, p.found, maxAhead/cores)
+					p.found = ahead(within, p.found, maxAhead/cores, turn, n)
 				}
+				n++
 				queue, logs = append(queue, p), logs[1:]
 			}
 			if !r.fold(queue[0], yield) {
