@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"sync"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -11,7 +12,8 @@ import (
 // used again for the next chunk.
 type flood struct {
 	enough  int  // as many failures as a ban takes
-	own     bool // what it gathered is taken before the next chunk
+	own     bool    // what it gathered is taken before the next chunk
+	spare   *spares // what it may use again otherwise; nil for nothing
 	matches []edgeban.Match
 	seen    map[floodKey]int32 // places in states
 	states  []floodState
@@ -41,7 +43,38 @@ func (f *flood) begin(enough int) {
 		f.matches = f.matches[:0]
 		return
 	}
-	f.matches = make([]edgeban.Match, 0, len(f.matches)) // as many as last time are likely
+	f.matches = f.spare.get(len(f.matches)) // as many as last time are likely
+}
+
+// Spares are lists of matches to be used again. They are safe for concurrent use.
+type spares struct {
+	sync.Mutex
+	free [][]edgeban.Match
+}
+
+// get returns an empty list, a new one with room for n matches if there is no other.
+func (s *spares) get(n int) []edgeban.Match {
+	if s != nil {
+		s.Lock()
+		defer s.Unlock()
+		if last := len(s.free) - 1; last >= 0 {
+			ms := s.free[last]
+			s.free = s.free[:last]
+			return ms[:0]
+		}
+	}
+	return make([]edgeban.Match, 0, n)
+}
+
+// put takes lists that nobody needs any more.
+func (s *spares) put(f findings) {
+	s.Lock()
+	defer s.Unlock()
+	for _, ms := range f {
+		if cap(ms) > 0 {
+			s.free = append(s.free, ms)
+		}
+	}
 }
 
 // state returns what is known of the match's key, anew if it is of another time.

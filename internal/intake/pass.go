@@ -27,6 +27,7 @@ type pass struct {
 	gates gates
 	forms forms
 	found iter.Seq[found]
+	spare *spares // nil where what is found is taken at once
 }
 
 // found is what the jails have found in some chunks, and why no more follows.
@@ -40,9 +41,12 @@ type found struct {
 // next one if it is taken at once.
 func (r *Replay) pass(l Log, once bool) *pass {
 	p := &pass{log: l, never: r.Never, now: r.Now}
+	if !once {
+		p.spare = &r.spare
+	}
 	for _, t := range r.Trials {
 		w := t.watcher.twin()
-		w.flood.own = once
+		w.flood.own, w.flood.spare = once, p.spare
 		p.panel.watchers = append(p.panel.watchers, w)
 	}
 	return p

@@ -25,7 +25,8 @@ type Replay struct {
 	recent ring.Ring
 	forms  forms
 
-	all, each, spare []Verdict // of a chunk; see judge
+	all, each, other []Verdict // of a chunk; see judge
+	spare            spares
 }
 
 // A Trial is a jail in a Replay, and what came of it.
@@ -107,6 +108,9 @@ func (r *Replay) fold(p *pass, yield func([]Verdict, error) bool) bool {
 			if vs := r.judge(all); len(vs) > 0 && !yield(vs, nil) {
 				return false
 			}
+			if p.spare != nil {
+				p.spare.put(all)
+			}
 		}
 		if f.err != nil {
 			yield(nil, f.err)
@@ -143,15 +147,15 @@ func (r *Replay) merge() {
 		return
 	}
 	a, b := r.all, r.each
-	r.spare = r.spare[:0]
+	r.other = r.other[:0]
 	for len(a) > 0 && len(b) > 0 {
 		if b[0].at.Before(a[0].at) {
-			r.spare, b = append(r.spare, b[0]), b[1:]
+			r.other, b = append(r.other, b[0]), b[1:]
 		} else {
-			r.spare, a = append(r.spare, a[0]), a[1:]
+			r.other, a = append(r.other, a[0]), a[1:]
 		}
 	}
-	r.all, r.spare = append(append(r.spare, a...), b...), r.all
+	r.all, r.other = append(append(r.other, a...), b...), r.all
 }
 
 func (r *Replay) observe(t *Trial, m *edgeban.Match) (Verdict, bool) {
