@@ -121,13 +121,13 @@ func (e *env) verdict(out *bytes.Buffer, v intake.Verdict, several bool) error {
 	if never.PrivatePrefix(b.Subject) {
 		text += " (private: told, not sent)"
 	}
-	fmt.Fprintf(out, "%s  %s %s\n", since.Format(time.DateTime), term.Subject(b.Subject), text)
+	all := since.AppendFormat(out.AvailableBuffer(), time.DateTime) // not printed piece by piece, for there may be many
+	all = append(all, "  "+term.Subject(b.Subject)+" "+text+"\n"...)
 	for _, line := range v.Lines {
-		out.WriteString("    ")
-		out.WriteString(term.Clean(line, 160))
-		out.WriteByte('\n')
+		all = append(append(append(all, "    "...), term.Clean(line, 160)...), '\n')
 	}
-	return nil
+	_, err := out.Write(all)
+	return err
 }
 
 // summary says what was seen, by which filters, and why what was left out was.

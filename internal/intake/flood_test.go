@@ -2,7 +2,6 @@ package intake
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -52,24 +51,6 @@ func TestEvidenceOfABanIsWhatLedToIt(t *testing.T) {
 				t.Errorf("%s: line %d of the evidence is %q, want %q", name, i+1, line, lines[i])
 			}
 		}
-	}
-}
-
-func TestFloodOfOneAddressIsFewMatches(t *testing.T) {
-	const enough = 5
-	var f flood
-	f.begin(enough)
-	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	for i := range 100_000 {
-		f.add(&edgeban.Match{Kind: edgeban.Failure, Addr: netip.MustParseAddr("203.0.113.9"), Time: at.Add(time.Duration(i/50_000) * time.Second)})
-	}
-	if n := len(f.matches); n > 2*(enough+1) { // of two seconds
-		t.Errorf("%d matches of 100,000 lines, want a few", n)
-	}
-	var all counters
-	all.matched(f.matches)
-	if n := all.failures.Load(); n != 100_000 {
-		t.Errorf("they stand for %d failures, want all", n)
 	}
 }
 

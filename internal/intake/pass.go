@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/edgeban/edgeban/internal/intake/flood"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/source"
 )
@@ -27,7 +28,7 @@ type pass struct {
 	gates gates
 	forms forms
 	found iter.Seq[found]
-	spare *spares // nil where what is found is taken at once
+	spare *flood.Spares // nil where what is found is taken at once
 }
 
 // found is what the jails have found in some chunks, and why no more follows.
@@ -46,7 +47,7 @@ func (r *Replay) pass(l Log, once bool) *pass {
 	}
 	for _, t := range r.Trials {
 		w := t.watcher.twin()
-		w.flood.own, w.flood.spare = once, p.spare
+		w.flood.Own, w.flood.Spare = once, p.spare
 		p.panel.watchers = append(p.panel.watchers, w)
 	}
 	return p

@@ -8,6 +8,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/intake/flood"
 	"github.com/edgeban/edgeban/internal/intake/ring"
 	"github.com/edgeban/edgeban/internal/jail"
 	"github.com/edgeban/edgeban/internal/never"
@@ -26,7 +27,7 @@ type Replay struct {
 	forms  forms
 
 	all, each, other []Verdict // of a chunk; see judge
-	spare            spares
+	spare            flood.Spares
 }
 
 // A Trial is a jail in a Replay, and what came of it.
@@ -109,7 +110,7 @@ func (r *Replay) fold(p *pass, yield func([]Verdict, error) bool) bool {
 				return false
 			}
 			if p.spare != nil {
-				p.spare.put(all)
+				p.spare.Put(all)
 			}
 		}
 		if f.err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/filter/scan"
+	"github.com/edgeban/edgeban/internal/intake/flood"
 	"github.com/edgeban/edgeban/internal/jail"
 	"github.com/edgeban/edgeban/internal/never"
 )
@@ -30,7 +31,7 @@ type Watcher struct {
 
 	mu       sync.Mutex           // a jail may be read by two sources at once
 	scanners map[string]*scanning // by origin
-	flood    flood
+	flood    flood.Flood
 	counters *counters
 	skew     atomic.Pointer[string] // how the stamps lie off the clock; nil if they do not
 	spentAt  atomic.Int64           // when a search last gave up, in Unix nanoseconds; 0 for never
@@ -121,15 +122,15 @@ func (w *Watcher) options() filter.Options {
 func (w *Watcher) Take(found []edgeban.Match, list *never.List) []edgeban.Match {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.flood.begin(w.Jail.Threshold(true))
+	w.flood.Begin(w.Jail.Threshold(true))
 	for _, m := range found {
 		m.Jail, m.ID = w.Jail.Name, w.Jail.Name+" "+m.ID
 		w.judgeable(&m, list)
-		w.flood.add(&m)
+		w.flood.Add(&m)
 	}
 	w.counters.lines.Add(int64(len(found)))
-	w.counters.matched(w.flood.matches)
-	return w.flood.matches
+	w.counters.matched(w.flood.Matches)
+	return w.flood.Matches
 }
 
 func (w *Watcher) recall(c edgeban.Chunk) {
@@ -163,19 +164,19 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeba
 	if w.mail {
 		w.vantage.read(c)
 	}
-	w.flood.begin(w.Jail.Threshold(true))
+	w.flood.Begin(w.Jail.Threshold(true))
 	for m := range matches(w.dated(c)) {
 		w.judgeable(&m, list)
-		w.flood.add(&m)
+		w.flood.Add(&m)
 	}
 	w.scanned(before, s.Stats(), c.Read)
-	w.counters.matched(w.flood.matches)
+	w.counters.matched(w.flood.Matches)
 	if c.End {
 		if delete(s.streams, c.Stream); len(s.streams) == 0 {
 			delete(w.scanners, c.Origin)
 		}
 	}
-	return w.flood.matches
+	return w.flood.Matches
 }
 
 // judgeable settles what must be settled before the ledger, so that the fold is

@@ -4,15 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"weak"
 
 	"github.com/edgeban/edgeban/internal/filter/pyre"
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
+	"github.com/edgeban/edgeban/internal/inuse"
 )
 
 // A template is one way to write a stamp. Its group 1 is what is cut out.
@@ -74,26 +72,19 @@ type written struct {
 	weight        float64
 }
 
-// inUse has a weak.Pointer to each template. Jails that log alike share them.
-var inUse sync.Map
+// Jails that log alike share templates.
+var templates inuse.Pool[written, template]
 
 // compile makes a template, or finds that it is in use. An error is a *pyre.Error with
 // the place in the pattern.
 func compile(w written) (*template, error) {
-	if p, ok := inUse.Load(w); ok {
-		if t := p.(weak.Pointer[template]).Value(); t != nil {
-			return t, nil
+	return templates.Get(w, func() (*template, error) {
+		t, err := newTemplate(w.name, w.pattern)
+		if err == nil {
+			t.weight = w.weight
 		}
-	}
-	t, err := newTemplate(w.name, w.pattern)
-	if err != nil {
-		return nil, err
-	}
-	t.weight = w.weight
-	p := weak.Make(t)
-	inUse.Store(w, p)
-	runtime.AddCleanup(t, func(w written) { inUse.CompareAndDelete(w, p) }, w)
-	return t, nil
+		return t, err
+	})
 }
 
 func newTemplate(name, pattern string) (*template, error) {

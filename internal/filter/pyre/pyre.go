@@ -2,13 +2,11 @@ package pyre
 
 import (
 	"bytes"
-	"runtime"
 	"slices"
-	"sync"
 	"unicode/utf8"
-	"weak"
 
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
+	"github.com/edgeban/edgeban/internal/inuse"
 )
 
 // Flags change what a whole expression means.
@@ -53,20 +51,7 @@ type Literal = syntax.Literal
 // Compile reads an expression in the syntax of Python's re. The error is an *Error.
 // Of an expression that is in use already, it returns that.
 func Compile(expr string, f Flags) (*Regexp, error) {
-	key := source{expr, f}
-	if p, ok := inUse.Load(key); ok {
-		if re := p.(weak.Pointer[Regexp]).Value(); re != nil {
-			return re, nil
-		}
-	}
-	re, err := compile(expr, f)
-	if err != nil {
-		return nil, err
-	}
-	p := weak.Make(re)
-	inUse.Store(key, p)
-	runtime.AddCleanup(re, func(s source) { inUse.CompareAndDelete(s, p) }, key)
-	return re, nil
+	return regexps.Get(source{expr, f}, func() (*Regexp, error) { return compile(expr, f) })
 }
 
 // A source is what an expression is compiled from.
@@ -75,8 +60,7 @@ type source struct {
 	flags Flags
 }
 
-// inUse has, by its source, a weak.Pointer to each Regexp.
-var inUse sync.Map
+var regexps inuse.Pool[source, Regexp]
 
 // String returns the expression as it was given to Compile.
 func (re *Regexp) String() string { return re.expr }

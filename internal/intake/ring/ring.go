@@ -49,6 +49,7 @@ func (r *Ring) Add(before uint64, text string, few int) {
 
 // Last returns the last few lines of a subject, up to that of n, as far as they are kept.
 func (r *Ring) Last(n uint64, few int) (all []string) {
+	all = make([]string, 0, few)
 	for r.lines != nil && len(all) < few && n != 0 && r.at(n).n == n {
 		all = append(all, r.at(n).text)
 		n = r.at(n).before

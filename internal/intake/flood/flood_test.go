@@ -1,0 +1,56 @@
+package flood
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/edgeban/edgeban"
+)
+
+func TestFloodOfOneAddressIsFewMatches(t *testing.T) {
+	const enough = 5
+	var f Flood
+	f.Begin(enough)
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for i := range 100_000 {
+		f.Add(&edgeban.Match{Kind: edgeban.Failure, Addr: netip.MustParseAddr("203.0.113.9"), Time: at.Add(time.Duration(i/50_000) * time.Second)})
+	}
+	if n := len(f.Matches); n > 2*(enough+1) { // of two seconds
+		t.Errorf("%d matches of 100,000 lines, want a few", n)
+	}
+	n := 0
+	for _, m := range f.Matches {
+		n += m.Count
+	}
+	if n != 100_000 {
+		t.Errorf("they stand for %d failures, want all", n)
+	}
+}
+
+// What is handed over must not change while it is used, and is used again once it is
+// given back.
+func TestGivenBackMatchesAreUsedAgainAndNoOthers(t *testing.T) {
+	m := edgeban.Match{Kind: edgeban.Failure, Addr: netip.MustParseAddr("203.0.113.9")}
+	other := m
+	other.Addr = netip.MustParseAddr("203.0.113.8")
+	var spare Spares
+	f := Flood{Spare: &spare}
+	fill := func(m edgeban.Match) []edgeban.Match {
+		f.Begin(5)
+		f.Add(&m)
+		return f.Matches
+	}
+	first := fill(m)
+	second := fill(other)
+	if first[0].Addr != m.Addr || second[0].Addr != other.Addr {
+		t.Fatalf("got %v and %v: what was handed over has changed", first, second)
+	}
+	spare.Put([][]edgeban.Match{first, nil})
+	if third := fill(other); &third[0] != &first[0] {
+		t.Error("the memory that was given back is not used again")
+	}
+	if fourth := fill(m); &fourth[0] == &first[0] || &fourth[0] == &second[0] {
+		t.Error("memory that is in use is used again")
+	}
+}
