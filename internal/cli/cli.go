@@ -144,9 +144,7 @@ func (e *env) usage() {
 	fmt.Fprint(e.stdout, "\nedgeban help COMMAND shows the flags of a command.\n")
 }
 
-// line writes v as JSON on one line.
-func (e *env) line(v any) error { return encode(e.stdout, v) }
-
+// encode writes v as JSON on one line.
 func encode(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

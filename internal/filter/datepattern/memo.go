@@ -112,7 +112,10 @@ func (m *minute) find(s shape, line []byte, ref time.Time) (Stamp, []byte) {
 // again reports whether the line has the stamp of the last one, found by find.
 func (m *memo) again(line []byte, ref time.Time) bool {
 	n := len(m.same)
-	return n > 0 && m.ref == ref && len(line) >= n && string(line[:n]) == string(m.same)
+	if n == 0 || m.ref != ref {
+		return false
+	}
+	return len(line) >= n && string(line[:n]) == string(m.same)
 }
 
 // minuteOf returns the minute of a stamp that a search has found, and what it says; nil if

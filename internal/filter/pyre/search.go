@@ -102,7 +102,7 @@ func (m *Matcher) start() (int, bool) {
 // did not.
 func (m *Matcher) from(i int) (int, bool) {
 	for i = m.re.next(m.text, i); i >= 0; i = m.re.next(m.text, i) {
-		end := 0
+		var end int
 		if m.table {
 			end = m.run(m.re.prog, i)
 		} else {

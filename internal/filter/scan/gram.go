@@ -223,7 +223,7 @@ func (l *Literal) at(text []byte, i int) bool {
 
 // walk looks for the literals of a tier.
 func (s *Search) walk(t *tier, text []byte) {
-	p := 0
+	var p int
 	if t.class == short {
 		p = s.third(t, text)
 	} else {
