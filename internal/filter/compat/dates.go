@@ -7,6 +7,7 @@ import (
 	edgeban "github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/filter/datepattern"
+	"github.com/edgeban/edgeban/internal/filter/scan"
 )
 
 // This file dates lines of which some are passed over.
@@ -47,8 +48,7 @@ func (s *Scanner) date(c *edgeban.Chunk, from, end int) (datepattern.Stamp, bool
 	}
 	if s.dated < from && !s.filter.leading {
 		// Where a stamp is looked for depends on where that of the line before is.
-		line := s.dated + bytes.LastIndexByte(c.Text[s.dated:from-1], '\n') + 1
-		s.learn(c, line, from-1)
+		s.learn(c, scan.LineStart(c.Text, s.dated, from-1), from-1)
 	}
 	st, ok := s.find(c, s.line)
 	if (!ok || st.Time.IsZero()) && !s.dates.Undated() {

@@ -83,7 +83,7 @@ func (s *Search) gather(text []byte) {
 	start, end := 0, -1
 	for _, f := range s.found {
 		if at := int(f.at); at >= end {
-			start = lineStart(text, max(end, 0), at)
+			start = LineStart(text, max(end, 0), at)
 			end = len(text)
 			if n := bytes.IndexByte(text[at:], '\n'); n >= 0 {
 				end = at + n
@@ -103,8 +103,8 @@ func (s *Search) gather(text []byte) {
 	}
 }
 
-// lineStart returns where the line of text[at] begins, which is not before from.
-func lineStart(text []byte, from, at int) int {
+// LineStart returns where the line of text[at] begins, which is not before from.
+func LineStart(text []byte, from, at int) int {
 	const high, lines = 0x8080808080808080, 0x0A0A0A0A0A0A0A0A
 	i := at
 	for ; i-8 >= from; i -= 8 {
