@@ -175,8 +175,10 @@ func (s *Scanner) recall() bool {
 
 // remember keeps what the failregex took of a text that fails.
 func (s *Scanner) remember(r *rule) {
-	apart := len(s.content) > 0 && &s.seen.text[0] == &s.content[0]
-	if s.filter.lines > 1 || len(s.text) > long || apart || s.groups[slotNoFail] != nil || s.groups[slotGained] != nil {
+	if s.filter.lines > 1 || len(s.text) > long || s.groups[slotNoFail] != nil || s.groups[slotGained] != nil {
+		return
+	}
+	if len(s.content) > 0 && &s.seen.text[0] == &s.content[0] { // no part of the text
 		return
 	}
 	e := s.memo.keep(s.text)
