@@ -213,6 +213,7 @@ func (g *generation) run(parent context.Context) error {
 			return fmt.Errorf("jail %s: %w", j.Jail.Name, err)
 		}
 	}
+	takers := g.takers() // before anybody reports: what nobody takes is dropped
 	eg, ctx := errgroup.WithContext(parent)
 	const look = 5 * time.Minute
 	eg.Go(func() error { return g.finder.Run(ctx, look, g.protectNow) })
@@ -240,10 +241,8 @@ func (g *generation) run(parent context.Context) error {
 	for _, n := range g.deliveries {
 		eg.Go(func() error { return n.Run(ctx) })
 	}
-	for _, r := range g.reports {
-		if t := g.taker(r); len(t.Jails) > 0 {
-			eg.Go(func() error { return t.Run(ctx) })
-		}
+	for _, t := range takers {
+		eg.Go(func() error { return t.Run(ctx) })
 	}
 	if g.files != nil {
 		eg.Go(func() error { return g.read(ctx, "file", g.files) })
@@ -307,6 +306,16 @@ func (g *generation) remember(earlier *generation) {
 			}
 		}
 	}
+}
+
+// takers returns those of all reports that a jail counts.
+func (g *generation) takers() (all []*intake.Taker) {
+	for _, r := range g.reports {
+		if t := g.taker(r); len(t.Jails) > 0 {
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // taker returns what carries reported logins to the jails that count them.
