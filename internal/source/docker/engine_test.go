@@ -122,7 +122,7 @@ func (e *engine) remove(c *fake) {
 func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.mu.Lock()
 	e.asked = append(e.asked, r.URL.Path)
-	down, forbidden := e.down, e.forbidden
+	down, forbidden, events := e.down, e.forbidden, len(e.events)
 	e.mu.Unlock()
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	switch {
@@ -140,7 +140,7 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				return e.events[at] + "\n", at + 1, true
 			}
 			return "", at, true
-		}, len(e.events))
+		}, events)
 	case len(parts) == 3 && parts[0] == "containers" && (parts[2] == "json" || parts[2] == "logs"):
 		e.container(w, r, parts[1], parts[2])
 	default:
