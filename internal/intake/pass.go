@@ -108,12 +108,13 @@ func ahead(ctx context.Context, seq iter.Seq[found], room int, turn *turn, numbe
 				}
 			default:
 			}
+			turn.found(number) // before it can be folded
 			select {
 			case box <- f:
 			case <-ctx.Done():
 				return
 			}
-			turn.found(ctx, number)
+			turn.wait(ctx, number)
 		}
 	}()
 	return func(yield func(found) bool) {
@@ -156,13 +157,17 @@ func (t *turn) begin(log int) { t.is(log, false) }
 
 func (t *turn) folded() { t.is(0, false) }
 
-// found notes that something was found in a log, and waits until that may be read on.
-func (t *turn) found(ctx context.Context, log int) {
+// found notes that something was found in a log.
+func (t *turn) found(log int) {
 	t.Lock()
 	defer t.Unlock()
-	if t.log == log {
-		t.late = true
-	}
+	t.late = t.late || t.log == log
+}
+
+// wait waits until a log may be read on.
+func (t *turn) wait(ctx context.Context, log int) {
+	t.Lock()
+	defer t.Unlock()
 	for t.log < log && t.late && ctx.Err() == nil {
 		t.changed.Wait()
 	}
