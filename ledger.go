@@ -69,6 +69,10 @@ type Ledger interface {
 	// is not the receiver's.
 	Watch(ctx context.Context, after Seq) iter.Seq2[[]Event, error]
 
+	// Decisions is Watch of bans and lifts alone: whoever follows these is not held
+	// up by a flood of matches.
+	Decisions(ctx context.Context, after Seq) iter.Seq2[[]Event, error]
+
 	// Head returns the last Seq and the latest time that any event carries.
 	Head(ctx context.Context) (Seq, time.Time, error)
 

@@ -23,7 +23,7 @@ type Ledger interface {
 	Head(ctx context.Context) (edgeban.Seq, time.Time, error)
 	Note(ctx context.Context, hs []edgeban.Held, notices []edgeban.Notice) error
 	Post(ctx context.Context, notices []edgeban.Notice) error
-	Watch(ctx context.Context, after edgeban.Seq) iter.Seq2[[]edgeban.Event, error]
+	Decisions(ctx context.Context, after edgeban.Seq) iter.Seq2[[]edgeban.Event, error]
 }
 
 // Settings are what one Keeper keeps, and how.
@@ -138,7 +138,7 @@ func signal(c chan struct{}) {
 // follow sends each new ban at once. Everything else waits for the next look.
 func (k *Keeper) follow(ctx context.Context, g *errgroup.Group, after edgeban.Seq) error {
 	_, whole := k.Target.(Whole)
-	for ev, err := range edgeban.Each(k.Ledger.Watch(ctx, after)) {
+	for ev, err := range edgeban.Each(k.Ledger.Decisions(ctx, after)) {
 		if err != nil {
 			return fmt.Errorf("watch: %w", err)
 		}

@@ -19,14 +19,14 @@ func (s *Store) About(ctx context.Context, p netip.Prefix, limit int) (edgeban.R
 		return edgeban.Record{}, errors.New("about: it needs an address or a network")
 	}
 	s.mu.Lock()
-	saved, tail := s.saved, s.tail
+	saved, last := s.saved, s.all.All()
 	s.mu.Unlock()
 
 	events, err := s.archived(ctx, p, saved, limit)
 	if err != nil {
 		return edgeban.Record{}, fmt.Errorf("about %s: %w", p, err)
 	}
-	for _, e := range tail { // what the disk has not taken yet
+	for _, e := range last { // what the disk has not taken yet
 		if e.Seq > saved && row.Concerns(e.Fact, p) {
 			events = append(events, e)
 		}

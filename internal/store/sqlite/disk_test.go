@@ -18,6 +18,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/store/sqlite/file"
+	"github.com/edgeban/edgeban/internal/store/sqlite/tail"
 )
 
 // These tests make SQLite itself refuse, on the connection that writes: what
@@ -274,7 +275,7 @@ func TestWatcherSeesWhatTheDiskNeverTook(t *testing.T) {
 		b := newBench(t, Options{})
 		b.must(b.Record(b.Context(), batch(0, 5000, "5000")))
 		b.pragma("query_only = 1")
-		const more = 3 * tailLen
+		const more = 3 * tail.Least
 		for i := range more / 128 {
 			b.must(b.Record(b.Context(), batch(5000+128*i, 128, "x")))
 		}
@@ -283,8 +284,8 @@ func TestWatcherSeesWhatTheDiskNeverTook(t *testing.T) {
 		time.Sleep(time.Minute)
 		b.must(b.Trouble())
 		b.must(b.Impose(b.Context(), edgeban.Verdict{Ban: banOf(1)}))
-		if n := len(b.tail); n > 2*tailLen {
-			t.Errorf("%d events are in memory when the disk has them, want at most %d", n, 2*tailLen)
+		if n := len(b.all.All()); n > 2*tail.Least {
+			t.Errorf("%d events are in memory when the disk has them, want at most %d", n, 2*tail.Least)
 		}
 		b.want("events when the disk is back", b.events(), 5000+more+1)
 		b.must(b.Close())
@@ -311,7 +312,7 @@ func TestLongTroubleDoesNotEatTheMemory(t *testing.T) {
 		if n := len(b.queue); n > 2*queueLen {
 			t.Errorf("%d changes wait, want at most %d", n, 2*queueLen)
 		}
-		if n := len(b.tail); n > 2*queueLen*entries {
+		if n := len(b.all.All()); n > 2*queueLen*entries {
 			t.Errorf("%d events are in memory, want at most %d", n, 2*queueLen*entries)
 		}
 		b.pragma("query_only = 0")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/edgeban/edgeban/internal/store/sqlite/file"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
+	"github.com/edgeban/edgeban/internal/store/sqlite/tail"
 )
 
 // load reads into memory what is kept there.
@@ -20,7 +21,7 @@ func (s *Store) load(ctx context.Context) error {
 		}
 		return err
 	}
-	s.saved, s.covered = s.head.seq, s.head.seq
+	s.saved, s.all, s.decided = s.head.seq, tail.New(s.head.seq), tail.New(s.head.seq)
 	for _, f := range []func(context.Context) error{s.loadBans, s.loadHeld, s.loadOutbox, s.loadCursors, s.loadSnapshots} {
 		if err := f(ctx); err != nil {
 			return err

@@ -23,6 +23,7 @@ import (
 	"github.com/edgeban/edgeban/internal/store/sqlite/known"
 	"github.com/edgeban/edgeban/internal/store/sqlite/page"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
+	"github.com/edgeban/edgeban/internal/store/sqlite/tail"
 )
 
 // Options are what a Store needs to know beyond its path.
@@ -62,9 +63,9 @@ type Store struct {
 	// changed under both locks, so whoever holds one may read it.
 	mu        sync.Mutex
 	head      head
-	saved     edgeban.Seq     // the last event on disk
-	tail      []edgeban.Event // the events after covered; its elements never change
-	covered   edgeban.Seq
+	saved     edgeban.Seq // the last event on disk
+	all       *tail.Tail  // of all events
+	decided   *tail.Tail  // of bans and lifts: who follows those is not told of a flood of matches
 	bans      known.Bans
 	pinned    edgeban.Seq              // the bans up to here have their evidence in its table
 	bare      []known.Place            // those after that, in order
@@ -72,9 +73,8 @@ type Store struct {
 	widths    row.Widths               // of all in held
 	notices   []edgeban.Notice
 	told      map[string]edgeban.Seq
-	cursors   map[stream]cursor             // on disk
-	snapshots map[string]edgeban.Seq        // where each was taken
-	wakes     map[chan struct{}]edgeban.Seq // and what each watcher was told
+	cursors   map[stream]cursor      // on disk
+	snapshots map[string]edgeban.Seq // where each was taken
 	trouble   error
 	lost      sql.NullInt64
 }
@@ -146,7 +146,6 @@ func (s *Store) begin() error {
 	s.told = map[string]edgeban.Seq{}
 	s.cursors = map[stream]cursor{}
 	s.snapshots = map[string]edgeban.Seq{}
-	s.wakes = map[chan struct{}]edgeban.Seq{}
 
 	var err error
 	if s.file, err = file.Open(ctx, s.path); err != nil {

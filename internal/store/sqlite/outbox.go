@@ -28,7 +28,7 @@ func (s *Store) Pending(ctx context.Context, notifier string, limit int) ([]edge
 	if err := s.meet(ctx, notifier); err != nil {
 		return nil, err
 	}
-	wake, done := s.subscribe()
+	wake, done := s.subscribe(s.all)
 	defer done()
 	for {
 		if ns := s.untold(notifier, max(limit, 1)); len(ns) > 0 {

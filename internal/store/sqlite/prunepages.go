@@ -77,7 +77,7 @@ func (p pruning) thin(ctx context.Context, first edgeban.Seq, may func(edgeban.M
 				return err
 			}
 			if may == nil && len(pinned) == 0 {
-				if dropped, err := s.pages.Drop(ctx, first, min(p.judged, s.covered), bare); err != nil || dropped {
+				if dropped, err := s.pages.Drop(ctx, first, min(p.judged, s.all.Covered), bare); err != nil || dropped {
 					return err
 				}
 			}

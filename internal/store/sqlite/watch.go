@@ -1,33 +1,38 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"iter"
-	"math"
-	"slices"
 	"time"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/store/sqlite/page"
 	"github.com/edgeban/edgeban/internal/store/sqlite/row"
-)
-
-const (
-	tailLen = 4096   // how many of the last events are kept in memory at least
-	tailMax = 65_536 // and how many for a watcher that is behind: the disk would hold it up more
-	pageLen = 1000   // how many places are read from the disk at once, and told at once
+	"github.com/edgeban/edgeban/internal/store/sqlite/tail"
 )
 
 // Watch implements edgeban.Ledger. A watcher that keeps up is served from
 // memory; one that is behind reads the disk, and an error of the disk ends it.
 func (s *Store) Watch(ctx context.Context, after edgeban.Seq) iter.Seq2[[]edgeban.Event, error] {
+	return s.watch(ctx, s.all, after, s.page)
+}
+
+// Decisions implements edgeban.Ledger, as Watch does.
+func (s *Store) Decisions(ctx context.Context, after edgeban.Seq) iter.Seq2[[]edgeban.Event, error] {
+	return s.watch(ctx, s.decided, after, s.decisions)
+}
+
+// A reader reads events after a place from the disk, up to another at most, and
+// returns the place up to which they are all.
+type reader func(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Event, edgeban.Seq, error)
+
+func (s *Store) watch(ctx context.Context, t *tail.Tail, after edgeban.Seq, read reader) iter.Seq2[[]edgeban.Event, error] {
 	return func(yield func([]edgeban.Event, error) bool) {
-		wake, done := s.subscribe()
+		wake, done := s.subscribe(t)
 		defer done()
 		for ctx.Err() == nil {
-			events, through, err := s.next(ctx, wake, after)
+			events, through, err := s.next(ctx, t, wake, after, read)
 			if err != nil {
 				if ctx.Err() == nil {
 					yield(nil, err)
@@ -49,34 +54,48 @@ func (s *Store) Watch(ctx context.Context, after edgeban.Seq) iter.Seq2[[]edgeba
 	}
 }
 
-// subscribe returns a channel that gets a value after every change. The waiter
-// makes it, not the store: so a store that was opened outside of a bubble of
-// testing/synctest works inside of it.
-func (s *Store) subscribe() (wake chan struct{}, done func()) {
-	ch := make(chan struct{}, 1)
+// subscribe returns a channel that gets a value after every change of a tail.
+func (s *Store) subscribe(t *tail.Tail) (wake chan struct{}, done func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wakes[ch] = math.MaxInt64
+	ch := t.Subscribe()
 	return ch, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.wakes, ch)
+		t.Unsubscribe(ch)
 	}
 }
 
 // next returns some events after a place, and the place up to which they are all.
-func (s *Store) next(ctx context.Context, wake chan struct{}, after edgeban.Seq) ([]edgeban.Event, edgeban.Seq, error) {
+func (s *Store) next(ctx context.Context, t *tail.Tail, wake chan struct{}, after edgeban.Seq, read reader) ([]edgeban.Event, edgeban.Seq, error) {
 	s.mu.Lock()
-	s.wakes[wake] = after
-	covered, tail, head := s.covered, s.tail, s.head.seq
+	t.Told(wake, after)
+	covered, head := t.Covered, s.head.seq
+	var events []edgeban.Event
+	all := true
+	if after >= covered {
+		events, all = t.Next(after)
+	}
 	s.mu.Unlock()
-	if after < covered {
-		return s.page(ctx, after, covered)
+	switch {
+	case after < covered:
+		return read(ctx, after, covered)
+	case !all:
+		return events, events[len(events)-1].Seq, nil
 	}
-	if tail = tail[upTo(tail, after):]; len(tail) > pageLen {
-		return tail[:pageLen:pageLen], tail[pageLen-1].Seq, nil
+	return events, max(after, head), nil
+}
+
+// decisions reads bans and lifts.
+func (s *Store) decisions(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Event, edgeban.Seq, error) {
+	events, err := row.Events(ctx, s.file.Readers, row.Decisions, `where seq > ?1 and seq <= ?2 order by seq limit ?3`, after, upto, tail.Page)
+	if len(events) > tail.Page {
+		events = events[:tail.Page]
 	}
-	return slices.Clip(tail), max(after, head), nil
+	if len(events) == tail.Page {
+		upto = events[tail.Page-1].Seq
+	}
+	return events, upto, err
 }
 
 // page reads events after a place from the disk, up to another at most.
@@ -94,60 +113,24 @@ func (s *Store) page(ctx context.Context, after, upto edgeban.Seq) ([]edgeban.Ev
 	if !first.Valid || first.V > upto {
 		return nil, upto, nil
 	}
-	upto = min(upto, first.V+pageLen-1)
+	upto = min(upto, first.V+tail.Page-1)
 	events, err := page.Between(ctx, s.file.Readers, first.V, upto)
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, kind := range []struct {
-		query string
-		scan  func(row.Scanner) (edgeban.Event, error)
-	}{
-		{`select ` + row.MatchColumns + ` from match`, row.Match},
-		{`select ` + row.BanColumns + ` from ban`, row.Ban},
-		{`select ` + row.LiftColumns + ` from lift`, row.Lift},
-		{`select ` + row.HeldColumns + ` from held`, row.Held},
-	} {
-		some, err := row.List(ctx, s.file.Readers, kind.scan, kind.query+` where seq between ? and ?`, first.V, upto)
-		if err != nil {
-			return nil, 0, err
-		}
-		events = append(events, some...)
+	rows, err := row.Events(ctx, s.file.Readers, row.Everything, `where seq between ?1 and ?2`, first.V, upto)
+	if err != nil {
+		return nil, 0, err
 	}
-	slices.SortFunc(events, func(a, b edgeban.Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	events = append(events, rows...)
+	row.Sort(events)
 	return events, upto, nil
 }
 
-// trim shortens the tail when it has doubled. What the disk has not taken stays,
-// and for a while what some watcher was not told.
-func (s *Store) trim() {
-	if len(s.tail) < 2*tailLen {
-		return
-	}
-	told := edgeban.Seq(math.MaxInt64)
-	for _, after := range s.wakes {
-		told = min(told, after)
-	}
-	all := len(s.tail)
-	n := min(all-tailLen, max(upTo(s.tail, told), all-tailMax), upTo(s.tail, s.saved))
-	if n < tailLen {
-		return
-	}
-	s.covered = s.tail[n-1].Seq
-	s.tail = slices.Clone(s.tail[n:]) // watchers may still be reading the old one
-}
-
-// upTo returns how many events there are up to a place.
-func upTo(tail []edgeban.Event, seq edgeban.Seq) int {
-	i, _ := slices.BinarySearchFunc(tail, seq+1, func(e edgeban.Event, seq edgeban.Seq) int { return cmp.Compare(e.Seq, seq) })
-	return i
-}
-
-// forgetEvents drops events out of the tail.
+// forgetEvents drops events that nobody is to be told any more.
 func (s *Store) forgetEvents(gone func(edgeban.Event) bool) {
-	if slices.ContainsFunc(s.tail, gone) {
-		s.tail = slices.DeleteFunc(slices.Clone(s.tail), gone)
-	}
+	s.all.Forget(gone)
+	s.decided.Forget(gone)
 }
 
 // Head implements edgeban.Ledger.

@@ -187,18 +187,20 @@ func (s *Store) follow(ctx context.Context, e edgeban.Event) error {
 func (s *Store) apply(c change, written bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var decided []edgeban.Event
 	for _, e := range c.events {
 		switch f := e.Fact.(type) {
 		case edgeban.Ban:
 			s.remember(row.CompactBanOf(e.Seq, f))
+			decided = append(decided, e)
 		case edgeban.Lift:
 			s.bans.Lift(f.Key)
+			decided = append(decided, e)
 		case edgeban.Held:
 			s.hold(e.Seq, f)
 		}
 	}
 	s.head = c.after
-	s.tail = append(s.tail, c.events...)
 	s.notices = append(s.notices, c.notices...)
 	if c.told != nil {
 		s.told[c.told.notifier] = c.told.through
@@ -212,12 +214,9 @@ func (s *Store) apply(c change, written bool) {
 	if written {
 		s.written(c)
 	}
-	s.trim()
-	for wake := range s.wakes {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
+	s.all.Add(c.events, s.saved)
+	if len(decided) > 0 {
+		s.decided.Add(decided, s.saved)
 	}
 }
 

@@ -335,20 +335,22 @@ func (p *play) compare() {
 			p.want("notices of "+name, p.pending(name, math.MaxInt), want)
 		}
 	}
-	p.want("events", p.watched(), p.m.events)
+	p.want("events", p.watched(p.Watch, p.m.events), p.m.events)
+	decisions := decisionsOf(p.m.events)
+	p.want("decisions", p.watched(p.Decisions, decisions), decisions)
 }
 
-// watched returns all events, which the model knows the last of.
-func (p *play) watched() (out []edgeban.Event) {
-	if len(p.m.events) == 0 {
+// watched returns the events that a watcher is told of until the last one wanted.
+func (p *play) watched(watch watch, want []edgeban.Event) (out []edgeban.Event) {
+	if len(want) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(p.ctx())
 	defer cancel()
-	for e, err := range edgeban.Each(p.Watch(ctx, 0)) {
+	for e, err := range edgeban.Each(watch(ctx, 0)) {
 		p.must(err)
 		out = append(out, e)
-		if e.Seq >= p.m.events[len(p.m.events)-1].Seq {
+		if e.Seq >= want[len(want)-1].Seq {
 			break
 		}
 	}

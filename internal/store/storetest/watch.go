@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -79,6 +80,7 @@ func watching() []promise {
 			<-ended
 		}},
 		{"a slow watcher stops the writers", slowWatcher},
+		{"whoever follows decisions is told of matches, or misses a decision", followDecisions},
 		{"two watchers are told different things", manyWatchers},
 	}
 }
@@ -122,6 +124,56 @@ func pastAndPresent(w *world) {
 	w.want("the first after a place", events[0].Seq, 4001)
 	w.want("how many after a place", len(events), 1000)
 	w.want("after the head", len(w.events(w.head())), 0)
+}
+
+// A watch is a Ledger's Watch or Decisions.
+type watch func(context.Context, edgeban.Seq) iter.Seq2[[]edgeban.Event, error]
+
+func decisionsOf(events []edgeban.Event) []edgeban.Event {
+	return slices.DeleteFunc(slices.Clone(events), func(e edgeban.Event) bool {
+		switch e.Fact.(type) {
+		case edgeban.Ban, edgeban.Lift:
+			return false
+		}
+		return true
+	})
+}
+
+// followDecisions has many decisions, more than a store may read at once, among
+// matches: some on disk alone, some in memory, some while they are followed.
+func followDecisions(w *world) {
+	const past, all, each = 1500, 3000, 3
+	decide := func(i int) {
+		w.record(match(fmt.Sprint(i), "192.0.2.1", i))
+		b := ban(fmt.Sprintf("198.51.%d.%d", 100+i/256, i%256), 1_000_000, edgeban.Seq(each*i+1))
+		w.impose(b)
+		w.must(w.Lift(w.Context(), edgeban.Lift{Key: b.Key, At: at(i)}))
+	}
+	for i := range past {
+		decide(i)
+	}
+	w.again()
+	ctx, cancel := context.WithCancel(w.ctx())
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	n := 0
+	for e, err := range edgeban.Each(w.Decisions(ctx, each)) { // after those of the first
+		w.must(err)
+		i := 1 + n/2
+		w.want("place", e.Seq, each*i+2+n%2)
+		if n++; n == 100 {
+			wg.Go(func() {
+				for i := past; i < all; i++ {
+					decide(i)
+				}
+			})
+		}
+		if n == 2*(all-1) {
+			break
+		}
+	}
+	w.want("decisions", n, 2*(all-1))
 }
 
 func slowWatcher(w *world) {
