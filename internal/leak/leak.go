@@ -25,7 +25,9 @@ const (
 	retry    = time.Minute      // after it could not be worked out
 	quiet    = time.Hour        // without a line, and nothing leaks any more
 	forget   = 24 * time.Hour   // without a line, and a cause that comes back is news
-	maxLeaks = 1024             // that are kept; who was silent longest goes first
+	maxLeaks = 1024             // that are kept: there is room for others when one is silent
+	silent   = 10 * time.Minute // without a line, and others may have the place
+	crowded  = time.Minute      // between two looks for a place
 )
 
 // A Cause is why a ban does not work.
@@ -81,6 +83,7 @@ type Detector struct {
 
 	leaks map[netip.Prefix]*Leak
 	told  map[string]time.Time // the causes that people know of, and when the last line came for one
+	full  time.Time            // of the line for which a place was looked for last
 }
 
 // New returns a Detector that has seen nothing.
@@ -92,12 +95,14 @@ func New() *Detector {
 // address at all targets: those that were not released.
 func (d *Detector) Observe(m edgeban.Match, holds []edgeban.Held) {
 	s, ok := stayOf(holds)
-	if !ok || !m.Time.Add(-Late(m.Text)).After(s.Since.Add(d.Grace)) {
+	if start := s.Since.Add(d.Grace); !ok || !m.Time.After(start) || !m.Time.Add(-Late(m.Text)).After(start) {
 		return
 	}
 	l := d.leaks[s.Entry]
+	if l == nil && !d.room(m.Time) {
+		return
+	}
 	if l == nil || !l.same(s) {
-		d.makeRoom()
 		l = &Leak{Entry: s.Entry, Since: s.Since, At: s.At, Lines: map[string]int{}}
 		d.leaks[s.Entry] = l
 	}
@@ -153,12 +158,15 @@ func (l *Leak) Holds(holds []edgeban.Held) bool {
 	return ok && l.same(s)
 }
 
-func (d *Detector) makeRoom() {
-	if len(d.leaks) < maxLeaks {
-		return
+// room reports whether there is a place for one more, at the time of a line. Those
+// who go on keep theirs: if each took that of another, nobody would ever come to the
+// lines that are evidence.
+func (d *Detector) room(now time.Time) bool {
+	if len(d.leaks) >= maxLeaks && now.Sub(d.full).Abs() >= crowded {
+		d.full = now
+		maps.DeleteFunc(d.leaks, func(_ netip.Prefix, l *Leak) bool { return now.Sub(l.Last) > silent })
 	}
-	oldest := slices.MinFunc(slices.Collect(maps.Values(d.leaks)), func(a, b *Leak) int { return a.Last.Compare(b.Last) })
-	delete(d.leaks, oldest.Entry)
+	return len(d.leaks) < maxLeaks
 }
 
 // Due returns the leaks whose cause is to be worked out now, the oldest first.

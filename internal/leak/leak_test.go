@@ -157,16 +157,25 @@ func TestASnapshotKnowsWhatWasTold(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	d := New()
-	for i := range 2 * maxLeaks {
-		a := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String()
-		see(d, a, "sshd", 100+i)
+	at := func(i int) string { return netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String() }
+	const many = 2 * maxLeaks
+	for _, from := range []int{100, 130} { // more than there are places for, in turn
+		for i := range many {
+			see(d, at(i), "sshd", from+i/100)
+		}
 	}
-	all := d.All()
-	if len(all) != maxLeaks {
-		t.Errorf("%d are kept, want %d", len(all), maxLeaks)
+	if n := len(d.All()); n != maxLeaks {
+		t.Errorf("%d are kept, want %d", n, maxLeaks)
 	}
-	if got, want := all[0].Last, noon.Add(time.Duration(100+maxLeaks)*time.Second); !got.Equal(want) {
-		t.Errorf("the oldest line is of %v, want %v: who was silent longest goes first", got, want)
+	if n := len(d.Due(noon.Add(200 * time.Second))); n != maxLeaks {
+		t.Errorf("%d are due, want %d: who goes on keeps his place", n, maxLeaks)
+	}
+	for i := range maxLeaks / 2 {
+		see(d, at(i), "sshd", 500)
+	}
+	see(d, at(many), "sshd", 800)
+	if n := len(d.All()); n != maxLeaks/2+1 {
+		t.Errorf("%d are kept, want %d: who was silent makes room", n, maxLeaks/2+1)
 	}
 	if d.Prune(noon.Add(48*time.Hour)) != true || len(d.All()) != 0 {
 		t.Error("what was silent for a day is kept")

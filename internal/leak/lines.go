@@ -31,9 +31,11 @@ var atTheEnd = []string{
 // The text is hostile: whoever writes such words delays an alarm by so much, and no
 // more.
 func Late(text string) time.Duration {
-	if m := took.FindStringSubmatch(text); m != nil {
-		n, _ := strconv.Atoi(m[1]) // digits, and few
-		return min(time.Duration(n)*time.Second, ending)
+	if strings.Contains(text, " secs") { // most lines do not: this is asked of each line of a flood
+		if m := took.FindStringSubmatch(text); m != nil {
+			n, _ := strconv.Atoi(m[1]) // digits, and few
+			return min(time.Duration(n)*time.Second, ending)
+		}
 	}
 	for _, words := range atTheEnd {
 		if strings.Contains(text, words) {

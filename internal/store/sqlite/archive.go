@@ -86,10 +86,9 @@ func (s *Store) packedAbout(ctx context.Context, p netip.Prefix, saved edgeban.S
 	if limit <= 0 {
 		return nil, nil
 	}
-	overlaps := func(subjects []byte) bool { return page.Overlaps(subjects, p) }
-	err = page.Lookup(ctx, s.file.Readers, overlaps, func(events []edgeban.Event) bool {
+	err = page.About(ctx, s.file.Readers, p, func(events []edgeban.Event) bool {
 		for _, e := range slices.Backward(events) {
-			if e.Seq <= saved && len(found) < limit && row.Concerns(e.Fact, p) {
+			if e.Seq <= saved && len(found) < limit {
 				found = append(found, e)
 			}
 		}

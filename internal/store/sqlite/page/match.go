@@ -83,15 +83,18 @@ func appendAddr(b []byte, a netip.Addr) []byte {
 	return append(b, 0)
 }
 
-// unpack returns the matches in a blob of them.
-func unpack(b []byte) (events []edgeban.Event, err error) {
+// unpack returns the matches in a blob of them that are under the subjects which
+// are wanted; nil is for all.
+func unpack(b []byte, wanted func(netip.Prefix) bool) (events []edgeban.Event, err error) {
 	r := reader{rest: string(b)} // one string, of which all texts are parts
-	for len(r.rest) > 0 {
-		e := r.match()
+	for n := 0; len(r.rest) > 0; n++ {
+		e, ok := r.match(wanted)
 		if r.broken {
-			return nil, fmt.Errorf("%w: a page ends in its middle after %d matches", row.ErrUnreadable, len(events))
+			return nil, fmt.Errorf("%w: a page ends in its middle after %d matches", row.ErrUnreadable, n)
 		}
-		events = append(events, e)
+		if ok {
+			events = append(events, e)
+		}
 	}
 	return events, nil
 }
@@ -103,13 +106,15 @@ type reader struct {
 	broken bool
 }
 
-func (r *reader) match() edgeban.Event {
+// match takes a match off, and reports whether it is wanted: of one that is not it
+// returns nothing.
+func (r *reader) match(wanted func(netip.Prefix) bool) (edgeban.Event, bool) {
 	m := edgeban.Match{Kind: edgeban.Failure, Count: 1}
 	marks := r.byte()
 	r.broken = r.broken || marks >= unknown
 	seq := edgeban.Seq(r.number())
 	if marks&short != 0 {
-		m.ID = hex.EncodeToString([]byte(r.take(16)))
+		m.ID = r.take(16)
 	} else {
 		m.ID = r.text()
 	}
@@ -126,7 +131,13 @@ func (r *reader) match() edgeban.Event {
 		m.Kind, m.Count, m.Ignored = edgeban.Kind(r.byte()), int(r.signed()), r.text()
 	}
 	m.User, m.Text = r.text(), r.text()
-	return edgeban.Event{Seq: seq, Fact: m}
+	if wanted != nil && !wanted(subject(m)) {
+		return edgeban.Event{}, false
+	}
+	if marks&short != 0 {
+		m.ID = hex.EncodeToString([]byte(m.ID))
+	}
+	return edgeban.Event{Seq: seq, Fact: m}, true
 }
 
 func (r *reader) take(n uint64) string {
@@ -166,11 +177,13 @@ func (r *reader) signed() int64 {
 func (r *reader) text() string { return r.take(r.number()) }
 
 func (r *reader) addr() netip.Addr {
-	a, ok := netip.AddrFromSlice([]byte(r.text()))
-	if !ok {
-		return netip.Addr{}
+	switch b := r.text(); len(b) {
+	case 4:
+		return netip.AddrFrom4([4]byte([]byte(b)))
+	case 16:
+		return netip.AddrFrom16([16]byte([]byte(b)))
 	}
-	return a
+	return netip.Addr{}
 }
 
 func (r *reader) subject() netip.Prefix {

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/store/sqlite/row"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 123456789, time.UTC)
@@ -32,7 +34,7 @@ func odd() (events []edgeban.Event) {
 
 func TestMatchComesBackAsItWas(t *testing.T) {
 	p := packOne(odd())
-	got, err := unpack(p.Matches)
+	got, err := unpack(p.Matches, nil)
 	if err != nil || !reflect.DeepEqual(got, odd()) {
 		t.Errorf("got %+v, %v, want %+v", got, err, odd())
 	}
@@ -59,7 +61,13 @@ func TestSubjectIsFoundByWhatItOverlaps(t *testing.T) {
 		"192.0.2.1/32": true, "192.0.2.0/24": true, "192.0.2.2/32": false, "198.51.100.9/32": true, "198.51.0.0/16": true,
 		"203.0.113.0/24": false, "0.0.0.0/0": true, "2001:db8::2/128": true, "fe80::/10": true, // by ::/0
 	} {
-		if got := Overlaps(p.Subjects, netip.MustParsePrefix(ask)); got != want {
+		asked := netip.MustParsePrefix(ask)
+		some, err := unpack(p.Matches, asked.Overlaps)
+		all := slices.DeleteFunc(odd(), func(e edgeban.Event) bool { return !row.Concerns(e.Fact, asked) })
+		if err != nil || !slices.Equal(some, all) {
+			t.Errorf("%s: got %+v, %v, want %+v", ask, some, err, all)
+		}
+		if got := Overlaps(p.Subjects, asked); got != want {
 			t.Errorf("%s: got %t, want %t", ask, got, want)
 		}
 	}
@@ -76,7 +84,7 @@ func TestManyMatchesAreSeveralPages(t *testing.T) {
 	var got []edgeban.Event
 	pages := pack(events)
 	for _, p := range pages {
-		some, err := unpack(p.Matches)
+		some, err := unpack(p.Matches, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,11 +110,11 @@ func FuzzUnpack(f *testing.F) {
 		for range Subjects(b) {
 		}
 		Overlaps(b, netip.MustParsePrefix("192.0.2.1/32"))
-		events, err := unpack(b)
+		events, err := unpack(b, nil)
 		if err != nil || len(events) == 0 {
 			return
 		}
-		again, err := unpack(packOne(events).Matches)
+		again, err := unpack(packOne(events).Matches, nil)
 		if err != nil || !reflect.DeepEqual(again, events) {
 			t.Errorf("got %+v, %v, want %+v", again, err, events)
 		}
@@ -130,7 +138,7 @@ func BenchmarkPack(b *testing.B) {
 	})
 	b.Run("unpack", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := unpack(p.Matches); err != nil {
+			if _, err := unpack(p.Matches, nil); err != nil {
 				b.Fatal(err)
 			}
 		}

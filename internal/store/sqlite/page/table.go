@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"database/sql"
+	"net/netip"
 	"slices"
 
 	"github.com/edgeban/edgeban"
@@ -160,7 +161,7 @@ func Mark(ctx context.Context, q Querier, ids []string, known map[string]bool) e
 	for _, id := range ids {
 		hashes[hash(id)] = true
 	}
-	return search(ctx, q, `ids`, func(hashed []byte) bool { return has(hashed, hashes) }, func(events []edgeban.Event) bool {
+	return search(ctx, q, `ids`, func(hashed []byte) bool { return has(hashed, hashes) }, nil, func(events []edgeban.Event) bool {
 		for _, e := range events {
 			if id := e.Fact.(edgeban.Match).ID; hashes[hash(id)] {
 				known[id] = true
@@ -170,20 +171,30 @@ func Mark(ctx context.Context, q Querier, ids []string, known map[string]bool) e
 	})
 }
 
+// About reads the matches whose subject lies in p or contains it, those of the last
+// page first, until take has enough of them.
+func About(ctx context.Context, db *sql.DB, p netip.Prefix, take func([]edgeban.Event) (more bool)) error {
+	return lookup(ctx, db, func(subjects []byte) bool { return Overlaps(subjects, p) }, p.Overlaps, take)
+}
+
 // Lookup reads the pages with subjects that are wanted, the last first, until take
 // has enough of them.
 func Lookup(ctx context.Context, db *sql.DB, wanted func(subjects []byte) bool, take func([]edgeban.Event) (more bool)) error {
+	return lookup(ctx, db, wanted, nil, take)
+}
+
+func lookup(ctx context.Context, db *sql.DB, wanted func([]byte) bool, only func(netip.Prefix) bool, take func([]edgeban.Event) bool) error {
 	tx, err := db.BeginTx(ctx, nil) // else a page could be written anew between two looks
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // it has only read
-	return search(ctx, tx, `subjects`, wanted, take)
+	return search(ctx, tx, `subjects`, wanted, only, take)
 }
 
-// search reads the pages whose column wanted says yes to, the last first, until
-// take has enough of them.
-func search(ctx context.Context, q Querier, column string, wanted func([]byte) bool, take func([]edgeban.Event) (more bool)) error {
+// search reads the pages whose column wanted says yes to, the last first, and of
+// them the matches of some subjects alone, until take has enough of them.
+func search(ctx context.Context, q Querier, column string, wanted func([]byte) bool, only func(netip.Prefix) bool, take func([]edgeban.Event) (more bool)) error {
 	rows, err := q.QueryContext(ctx, `select first, `+column+` from page order by first desc`)
 	if err != nil {
 		return err
@@ -204,7 +215,7 @@ func search(ctx context.Context, q Querier, column string, wanted func([]byte) b
 		return err
 	}
 	for _, first := range firsts {
-		events, err := matches(ctx, q, `where first = ?`, first)
+		events, err := matches(ctx, q, only, `where first = ?`, first)
 		if err != nil || !take(events) {
 			return err
 		}
@@ -214,15 +225,16 @@ func search(ctx context.Context, q Querier, column string, wanted func([]byte) b
 
 // Between returns the matches from one place to another.
 func Between(ctx context.Context, q Querier, from, to edgeban.Seq) ([]edgeban.Event, error) {
-	events, err := matches(ctx, q, `where first >= coalesce((select max(first) from page where first <= ?1), 0) and first <= ?2 order by first`, from, to)
+	events, err := matches(ctx, q, nil, `where first >= coalesce((select max(first) from page where first <= ?1), 0) and first <= ?2 order by first`, from, to)
 	return slices.DeleteFunc(events, func(e edgeban.Event) bool { return e.Seq < from || e.Seq > to }), err
 }
 
-// matches reads the matches in the pages of a condition.
-func matches(ctx context.Context, q Querier, where string, args ...any) (all []edgeban.Event, err error) {
+// matches reads the matches of some subjects, nil for all, in the pages of a
+// condition.
+func matches(ctx context.Context, q Querier, only func(netip.Prefix) bool, where string, args ...any) (all []edgeban.Event, err error) {
 	blobs, err := row.List(ctx, q, scanBlob, `select matches from page `+where, args...)
 	for _, b := range blobs {
-		events, err := unpack(b)
+		events, err := unpack(b, only)
 		if err != nil {
 			return nil, err
 		}
@@ -234,7 +246,7 @@ func matches(ctx context.Context, q Querier, where string, args ...any) (all []e
 // Thin leaves those matches out of a page that go. If it is not there any more
 // there is nothing to do.
 func (t *Table) Thin(ctx context.Context, first edgeban.Seq, goes func(edgeban.Event) bool) error {
-	events, err := matches(ctx, t.w, `where first = ?`, first)
+	events, err := matches(ctx, t.w, nil, `where first = ?`, first)
 	if err != nil {
 		return err
 	}
