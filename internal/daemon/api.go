@@ -33,7 +33,12 @@ func (a api) Bans(ctx context.Context) (iter.Seq[web.Ban], error) {
 		return nil, err
 	}
 	leaks := g.leaks.Leaking(g.Now())
-	all := slices.SortedFunc(bans, func(x, y edgeban.Ban) int {
+	n := 0
+	for range bans { // they may be many: a list that has to grow takes a multiple of their memory
+		n++
+	}
+	all := slices.AppendSeq(make([]edgeban.Ban, 0, n), bans)
+	slices.SortFunc(all, func(x, y edgeban.Ban) int {
 		if c := y.Since.Compare(x.Since); c != 0 {
 			return c
 		}
