@@ -58,7 +58,7 @@ func (e *env) bans(bans []web.Ban, now time.Time) {
 		}
 		n := packets(b)
 		if dropped += n; n > 0 {
-			by += fmt.Sprintf(", %s dropped", thousands(n))
+			by += fmt.Sprintf(", %s dropped", term.Thousands(n))
 		}
 		rows = append(rows, []string{
 			term.Subject(b.Subject), term.Clean(b.Jail, 15), term.Span(max(0, now.Sub(b.Since).Truncate(time.Second))), term.Left(b.Until, now), by,
@@ -67,7 +67,7 @@ func (e *env) bans(bans []web.Ban, now time.Time) {
 	term.Columns(e.stdout, "lllll", rows)
 	fmt.Fprintf(e.stdout, "%s, %d held", term.Count(len(bans), "ban"), held)
 	if dropped > 0 {
-		fmt.Fprintf(e.stdout, ", %s packets dropped", thousands(dropped))
+		fmt.Fprintf(e.stdout, ", %s dropped", term.Packets(dropped))
 	}
 	if leaking > 0 {
 		fmt.Fprintf(e.stdout, ", %d leaking: edgeban why ADDRESS says why", leaking)

@@ -73,17 +73,17 @@ func (e *env) statusProof(st web.Status) {
 		if t.Served {
 			verb = "served by"
 		}
-		text := fmt.Sprintf("%s banned, %s %s %s, checked %s ago", thousands(uint64(t.Wanted)), thousands(uint64(t.Held)), verb, name, term.Span(st.Now.Sub(t.Looked).Truncate(time.Second)))
+		text := fmt.Sprintf("%s banned, %s %s %s, checked %s ago", term.Thousands(uint64(t.Wanted)), term.Thousands(uint64(t.Held)), verb, name, term.Span(st.Now.Sub(t.Looked).Truncate(time.Second)))
 		if !t.From.IsZero() {
 			since := "today"
 			if y, m, d := st.Now.Date(); t.From.After(time.Date(y, m, d, 0, 0, 0, 0, st.Now.Location())) {
 				since = "since " + t.From.In(st.Now.Location()).Format("15:04")
 			}
-			text += fmt.Sprintf(", %s packets dropped %s", thousands(t.Dropped), since)
+			text += fmt.Sprintf(", %s dropped %s", term.Packets(t.Dropped), since)
 		}
 		fmt.Fprintln(e.stdout, text)
 		if t.Sync != nil {
-			fmt.Fprintf(e.stdout, "  syncing: %s of %s sent%s\n", thousands(uint64(t.Sync.Sent)), thousands(uint64(t.Sync.Of)), about(t.Sync.Left))
+			fmt.Fprintf(e.stdout, "  syncing: %s of %s sent%s\n", term.Thousands(uint64(t.Sync.Sent)), term.Thousands(uint64(t.Sync.Of)), about(t.Sync.Left))
 		}
 	}
 }
@@ -98,15 +98,6 @@ func about(d time.Duration) string {
 		return ", less than a minute left"
 	}
 	return ", about " + term.Count(int(d.Round(time.Minute)/time.Minute), "minute") + " left"
-}
-
-// thousands writes a number for people: 4,120.
-func thousands(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 func (e *env) statusJails(jails []web.Jail) {

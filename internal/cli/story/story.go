@@ -248,7 +248,7 @@ func proofs(w web.Why) (lines []string) {
 		case h.Foreign:
 			lines = append(lines, target+" has it anyway: somebody else put it there")
 		case h.Sent.Before(b.Since) && h.Released.IsZero() && !h.Held.IsZero():
-			lines = append(lines, target+" held it already when it was banned"+map[bool]string{true: fmt.Sprintf(", %d packets dropped", h.Packets)}[h.Packets > 0])
+			lines = append(lines, target+" held it already when it was banned"+map[bool]string{true: ", " + term.Packets(h.Packets) + " dropped"}[h.Packets > 0])
 		case !h.Sent.Before(b.Since):
 			lines = append(lines, start+" -> "+between(b.Since, h.Sent)+" -> sent to "+target+outcome(w, h))
 		}
@@ -269,7 +269,7 @@ func outcome(w web.Why, h web.Hold) (s string) {
 		last = h.Held
 	}
 	if h.Packets > 0 {
-		s += fmt.Sprintf(" -> %d packets dropped", h.Packets)
+		s += " -> " + term.Packets(h.Packets) + " dropped"
 	}
 	if !h.Released.IsZero() {
 		s += " -> " + term.Span(h.Released.Sub(last)) + map[bool]string{true: " -> lost", false: " -> released"}[lost(w, h)]

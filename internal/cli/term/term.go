@@ -5,6 +5,7 @@ package term
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -130,6 +131,23 @@ func Count(n int, noun string) string {
 		noun += "s"
 	}
 	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// Thousands writes a number for people: 4,120.
+func Thousands(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Packets says how many packets there are.
+func Packets(n uint64) string {
+	if n == 1 {
+		return "1 packet"
+	}
+	return Thousands(n) + " packets"
 }
 
 // Wrap breaks text between words into lines of at most width characters.

@@ -104,3 +104,11 @@ func TestColumnsLineUp(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+func TestOnePacketIsOne(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0 packets", 1: "1 packet", 999: "999 packets", 1000: "1,000 packets", 4_120_000: "4,120,000 packets"} {
+		if got := Packets(n); got != want {
+			t.Errorf("%d: got %q, want %q", n, got, want)
+		}
+	}
+}
