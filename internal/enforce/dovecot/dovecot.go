@@ -226,13 +226,18 @@ func (d *Door) report(q request, addr netip.Addr) {
 }
 
 // Trouble says that Dovecot asks with another token, if it does: it lets everybody in
-// then. A question with the right one mends it.
+// then. A question with the right one mends it. Or it says that the key is refused with
+// which sessions are ended.
 func (d *Door) Trouble() string {
-	if at := d.denied.Load(); at == 0 || !d.Asked().Before(time.Unix(0, at)) {
-		return ""
+	switch at := d.denied.Load(); {
+	case at != 0 && d.Asked().Before(time.Unix(0, at)):
+		return "Dovecot asks with another token than that of the target: it is told nothing, and lets banned clients log in. " +
+			"Write token: into auth_policy_server_api_header = Authorization: Bearer …, and restart what has the old one."
+	case d.doveadm != nil && d.doveadm.refused():
+		return "Dovecot refuses doveadm_key: the sessions of banned clients that are open go on. " +
+			"Make it the same as doveadm_api_key in dovecot.conf; edgeban tries again each minute."
 	}
-	return "Dovecot asks with another token than that of the target: it is told nothing, and lets banned clients log in. " +
-		"Write token: into auth_policy_server_api_header = Authorization: Bearer …, and restart what has the old one."
+	return ""
 }
 
 // Notes says for status whether Dovecot asks.

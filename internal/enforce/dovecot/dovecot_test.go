@@ -2,6 +2,9 @@ package dovecot
 
 import (
 	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -246,7 +250,9 @@ func TestReportsNeverWait(t *testing.T) {
 type doveadmd struct {
 	mu     sync.Mutex
 	kicked []string
-	down   int // how many calls fail
+	down   int    // how many calls fail
+	key    string // that is taken, in base64; "key" if empty
+	denied int    // calls with another one
 }
 
 func (s *doveadmd) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -259,7 +265,8 @@ func (s *doveadmd) RoundTrip(r *http.Request) (*http.Response, error) {
 	case s.down > 0:
 		s.down--
 		return nil, io.ErrUnexpectedEOF
-	case r.Header.Get("Authorization") != "X-Dovecot-API a2V5": // "key"
+	case r.Header.Get("Authorization") != "X-Dovecot-API "+cmp.Or(s.key, "a2V5"):
+		s.denied++
 		w.WriteHeader(401)
 	case json.Unmarshal(body, &calls) != nil:
 		w.WriteHeader(400)
@@ -307,6 +314,40 @@ func TestSessionsOfWhoIsBannedAreEnded(t *testing.T) {
 	if err := newDoveadm(c, s).kick(t.Context(), prefixes("192.168.77.50/32")[0]); err == nil || !strings.Contains(err.Error(), "401") || strings.Contains(err.Error(), "another") {
 		t.Errorf("a wrong key: %v", err)
 	}
+}
+
+// A key that is refused leaves attackers in their sessions: people must be told, and
+// once the key is right these sessions are ended, although nobody is banned anew.
+func TestARefusedKeyIsATroubleUntilItIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &doveadmd{}
+		c := config.Dovecot{Listen: "127.0.0.1:0", Token: config.NewSecret(word), Doveadm: "http://172.30.0.4:8080", DoveadmKey: config.NewSecret("another")}
+		d := New(c, s, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go d.doveadm.run(ctx, d.log)
+		d.doveadm.later(prefixes("192.168.77.50/32", "203.0.113.5/32"))
+		synctest.Wait()
+		if got := d.Trouble(); !strings.Contains(got, "doveadm_key") || strings.Contains(got, "another") {
+			t.Errorf("trouble %q, want one of the key", got)
+		}
+		time.Sleep(10 * again)
+		synctest.Wait()
+		s.mu.Lock()
+		if s.denied != 11 {
+			t.Errorf("asked %d times in ten minutes, want 11: there is nothing to hurry for", s.denied)
+		}
+		s.key = base64.StdEncoding.EncodeToString([]byte("another"))
+		s.mu.Unlock()
+		time.Sleep(again)
+		synctest.Wait()
+		if got := d.Trouble(); got != "" {
+			t.Errorf("trouble %q when the key is taken", got)
+		}
+		if got, want := s.all(), []string{"192.168.77.50", "203.0.113.5"}; !slices.Equal(got, want) {
+			t.Errorf("kicked %q, want %q", got, want)
+		}
+	})
 }
 
 // A tripper answers with a status.

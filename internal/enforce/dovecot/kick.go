@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,11 +24,15 @@ const (
 	kicking  = 5 * time.Second // one call of doveadm's API
 	pause    = time.Second     // before a call that failed is tried again
 	tries    = 3
-	maxKicks = 1000 // that wait; a flood of bans is not worth more
-	notFound = 68   // doveadm's exit code where nobody is logged in from there
+	again    = time.Minute // after the key was refused: somebody has to mend it
+	maxKicks = 1000        // that wait; a flood of bans is not worth more
+	notFound = 68          // doveadm's exit code where nobody is logged in from there
 )
 
-var errAway = errors.New("the proxy before it does not reach Dovecot")
+var (
+	errAway = errors.New("the proxy before it does not reach Dovecot")
+	errKey  = errors.New("doveadm_key is not its doveadm_api_key")
+)
 
 // A doveadm ends sessions by Dovecot's HTTP API. Its key may do everything that
 // doveadm does: only kick, of canonical networks, is ever sent.
@@ -81,25 +86,47 @@ func (d *doveadm) next() (netip.Prefix, bool) {
 	return p, true
 }
 
-// run ends sessions until ctx is done.
+// run ends sessions until ctx is done. Where the key is refused they wait.
 func (d *doveadm) run(ctx context.Context, log *slog.Logger) {
 	for {
+		var retry <-chan time.Time
+		if d.refused() {
+			retry = time.After(again)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-d.wake:
+		case <-retry:
 		}
 		for p, ok := d.next(); ok && ctx.Err() == nil; p, ok = d.next() {
-			d.settle(ctx, p, log)
+			if d.settle(ctx, p, log); d.refused() {
+				d.putBack(p)
+				break
+			}
 		}
 	}
+}
+
+// putBack has p wait, before the others.
+func (d *doveadm) putBack(p netip.Prefix) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.queue = slices.Insert(d.queue[:min(len(d.queue), maxKicks-1)], 0, p)
+}
+
+// refused reports whether the key was, at the last call.
+func (d *doveadm) refused() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return errors.Is(d.err, errKey)
 }
 
 // settle ends the sessions of p, or says that it could not.
 func (d *doveadm) settle(ctx context.Context, p netip.Prefix, log *slog.Logger) {
 	var err error
 	for range tries {
-		if err = d.kick(ctx, p); err == nil || ctx.Err() != nil {
+		if err = d.kick(ctx, p); err == nil || errors.Is(err, errKey) || ctx.Err() != nil {
 			break
 		}
 		select {
@@ -172,7 +199,7 @@ func (d *doveadm) call(ctx context.Context, method string, body, answer any) err
 	case err != nil:
 		return fmt.Errorf("doveadm: %w", err)
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("doveadm: it answers %d: doveadm_key is not its doveadm_api_key", resp.StatusCode)
+		return fmt.Errorf("doveadm: it answers %d: %w", resp.StatusCode, errKey)
 	case resp.StatusCode == http.StatusBadGateway, resp.StatusCode == http.StatusServiceUnavailable, resp.StatusCode == http.StatusGatewayTimeout:
 		return fmt.Errorf("doveadm: %d, %w", resp.StatusCode, errAway)
 	case resp.StatusCode != http.StatusOK:
