@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 )
 
@@ -111,32 +108,6 @@ func TestALogThatCannotBeReadComesInItsTurn(t *testing.T) {
 	if want := []string{"203.0.113.9/32", "gone"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q: the ban of the first log, the error, and no more", got, want)
 	}
-}
-
-func TestNobodyReadsAheadWithoutEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		read := 0
-		endless := func(yield func(found) bool) {
-			for yield(found{chunks: []findings{{make([]edgeban.Match, 10)}}, n: 10}) {
-				read++
-			}
-		}
-		next, stop := iter.Pull(ahead(ctx, endless, 100, newTurn(ctx), 0))
-		defer stop()
-		synctest.Wait()
-		if read < 10 || read > 11 {
-			t.Errorf("%d chunks with 10 matches each are read ahead, want room for 100", read)
-		}
-		for taken := 0; taken < 50; {
-			f, _ := next()
-			if f.n != 10*len(f.chunks) {
-				t.Fatalf("%d matches in %d chunks", f.n, len(f.chunks))
-			}
-			taken += len(f.chunks)
-		}
-		cancel() // and the goroutine ends, or the bubble never does
-	})
 }
 
 func TestAnInterruptedReplayEndsAndSaysSo(t *testing.T) {
