@@ -54,3 +54,25 @@ func TestGivenBackMatchesAreUsedAgainAndNoOthers(t *testing.T) {
 		t.Error("memory that is in use is used again")
 	}
 }
+
+// Many addresses are told from each other, in however many chunks they come, and what
+// a flood of them took is given back.
+func TestFloodOfManyAddressesIsForgotten(t *testing.T) {
+	const many = 10 * few
+	var f Flood
+	for round := range 3 {
+		f.Begin(2)
+		for n := range 5 * many {
+			a := netip.AddrFrom4([4]byte{203, 0, byte(n % many >> 8), byte(n % many)})
+			f.Add(&edgeban.Match{Kind: edgeban.Failure, Addr: a})
+		}
+		if len(f.Matches) != 3*many {
+			t.Errorf("round %d: %d matches, want two of each of %d addresses and one for the rest", round, len(f.Matches), many)
+		}
+	}
+	f.Begin(2)
+	f.Begin(2)
+	if len(f.seen) != 2*few {
+		t.Errorf("there is room for %d afterwards, want %d", len(f.seen), 2*few)
+	}
+}
