@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"time"
 
-	"github.com/edgeban/edgeban/internal/intake/flood"
+	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/source"
 )
@@ -26,16 +27,17 @@ type pass struct {
 	panel panel // the jails, in their order
 	gates gates
 	forms forms
-	spare *flood.Spares // nil where what is found is taken at once
+	spare *spares // nil where what is found is taken at once
 }
 
 // found is what the jails have found in a chunk, or at the end of a log whether it was
 // read to there.
 type found struct {
 	findings
-	end bool
-	err error
-	by  *pass
+	end   bool
+	err   error
+	by    *pass
+	block []edgeban.Match // that holds the findings; nil where they are the filters' own
 }
 
 // Len returns how many matches they are.
@@ -50,7 +52,7 @@ func (r *Replay) pass(l Log, once bool) *pass {
 	}
 	for _, t := range r.Trials {
 		w := t.watcher.twin()
-		w.flood.Own, w.flood.Spare = once, p.spare
+		w.flood.Own = true
 		p.panel.watchers = append(p.panel.watchers, w)
 	}
 	return p
@@ -83,10 +85,58 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 			c.Live, c.Read, c.Times, c.Stream = false, p.now, nil, "" // no match needs an ID
 			p.forms.look(c.Text)
 			all := p.gates.scan(&p.panel, c, p.never)
-			if !yield(found{findings: all, by: p}) {
+			f := found{findings: all, by: p}
+			if p.spare != nil {
+				f.block = p.spare.keep(all)
+			}
+			if !yield(f) {
 				return
 			}
 		}
 		yield(found{end: true, by: p})
 	}
+}
+
+// spares are memory for findings that is used again. They are safe for concurrent use.
+type spares struct {
+	mu   sync.Mutex
+	free [][]edgeban.Match
+}
+
+// keep moves findings to a block of their own, for they are the filters' until the next
+// chunk only. All jails share one: as lists of each they would take twice the room, for
+// what was used for many matches of one jail would then hold a few of another.
+func (s *spares) keep(f findings) (block []edgeban.Match) {
+	n := f.len()
+	if n == 0 {
+		return nil
+	}
+	block = s.get(n)
+	for i, ms := range f {
+		from := len(block)
+		block = append(block, ms...)
+		f[i] = block[from:len(block):len(block)]
+	}
+	return block
+}
+
+// get returns an empty block with room for n matches. What is too small is let go.
+func (s *spares) get(n int) []edgeban.Match {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last := len(s.free) - 1; last >= 0 {
+		block := s.free[last]
+		s.free = s.free[:last]
+		if cap(block) >= n {
+			return block[:0]
+		}
+	}
+	return make([]edgeban.Match, 0, n)
+}
+
+// put takes a block that nobody needs any more.
+func (s *spares) put(block []edgeban.Match) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, block)
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 )
 
@@ -107,6 +108,46 @@ func TestALogThatCannotBeReadComesInItsTurn(t *testing.T) {
 	}
 	if want := []string{"203.0.113.9/32", "gone"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q: the ban of the first log, the error, and no more", got, want)
+	}
+}
+
+// What is kept must not change while it is used, and its memory is used again once it is
+// given back, for as much as fits.
+func TestGivenBackFindingsAreUsedAgainAndNoOthers(t *testing.T) {
+	var s spares
+	kept := func(names ...string) (findings, []edgeban.Match) {
+		f := make(findings, 1+len(names)) // the first jail has found nothing
+		for i, name := range names {
+			f[1+i] = []edgeban.Match{{Jail: name, User: "a"}, {Jail: name, User: "b"}}
+		}
+		block := s.keep(f)
+		for i, name := range names {
+			for k, ms := 0, f[1+i]; k < 2; k++ {
+				if len(ms) != 2 || ms[k].Jail != name || ms[k].User != "ab"[k:k+1] {
+					t.Fatalf("got %v, want what jail %s has found", ms, name)
+				}
+			}
+		}
+		return f, block
+	}
+	first, block := kept("door", "gate")
+	second, _ := kept("gate")
+	if first[1][0].Jail != "door" || second[1][0].Jail != "gate" {
+		t.Fatalf("got %v and %v: what is kept has changed", first, second)
+	}
+	s.put(block)
+	if third, _ := kept("gate"); &third[1][0] != &block[0] {
+		t.Error("the memory that was given back is not used again")
+	}
+	if fourth, _ := kept("gate"); &fourth[1][0] == &block[0] || &fourth[1][0] == &second[1][0] {
+		t.Error("memory that is in use is used again")
+	}
+	s.put(second[1])
+	if fifth, _ := kept("door", "gate"); len(fifth[2]) != 2 {
+		t.Error("what does not fit is cut")
+	}
+	if none := s.keep(nil); none != nil {
+		t.Error("nothing is kept in memory")
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/intake/ahead"
-	"github.com/edgeban/edgeban/internal/intake/flood"
 	"github.com/edgeban/edgeban/internal/intake/ring"
 	"github.com/edgeban/edgeban/internal/jail"
 	"github.com/edgeban/edgeban/internal/never"
@@ -29,7 +28,7 @@ type Replay struct {
 	forms  forms
 
 	all, each, other []Verdict // of a chunk; see judge
-	spare            flood.Spares
+	spare            spares
 }
 
 // A Trial is a jail in a Replay, and what came of it.
@@ -114,8 +113,8 @@ func (r *Replay) fold(f found, yield func([]Verdict, error) bool) bool {
 	if vs := r.judge(f.findings); len(vs) > 0 && !yield(vs, nil) {
 		return false
 	}
-	if f.by.spare != nil {
-		f.by.spare.Put(f.findings)
+	if f.block != nil {
+		r.spare.put(f.block)
 	}
 	if f.end {
 		r.forms.add(f.by.forms)

@@ -3,7 +3,6 @@ package flood
 
 import (
 	"hash/maphash"
-	"sync"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -14,8 +13,7 @@ import (
 // used again for the next chunk.
 type Flood struct {
 	Matches []edgeban.Match
-	Own     bool    // they are taken before the next chunk
-	Spare   *Spares // what it may use again otherwise; nil for nothing
+	Own     bool // they are taken before the next chunk
 
 	enough int // as many failures as a ban takes
 	seed   maphash.Seed
@@ -55,38 +53,7 @@ func (f *Flood) Begin(enough int) {
 		f.Matches = f.Matches[:0]
 		return
 	}
-	f.Matches = f.Spare.get(len(f.Matches)) // as many as last time are likely
-}
-
-// Spares are lists of matches to be used again. They are safe for concurrent use.
-type Spares struct {
-	sync.Mutex
-	free [][]edgeban.Match
-}
-
-// get returns an empty list, a new one with room for n matches if there is no other.
-func (s *Spares) get(n int) []edgeban.Match {
-	if s != nil {
-		s.Lock()
-		defer s.Unlock()
-		if last := len(s.free) - 1; last >= 0 {
-			ms := s.free[last]
-			s.free = s.free[:last]
-			return ms[:0]
-		}
-	}
-	return make([]edgeban.Match, 0, n)
-}
-
-// Put takes lists that nobody needs any more.
-func (s *Spares) Put(lists [][]edgeban.Match) {
-	s.Lock()
-	defer s.Unlock()
-	for _, ms := range lists {
-		if cap(ms) > 0 {
-			s.free = append(s.free, ms)
-		}
-	}
+	f.Matches = make([]edgeban.Match, 0, len(f.Matches)) // as many as last time are likely
 }
 
 // few is for how many keys there is room at least.
