@@ -54,6 +54,7 @@ func replay(ctx context.Context, e *env, args []string) error {
 
 func (e *env) replay(ctx context.Context, t trials, paths []string) error {
 	in := e.logs(paths)
+	t.Waits = in.size == 0
 	stop := e.watch(ctx, func(took time.Duration) string { return in.progress(t.Trials[0].Stats().Lines, took) })
 	defer stop()
 	began, bans := time.Now(), map[string]int{}

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/edgeban/edgeban/internal/intake/flood"
+	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/source"
 )
@@ -27,16 +27,21 @@ type pass struct {
 	panel panel // the jails, in their order
 	gates gates
 	forms forms
-	found iter.Seq[found]
-	spare *flood.Spares // nil where what is found is taken at once
+	spare *spares // nil where what is found is taken at once
 }
 
-// found is what the jails have found in some chunks, and why no more follows.
+// found is what the jails have found in a chunk, or at the end of a log whether it was
+// read to there.
 type found struct {
-	chunks []findings
-	n      int // of the matches
-	err    error
+	findings
+	end   bool
+	err   error
+	by    *pass
+	block []edgeban.Match // that holds the findings; nil where they are the filters' own
 }
+
+// Len returns how many matches they are.
+func (f found) Len() int { return f.findings.len() }
 
 // pass prepares to read a log. What is found in a chunk is not needed any more at the
 // next one if it is taken at once.
@@ -47,7 +52,7 @@ func (r *Replay) pass(l Log, once bool) *pass {
 	}
 	for _, t := range r.Trials {
 		w := t.watcher.twin()
-		w.flood.Own, w.flood.Spare = once, p.spare
+		w.flood.Own = true
 		p.panel.watchers = append(p.panel.watchers, w)
 	}
 	return p
@@ -61,12 +66,12 @@ func (w *Watcher) twin() *Watcher {
 	return t
 }
 
-// read yields what is found in each chunk, until ctx is done.
+// read yields what is found in each chunk until ctx is done.
 func (p *pass) read(ctx context.Context) iter.Seq[found] {
 	return func(yield func(found) bool) {
 		in, err := p.log.Open()
 		if err != nil {
-			yield(found{err: err})
+			yield(found{end: true, err: err, by: p})
 			return
 		}
 		defer in.Close()
@@ -74,101 +79,64 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 		defer text.Close()
 		for c, err := range text.Chunks(ctx, nil) {
 			if err != nil {
-				yield(found{err: fmt.Errorf("%s: %w", p.log.Name, err)})
+				yield(found{end: true, err: fmt.Errorf("%s: %w", p.log.Name, err), by: p})
 				return
 			}
 			c.Live, c.Read, c.Times, c.Stream = false, p.now, nil, "" // no match needs an ID
 			p.forms.look(c.Text)
 			all := p.gates.scan(&p.panel, c, p.never)
-			if !yield(found{chunks: []findings{all}, n: all.len()}) {
-				return
+			f := found{findings: all, by: p}
+			if p.spare != nil {
+				f.block = p.spare.keep(all)
 			}
-		}
-	}
-}
-
-// maxAhead bounds how many matches are known of logs whose turn has not come: 40 MB
-// or so.
-const maxAhead = 120_000
-
-// ahead yields what seq does, the findings in the log of that number, and reads on
-// meanwhile until room matches are not taken. The goroutine ends with seq, or when ctx
-// is done.
-func ahead(ctx context.Context, seq iter.Seq[found], room int, turn *turn, number int) iter.Seq[found] {
-	box := make(chan found, 1) // holds all that is not taken
-	go func() {
-		defer close(box)
-		for f := range seq {
-			select {
-			case late := <-box:
-				if late.n < room {
-					f = found{append(late.chunks, f.chunks...), late.n + f.n, f.err}
-				} else {
-					box <- late // there is room: nobody else puts anything in
-				}
-			default:
-			}
-			turn.found(number) // before it can be folded
-			select {
-			case box <- f:
-			case <-ctx.Done():
-				return
-			}
-			turn.wait(ctx, number)
-		}
-	}()
-	return func(yield func(found) bool) {
-		turn.begin(number)
-		for f := range box {
 			if !yield(f) {
 				return
 			}
-			turn.folded()
+		}
+		yield(found{end: true, by: p})
+	}
+}
+
+// spares are memory for findings that is used again. They are safe for concurrent use.
+type spares struct {
+	mu   sync.Mutex
+	free [][]edgeban.Match
+}
+
+// keep moves findings to a block of their own, for they are the filters' until the next
+// chunk only. All jails share one: as lists of each they would take twice the room, for
+// what was used for many matches of one jail would then hold a few of another.
+func (s *spares) keep(f findings) (block []edgeban.Match) {
+	n := f.len()
+	if n == 0 {
+		return nil
+	}
+	block = s.get(n)
+	for i, ms := range f {
+		from := len(block)
+		block = append(block, ms...)
+		f[i] = block[from:len(block):len(block)]
+	}
+	return block
+}
+
+// get returns an empty block with room for n matches. What is too small is let go.
+func (s *spares) get(n int) []edgeban.Match {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last := len(s.free) - 1; last >= 0 {
+		block := s.free[last]
+		s.free = s.free[:last]
+		if cap(block) >= n {
+			return block[:0]
 		}
 	}
+	return make([]edgeban.Match, 0, n)
 }
 
-// A turn is that of the log whose findings are folded. The others are read with what
-// time that leaves: else each core has a log to read, the fold waits for one of them,
-// and what was found in the last log is folded when nothing is left to do beside it.
-type turn struct {
-	sync.Mutex
-	changed sync.Cond
-	log     int  // whose turn it is
-	late    bool // something that was found in it is not folded yet
-}
-
-// newTurn returns a turn for as long as ctx is not done.
-func newTurn(ctx context.Context) *turn {
-	t := &turn{}
-	t.changed.L = t
-	context.AfterFunc(ctx, func() { t.is(0, false) })
-	return t
-}
-
-func (t *turn) is(log int, late bool) {
-	t.Lock()
-	defer t.Unlock()
-	t.log, t.late = max(t.log, log), late
-	t.changed.Broadcast()
-}
-
-func (t *turn) begin(log int) { t.is(log, false) }
-
-func (t *turn) folded() { t.is(0, false) }
-
-// found notes that something was found in a log.
-func (t *turn) found(log int) {
-	t.Lock()
-	defer t.Unlock()
-	t.late = t.late || t.log == log
-}
-
-// wait waits until a log may be read on.
-func (t *turn) wait(ctx context.Context, log int) {
-	t.Lock()
-	defer t.Unlock()
-	for t.log < log && t.late && ctx.Err() == nil {
-		t.changed.Wait()
-	}
+// put takes a block that nobody needs any more.
+func (s *spares) put(block []edgeban.Match) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, block)
 }

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -113,30 +111,44 @@ func TestALogThatCannotBeReadComesInItsTurn(t *testing.T) {
 	}
 }
 
-func TestNobodyReadsAheadWithoutEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		read := 0
-		endless := func(yield func(found) bool) {
-			for yield(found{chunks: []findings{{make([]edgeban.Match, 10)}}, n: 10}) {
-				read++
+// What is kept must not change while it is used, and its memory is used again once it is
+// given back, for as much as fits.
+func TestGivenBackFindingsAreUsedAgainAndNoOthers(t *testing.T) {
+	var s spares
+	kept := func(names ...string) (findings, []edgeban.Match) {
+		f := make(findings, 1+len(names)) // the first jail has found nothing
+		for i, name := range names {
+			f[1+i] = []edgeban.Match{{Jail: name, User: "a"}, {Jail: name, User: "b"}}
+		}
+		block := s.keep(f)
+		for i, name := range names {
+			for k, ms := 0, f[1+i]; k < 2; k++ {
+				if len(ms) != 2 || ms[k].Jail != name || ms[k].User != "ab"[k:k+1] {
+					t.Fatalf("got %v, want what jail %s has found", ms, name)
+				}
 			}
 		}
-		next, stop := iter.Pull(ahead(ctx, endless, 100, newTurn(ctx), 0))
-		defer stop()
-		synctest.Wait()
-		if read < 10 || read > 11 {
-			t.Errorf("%d chunks with 10 matches each are read ahead, want room for 100", read)
-		}
-		for taken := 0; taken < 50; {
-			f, _ := next()
-			if f.n != 10*len(f.chunks) {
-				t.Fatalf("%d matches in %d chunks", f.n, len(f.chunks))
-			}
-			taken += len(f.chunks)
-		}
-		cancel() // and the goroutine ends, or the bubble never does
-	})
+		return f, block
+	}
+	first, block := kept("door", "gate")
+	second, _ := kept("gate")
+	if first[1][0].Jail != "door" || second[1][0].Jail != "gate" {
+		t.Fatalf("got %v and %v: what is kept has changed", first, second)
+	}
+	s.put(block)
+	if third, _ := kept("gate"); &third[1][0] != &block[0] {
+		t.Error("the memory that was given back is not used again")
+	}
+	if fourth, _ := kept("gate"); &fourth[1][0] == &block[0] || &fourth[1][0] == &second[1][0] {
+		t.Error("memory that is in use is used again")
+	}
+	s.put(second[1])
+	if fifth, _ := kept("door", "gate"); len(fifth[2]) != 2 {
+		t.Error("what does not fit is cut")
+	}
+	if none := s.keep(nil); none != nil {
+		t.Error("nothing is kept in memory")
+	}
 }
 
 func TestAnInterruptedReplayEndsAndSaysSo(t *testing.T) {

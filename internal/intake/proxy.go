@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/never"
@@ -40,6 +41,7 @@ type vantage struct {
 	places  map[netip.Addr]*Hidden // addresses that stand, or may stand, for others
 	proxies map[netip.Addr]bool    // where clients were received that came from elsewhere
 	learned int                    // matches that were asked for that
+	settled atomic.Bool            // a client changes nothing any more
 	probes  Probes
 	signs   signs
 }
@@ -80,11 +82,15 @@ func (v *vantage) look(m *edgeban.Match, role never.Role, inside bool) string {
 	if inside || role != never.Stranger {
 		how = hidingOf(m.Addr, role)
 	}
+	if how == clients && v.settled.Load() {
+		return ""
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if how == clients {
 		v.direct = true
 		v.learn(m.Text)
+		v.settled.Store(v.learned == maxLearn)
 		return ""
 	}
 	if how == ProxyOff && v.probes.Left(m) {

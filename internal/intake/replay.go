@@ -8,7 +8,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
-	"github.com/edgeban/edgeban/internal/intake/flood"
+	"github.com/edgeban/edgeban/internal/intake/ahead"
 	"github.com/edgeban/edgeban/internal/intake/ring"
 	"github.com/edgeban/edgeban/internal/jail"
 	"github.com/edgeban/edgeban/internal/never"
@@ -22,12 +22,13 @@ type Replay struct {
 	Never  *never.List
 	Forget time.Duration
 	Now    time.Time // what counts as now: no stamp may be later
+	Waits  bool      // logs may keep a reader waiting, as pipes do
 
 	recent ring.Ring
 	forms  forms
 
 	all, each, other []Verdict // of a chunk; see judge
-	spare            flood.Spares
+	spare            spares
 }
 
 // A Trial is a jail in a Replay, and what came of it.
@@ -76,25 +77,12 @@ func (r *Replay) Open() error {
 // As many logs are read at a time as there are cores. That changes no verdict.
 func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[[]Verdict, error] {
 	return func(yield func([]Verdict, error) bool) {
-		within, cancel := context.WithCancel(ctx)
-		defer cancel() // ends what is ahead
-		cores := min(runtime.GOMAXPROCS(0), len(logs))
-		var queue []*pass
-		turn := newTurn(within)
-		for n := 0; len(queue) > 0 || len(logs) > 0; {
-			for len(queue) < cores && len(logs) > 0 {
-				p := r.pass(logs[0], cores == 1)
-				p.found = p.read(within)
-				if cores > 1 {
-					p.found = ahead(within, p.found, maxAhead/cores, turn, n)
-				}
-				n++
-				queue, logs = append(queue, p), logs[1:]
-			}
-			if !r.fold(queue[0], yield) {
+		crew := r.crew(len(logs))
+		open := func(ctx context.Context, i int) iter.Seq[found] { return r.pass(logs[i], crew.Others == 0).read(ctx) }
+		for f := range ahead.Join(ctx, crew, len(logs), open) {
+			if !r.fold(f, yield) {
 				return
 			}
-			queue = queue[1:]
 		}
 		if err := ctx.Err(); err != nil {
 			yield(nil, err)
@@ -102,25 +90,37 @@ func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[[]Verdict, err
 	}
 }
 
-// fold yields the bans that one log leads to, and reports whether to go on.
-func (r *Replay) fold(p *pass, yield func([]Verdict, error) bool) bool {
-	for f := range p.found {
-		for _, all := range f.chunks {
-			if vs := r.judge(all); len(vs) > 0 && !yield(vs, nil) {
-				return false
-			}
-			if p.spare != nil {
-				p.spare.Put(all)
-			}
-		}
-		if f.err != nil {
-			yield(nil, f.err)
-			return false
-		}
+// maxAhead bounds how many matches are known of logs whose turn has not come: 40 MB
+// or so.
+const maxAhead = 120_000
+
+// crew returns who reads so many logs.
+func (r *Replay) crew(logs int) ahead.Crew {
+	cores := min(runtime.GOMAXPROCS(0), logs)
+	c := ahead.Crew{Others: max(0, cores-1), Room: maxAhead / max(1, cores)}
+	if c.Waits = r.Waits && cores > 1; c.Waits {
+		c.Others = cores
 	}
-	r.forms.add(p.forms)
-	for i, w := range p.panel.watchers {
-		r.Trials[i].watcher.vantage.add(&w.vantage)
+	return c
+}
+
+// fold yields the bans that what was found leads to, and reports whether to go on.
+func (r *Replay) fold(f found, yield func([]Verdict, error) bool) bool {
+	if f.err != nil {
+		yield(nil, f.err)
+		return false
+	}
+	if vs := r.judge(f.findings); len(vs) > 0 && !yield(vs, nil) {
+		return false
+	}
+	if f.block != nil {
+		r.spare.put(f.block)
+	}
+	if f.end {
+		r.forms.add(f.by.forms)
+		for i, w := range f.by.panel.watchers {
+			r.Trials[i].watcher.vantage.add(&w.vantage)
+		}
 	}
 	return true
 }

@@ -66,18 +66,22 @@ func (w *Watcher) scanned(before, after filter.Stats, read time.Time) {
 	}
 }
 
-// matched takes in matches.
+// matched takes in matches. It adds them up first: others count beside it.
 func (c *counters) matched(ms []edgeban.Match) {
+	var failures, successes, ignored int64
 	for i := range ms {
 		m := &ms[i]
 		n := int64(m.Count)
 		switch {
 		case m.Ignored != "":
-			c.ignored.Add(n)
+			ignored += n
 		case m.Kind == edgeban.Success:
-			c.successes.Add(n)
+			successes += n
 		default:
-			c.failures.Add(n)
+			failures += n
 		}
 	}
+	c.failures.Add(failures)
+	c.successes.Add(successes)
+	c.ignored.Add(ignored)
 }

@@ -38,6 +38,7 @@ type Jail struct {
 	before  uint64            // mark of the failure before the one that was counted last
 	batch   []edgeban.Match   // that come next, from its first on; see Near
 	near    []nearby          // of each of these
+	decided edgeban.Ban       // the last one; here, because most failures decide nothing
 }
 
 // New returns a jail that has seen nothing. An offence older than forget no
@@ -74,8 +75,8 @@ func Subject(c config.Jail, a netip.Addr, alone bool) netip.Prefix {
 
 // Observe takes the next event in and reports the ban that it earns, if any.
 func (j *Jail) Observe(ev edgeban.Event) (edgeban.Ban, bool) {
-	if f, ok := j.take(ev); ok {
-		return j.fail(f)
+	if f, ok := j.take(ev); ok && j.fail(&f) {
+		return j.decided, true
 	}
 	return edgeban.Ban{}, false
 }
@@ -87,9 +88,11 @@ func (j *Jail) Match(seq edgeban.Seq, m *edgeban.Match, mark uint64) (b edgeban.
 	j.before = 0
 	if f, counts := j.takeMatch(seq, m); counts {
 		f.mark = mark
-		b, ok = j.fail(f)
+		if j.fail(&f) {
+			return j.decided, j.before, true
+		}
 	}
-	return b, j.before, ok
+	return edgeban.Ban{}, j.before, false
 }
 
 // Near prepares for Match with each of these in turn: one after the other each would wait
@@ -98,7 +101,7 @@ func (j *Jail) Match(seq edgeban.Seq, m *edgeban.Match, mark uint64) (b edgeban.
 func (j *Jail) Near(ms []edgeban.Match) {
 	j.batch, j.near = ms, j.near[:0]
 	for i := range ms {
-		j.near = append(j.near, nearby{key: keyOf(ms[i].Subject)})
+		j.near = append(j.near, j.counts.near(keyOf(ms[i].Subject)))
 	}
 	j.counts.touch(j.near)
 }
@@ -113,24 +116,26 @@ func (j *Jail) nextOf(m *edgeban.Match) nearby {
 			return n
 		}
 	}
-	return nearby{key: keyOf(m.Subject)}
+	return j.counts.near(keyOf(m.Subject))
 }
 
-func (j *Jail) fail(f failure) (edgeban.Ban, bool) {
+// fail counts a failure, and reports whether a ban was decided.
+func (j *Jail) fail(f *failure) bool {
 	if j.c.Count == config.Rate {
 		return j.rate(f)
 	}
 	if c := j.count(f, f.n); c == nil || int(c.total) < j.enough(f.key, f.time) {
-		return edgeban.Ban{}, false
+		return false
 	}
-	return j.judge(f)
+	j.judge(f)
+	return true
 }
 
 // Warm takes an event in as Observe does, but decides nothing: the past warms
 // the counts in silence, and the next failure is judged with them.
 func (j *Jail) Warm(ev edgeban.Event) {
 	if f, ok := j.take(ev); ok {
-		j.count(f, f.n)
+		j.count(&f, f.n)
 	}
 }
 
@@ -150,7 +155,7 @@ func (j *Jail) take(ev edgeban.Event) (failure, bool) {
 	case edgeban.Match:
 		return j.takeMatch(ev.Seq, &fact)
 	case edgeban.Ban:
-		f := failure{seq: ev.Seq, subject: fact.Subject, nearby: nearby{key: keyOf(fact.Subject)}, time: fact.Since.UnixNano(), n: 1}
+		f := failure{seq: ev.Seq, subject: fact.Subject, nearby: j.counts.near(keyOf(fact.Subject)), time: fact.Since.UnixNano(), n: 1}
 		return f, j.takeBan(fact)
 	case edgeban.Lift:
 		j.takeLift(fact)
@@ -171,7 +176,7 @@ func (j *Jail) takeMatch(seq edgeban.Seq, m *edgeban.Match) (failure, bool) {
 
 // count adds n failures to those of the subject and returns them, or nil where
 // they do not count: it was let go after them, or is banned already.
-func (j *Jail) count(f failure, n int32) *count {
+func (j *Jail) count(f *failure, n int32) *count {
 	rate := j.c.Count == config.Rate
 	if !rate {
 		if r := j.record(j.c.Name, f.key); r != nil && f.time < r.until {
@@ -184,7 +189,7 @@ func (j *Jail) count(f failure, n int32) *count {
 	if j.counts.len() >= j.max && j.counts.find(f.key) == nil {
 		j.thin(f.time)
 	}
-	c := j.counts.editNear(f.nearby)
+	c := j.counts.editNear(&f.nearby)
 	if c.mark != f.mark {
 		j.before, c.mark = c.mark, f.mark
 	}
@@ -197,8 +202,8 @@ func (j *Jail) count(f failure, n int32) *count {
 	return c
 }
 
-// judge reports the ban of a subject that has failed too often.
-func (j *Jail) judge(f failure) (edgeban.Ban, bool) {
+// judge decides the ban of a subject that has failed too often.
+func (j *Jail) judge(f *failure) {
 	c := j.counts.find(f.key)
 	before := j.offences(f.key, c.last)
 	b := j.ban(f, c)
@@ -207,11 +212,11 @@ func (j *Jail) judge(f failure) (edgeban.Ban, bool) {
 		b.Until = b.Since.Add(d)
 	}
 	j.remember(b)
-	return b, true
+	j.decided = b
 }
 
 // ban returns the ban that a count leads to, but for its end.
-func (j *Jail) ban(f failure, c *count) edgeban.Ban {
+func (j *Jail) ban(f *failure, c *count) edgeban.Ban {
 	return edgeban.Ban{
 		Key: edgeban.Key{Jail: j.c.Name, Subject: f.subject}, Since: time.Unix(0, c.last).UTC(),
 		Failures: c.failures(), Cause: f.seq, Reason: reason(c, j.over),

@@ -38,7 +38,7 @@ func (j *Jail) enough(k key, t int64) int {
 }
 
 // tried remembers whose login failed, as long as the window does.
-func (j *Jail) tried(f failure, n int32) {
+func (j *Jail) tried(f *failure, n int32) {
 	if !j.heals() || f.user == "" {
 		return
 	}

@@ -4,7 +4,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 )
 
@@ -28,18 +27,18 @@ func (c *count) addRate(t int64, n int32, window int64) {
 }
 
 // rate counts a failure as fail2ban does, each of those that it stands for by
-// itself, and reports the ban that it earns, of which there is one at most: what
+// itself, and reports whether a ban was decided, of which there is one at most: what
 // comes after it at the same time cannot prolong it.
 //
 // Failures count during a ban too. Enough of them prolong it, up to a plain
 // bantime from the last of them, and are no offence. An eighth is added to what is
 // imposed then, so that who goes on failing is not imposed again each time; what
 // counts as during the ban is as in fail2ban.
-func (j *Jail) rate(f failure) (ban edgeban.Ban, decided bool) {
+func (j *Jail) rate(f *failure) (decided bool) {
 	for range f.n {
 		c := j.count(f, 1)
 		if c == nil {
-			return ban, decided
+			return decided
 		}
 		if int(c.total) < j.c.MaxRetry {
 			c.total = plus(c.total, j.extra(f))
@@ -47,20 +46,21 @@ func (j *Jail) rate(f failure) (ban edgeban.Ban, decided bool) {
 		if int(c.total) < j.c.MaxRetry {
 			continue
 		}
-		if b, ok := j.prolongOrJudge(f); ok {
-			ban, decided = b, true
+		if j.prolongOrJudge(f) {
+			decided = true
 		}
 		j.counts.drop(f.key)
 	}
-	return ban, decided
+	return decided
 }
 
-// prolongOrJudge reports the ban of a subject that has failed too often, or what
-// makes the one that stands longer.
-func (j *Jail) prolongOrJudge(f failure) (edgeban.Ban, bool) {
+// prolongOrJudge decides the ban of a subject that has failed too often, or what
+// makes the one that stands longer, and reports whether that is to be imposed.
+func (j *Jail) prolongOrJudge(f *failure) bool {
 	c := j.counts.find(f.key)
 	if r := j.record(j.c.Name, f.key); r == nil || c.last >= r.until {
-		return j.judge(f)
+		j.judge(f)
+		return true
 	}
 	r := j.edit(j.c.Name, f.key)
 	b := j.ban(f, c)
@@ -69,19 +69,20 @@ func (j *Jail) prolongOrJudge(f failure) (edgeban.Ban, bool) {
 		b.Until = b.Since.Add(j.c.BanTime)
 	}
 	if r.until = max(r.until, untilOf(b)); r.until <= r.imposed {
-		return edgeban.Ban{}, false
+		return false
 	}
 	if j.c.BanTime != config.Forever {
 		b.Until = b.Until.Add(j.c.BanTime / 8)
 	}
 	r.imposed, r.cause = untilOf(b), uint64(b.Cause)
-	return b, true
+	j.decided = b
+	return true
 }
 
 // extra is what a failure counts on top of 1: with a growing bantime the failures
 // of who was banned n times in this jail count 2^(n-1)+1 each, those after the
 // last ban began.
-func (j *Jail) extra(f failure) int32 {
+func (j *Jail) extra(f *failure) int32 {
 	if !j.c.Increment.Enabled {
 		return 0
 	}

@@ -30,7 +30,7 @@ func newTable() *table {
 
 // find returns the count of a subject, to be read only, or nil.
 func (t *table) find(k key) *count {
-	i, ok := t.at.find(&k)
+	i, ok := t.at.find(&k, t.at.hash(&k))
 	if !ok {
 		return nil
 	}
@@ -40,27 +40,24 @@ func (t *table) find(k key) *count {
 // edit returns the count of a subject, to be changed until the next call of edit
 // or drop. It makes one that has counted nothing where there is none.
 func (t *table) edit(k key) *count {
-	i, ok := t.at.find(&k)
-	if ok {
-		return t.own(i)
-	}
-	i = t.place()
-	c := t.own(i)
-	*c = count{key: k, used: true}
-	t.at.put(&k, i)
-	return c
+	n := t.near(k)
+	return t.editNear(&n)
 }
 
 // nearby is a key, and where its count is likely to be.
 type nearby struct {
 	key   key
 	guess uint32 // one more than the place; 0 for no guess
+	hash  uint64 // of the key
 }
+
+// near returns a key without a guess.
+func (t *table) near(k key) nearby { return nearby{key: k, hash: t.at.hash(&k)} }
 
 // touch guesses where the counts of these subjects are, and reads something of each.
 func (t *table) touch(all []nearby) {
 	for i := range all {
-		s, at := t.at.home(&all[i].key)
+		s, at := t.at.home(all[i].hash)
 		all[i].guess = s.slots[at]
 	}
 	for i := range all {
@@ -71,19 +68,28 @@ func (t *table) touch(all []nearby) {
 }
 
 // editNear is edit for who has a guess.
-func (t *table) editNear(n nearby) *count {
-	if i := n.guess - 1; n.guess > 0 {
-		if c := t.own(i); c.used && c.key == n.key {
+func (t *table) editNear(n *nearby) *count {
+	if n.guess > 0 {
+		if c := t.own(n.guess - 1); c.used && c.key == n.key {
 			return c
 		}
 	}
-	return t.edit(n.key)
+	i, ok := t.at.find(&n.key, n.hash)
+	if ok {
+		return t.own(i)
+	}
+	i = t.place()
+	c := t.own(i)
+	*c = count{key: n.key, used: true}
+	t.at.put(&n.key, n.hash, i)
+	return c
 }
 
 // drop forgets the count of a subject.
 func (t *table) drop(k key) {
-	if i, ok := t.at.find(&k); ok {
-		t.at.drop(&k)
+	h := t.at.hash(&k)
+	if i, ok := t.at.find(&k, h); ok {
+		t.at.drop(&k, h)
 		*t.own(i) = count{}
 		t.free = append(t.free, i)
 	}

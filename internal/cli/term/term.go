@@ -3,6 +3,7 @@
 package term
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -50,8 +51,16 @@ func Clean(s string, limit int) string {
 	return b.String()
 }
 
-// plain reports whether s is nothing but printable ASCII, as most text is.
+// plain reports whether s is nothing but printable ASCII, as most text is. It looks at
+// eight bytes at a time, whose high bits say which are none: such as have it set, or
+// would with one more (DEL), or would not with 0x60 more (control characters).
 func plain(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		const each = 0x0101010101010101
+		if x := binary.LittleEndian.Uint64([]byte(s)); (x|(x+each)|^(x+0x60*each))&(0x80*each) != 0 {
+			return false
+		}
+	}
 	for i := range len(s) {
 		if s[i]-' ' > '~'-' ' {
 			return false

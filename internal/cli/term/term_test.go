@@ -10,6 +10,22 @@ import (
 	"unicode/utf8"
 )
 
+// A byte that is none must be seen wherever it stands among those that are looked at
+// together, and whatever stands beside it.
+func TestPlainIsPrintableASCIIOnly(t *testing.T) {
+	for _, beside := range []byte{' ', 'a', '~'} {
+		for at := range 19 {
+			for c := range 256 {
+				s := bytes.Repeat([]byte{beside}, 19)
+				s[at] = byte(c)
+				if got, want := plain(string(s)), ' ' <= c && c <= '~'; got != want {
+					t.Errorf("plain(%q) is %v, want %v", s, got, want)
+				}
+			}
+		}
+	}
+}
+
 // FuzzClean holds text from logs to what a terminal shows and does not obey.
 func FuzzClean(f *testing.F) {
 	for _, s := range []string{"plain", "\x1b[2J", "a\r\nb\tc", "\u202eevil\u2066", "\xff\xfe", "\u009b31m", "日本 café", "\ufffd", "\x00", "\u200b\ufeff"} {

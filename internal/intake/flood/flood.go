@@ -2,7 +2,7 @@
 package flood
 
 import (
-	"sync"
+	"hash/maphash"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -13,22 +13,33 @@ import (
 // used again for the next chunk.
 type Flood struct {
 	Matches []edgeban.Match
-	Own     bool    // they are taken before the next chunk
-	Spare   *Spares // what it may use again otherwise; nil for nothing
+	Own     bool // they are taken before the next chunk
 
-	enough int           // as many failures as a ban takes
-	seen   map[key]int32 // places in states
+	enough int // as many failures as a ban takes
+	seed   maphash.Seed
+	seen   []int32 // one more than a place in states, or 0; a power of 2, more than twice as many
 	states []state
 }
 
-type key struct {
-	addr [16]byte
-	kind edgeban.Kind
-	more uint8 // flags: it is an IPv4 address, and it is ignored
+// A key is an address, the kind, and flags: it is an IPv4 address, and it is ignored.
+type key [18]byte
+
+func keyOf(m *edgeban.Match) (k key) {
+	a := m.Addr.As16()
+	copy(k[:], a[:])
+	k[16] = byte(m.Kind)
+	if m.Addr.Is4() {
+		k[17] = 1
+	}
+	if m.Ignored != "" {
+		k[17] |= 2
+	}
+	return k
 }
 
 // state is what is kept for a key.
 type state struct {
+	key   key
 	at    time.Time // of the last match
 	n     int       // how many of that time are kept
 	spill int       // the match that stands for the rest; -1 for none
@@ -36,68 +47,63 @@ type state struct {
 
 // Begin forgets the last chunk. What it gathered is its taker's, unless it is own.
 func (f *Flood) Begin(enough int) {
-	f.enough, f.states = enough, f.states[:0]
-	if f.seen == nil {
-		f.seen = map[key]int32{}
-	}
-	clear(f.seen)
+	f.enough = enough
+	f.forget()
 	if f.Own {
 		f.Matches = f.Matches[:0]
 		return
 	}
-	f.Matches = f.Spare.get(len(f.Matches)) // as many as last time are likely
+	f.Matches = make([]edgeban.Match, 0, len(f.Matches)) // as many as last time are likely
 }
 
-// Spares are lists of matches to be used again. They are safe for concurrent use.
-type Spares struct {
-	sync.Mutex
-	free [][]edgeban.Match
-}
+// few is for how many keys there is room at least.
+const few = 256
 
-// get returns an empty list, a new one with room for n matches if there is no other.
-func (s *Spares) get(n int) []edgeban.Match {
-	if s != nil {
-		s.Lock()
-		defer s.Unlock()
-		if last := len(s.free) - 1; last >= 0 {
-			ms := s.free[last]
-			s.free = s.free[:last]
-			return ms[:0]
-		}
+// forget forgets all keys. After a flood of addresses it keeps no room for so many.
+func (f *Flood) forget() {
+	switch {
+	case len(f.seen) == 0:
+		f.seed = maphash.MakeSeed()
+		f.seen = make([]int32, 2*few)
+	case len(f.seen) > 2*few && len(f.states) <= few/2:
+		f.seen, f.states = make([]int32, 2*few), nil
+	default:
+		clear(f.seen)
 	}
-	return make([]edgeban.Match, 0, n)
+	f.states = f.states[:0]
 }
 
-// Put takes lists that nobody needs any more.
-func (s *Spares) Put(lists [][]edgeban.Match) {
-	s.Lock()
-	defer s.Unlock()
-	for _, ms := range lists {
-		if cap(ms) > 0 {
-			s.free = append(s.free, ms)
+// slot returns where a key is seen, or would be.
+func (f *Flood) slot(k *key) *int32 {
+	last := len(f.seen) - 1
+	for i := int(maphash.Bytes(f.seed, k[:])); ; i++ {
+		at := &f.seen[i&last]
+		if *at == 0 || f.states[*at-1].key == *k {
+			return at
 		}
 	}
 }
 
 // state returns what is known of the match's key, anew if it is of another time.
 func (f *Flood) state(m *edgeban.Match, enough int) *state {
-	k := key{addr: m.Addr.As16(), kind: m.Kind}
-	if m.Addr.Is4() {
-		k.more = 1
+	k := keyOf(m)
+	at := f.slot(&k)
+	if *at > 0 {
+		s := &f.states[*at-1]
+		if enough > 0 && !s.at.Equal(m.Time) {
+			*s = state{key: k, at: m.Time, spill: -1}
+		}
+		return s
 	}
-	if m.Ignored != "" {
-		k.more |= 2
+	f.states = append(f.states, state{key: k, at: m.Time, spill: -1})
+	*at = int32(len(f.states))
+	if 2*len(f.states) > len(f.seen) {
+		f.seen = make([]int32, 2*len(f.seen))
+		for i := range f.states {
+			*f.slot(&f.states[i].key) = int32(i + 1)
+		}
 	}
-	i, ok := f.seen[k]
-	switch {
-	case !ok:
-		i = int32(len(f.states))
-		f.seen[k] = i
-		f.states = append(f.states, state{at: m.Time, spill: -1})
-	case enough > 0 && !f.states[i].at.Equal(m.Time):
-		f.states[i] = state{at: m.Time, spill: -1}
-	}
-	return &f.states[i]
+	return &f.states[len(f.states)-1]
 }
 
 // Add keeps a match, or adds it to one that stands for many. What does not count

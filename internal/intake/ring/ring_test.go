@@ -20,8 +20,8 @@ func TestEvidenceIsBoundedAndKeepsTheSlow(t *testing.T) {
 		r.Add(quick, fmt.Sprint("quick ", i), 5)
 		quick = n
 	}
-	if len(r.lines) > Size {
-		t.Errorf("%d lines are kept, want %d at most", len(r.lines), Size)
+	if n := len(r.pages) * len(page{}); n > Size {
+		t.Errorf("%d lines are kept, want %d at most", n, Size)
 	}
 	if got, want := r.Last(slow, 5), []string{"slow 250000", "slow 300000", "slow 350000", "slow 400000", "slow 450000"}; !slices.Equal(got, want) {
 		t.Errorf("of the slow one there is %q, want %q", got, want)
