@@ -7,16 +7,17 @@
 // # How
 //
 // An expression is parsed to a tree (parse.go, escape.go, tree.go) and compiled
-// from its end to a graph (compile.go): each node knows what can follow. So a run
+// from its end to a graph (graph/compile.go): each node knows what can follow. So a run
 // of characters that cannot begin what follows is never taken back, a branch is
 // chosen by its first byte, and a lazy run goes at once to where it may end. The
 // machine (match.go, run.go) tries ways in Python's order, with a stack and an
 // undo log of its own, never Go's stack.
 //
-// A jump (jump.go) leads past all that the next byte decides. Where a group ends
+// A jump (graph/jump.go) leads past all that the next byte decides. Where a group ends
 // that a condition asks for, what the condition then asks for is looked for at once
-// (owed.go). Both only leave out ways that lead nowhere. Where lines begin alike, the
-// next search goes on from where that decides nothing any more (memo.go).
+// (graph/owed.go). Both only leave out ways that lead nowhere. How a search went is noted
+// now and then (record.go), without what it tried in vain: a text of the same kind is
+// searched by that alone (package way).
 //
 // A search is plain backtracking at first. If that takes too many steps, it goes
 // on with a table of failures: that nothing beginning at this node with this

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/edgeban/edgeban/internal/filter/pyre/graph"
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
 	"github.com/edgeban/edgeban/internal/filter/pyre/table"
+	"github.com/edgeban/edgeban/internal/filter/pyre/way"
 )
 
 // A search first goes plainly, as Python does. What takes more than quick steps
@@ -20,9 +22,10 @@ const (
 	hardPerByte  = 12
 	stepBytes    = 16
 
-	maxText   = 1 << 28 // of a text, in bytes
 	maxTable  = 8 << 20 // of the table of failures, in bytes
 	maxFrames = 1 << 19
+
+	mostIdle = 8 // searches that went no way, in a row
 
 	// Memory beyond these is given back after so many searches without need of it.
 	calm     = 1000
@@ -34,15 +37,19 @@ const (
 type Matcher struct {
 	re    *Regexp
 	text  []byte
-	slots []int32      // of groups, then of loops; -1 for none
-	last  [maxOwed]int // where what is owed stands last; see owed.go
+	slots []int32            // of groups, then of loops; -1 for none
+	last  [graph.MaxOwed]int // where what is owed stands last; see owed.go
 	trail []change
 	stack []frame
-	memo  memo
 	base  int // the frame of the innermost look-around or atomic group, -1 for none
 	steps int
 	spent bool
 	quick int // steps of the plain phase, for tests; 0 for the usual
+
+	// Where lines are of few kinds, the last search went a way that was known.
+	way    *way.Way   // nil if it did not
+	places way.Places // on the way
+	idle   uint8      // searches that went no known way, in a row; then none is looked for until this is 0 again
 
 	// The table of failures. A row has a bit for each place of the text.
 	table  bool
@@ -58,8 +65,8 @@ type change struct{ slot, old int32 }
 // A frame is what is left to try at a node, and whose failure is to be noted.
 type frame struct {
 	node int32 // its id; without pointers, the collector has nothing to do with frames
-	pos  int32 // where the node was reached; of an opRun see run.go
-	aux  int32 // opAlt: the next branch; opLoop: 1 if there is another way; opLook, opAtomic: the base before
+	pos  int32 // where the node was reached; of an OpRun see run.go
+	aux  int32 // OpAlt: the next branch; OpLoop: 1 if there is another way; OpLook, OpAtomic: the base before
 	mark int32 // length of the trail
 	row  int32 // of the table, -1 for none
 }
@@ -67,10 +74,10 @@ type frame struct {
 // run returns the end of the match that begins with n at i, -1 if there is none
 // or no step is left. Steps are counted where a way ends: each is as long as the
 // expression and the text allow, at most. A look-around that holds ends a way, too.
-func (m *Matcher) run(n *node, i int) int {
-	for steps := 1; n.op != opMatch; steps++ {
+func (m *Matcher) run(n *graph.Node, i int) int {
+	for steps := 1; n.Op != graph.OpMatch; steps++ {
 		to, next := m.do(n, i)
-		if next != nil && n.op <= opSave {
+		if next != nil && n.Op <= graph.OpSave {
 			i, n = to, next
 			continue
 		}
@@ -89,96 +96,96 @@ func (m *Matcher) run(n *node, i int) int {
 
 // do does the step of a node. It returns the node to go on with, nil if the step
 // failed.
-func (m *Matcher) do(n *node, i int) (int, *node) {
-	switch n.op {
-	case opLit:
-		return i + len(n.lit), pick(bytes.HasPrefix(m.text[i:], []byte(n.lit)), n.next, nil)
-	case opClass:
-		w := n.class.Width(m.text, i)
-		return i + w, pick(w > 0, n.next, nil)
-	case opRun:
+func (m *Matcher) do(n *graph.Node, i int) (int, *graph.Node) {
+	switch n.Op {
+	case graph.OpLit:
+		return i + len(n.Lit), pick(bytes.HasPrefix(m.text[i:], []byte(n.Lit)), n.Next, nil)
+	case graph.OpClass:
+		w := n.Class.Width(m.text, i)
+		return i + w, pick(w > 0, n.Next, nil)
+	case graph.OpRun:
 		return m.repeat(n, i)
-	case opAlt:
+	case graph.OpAlt:
 		return m.alt(n, i)
-	case opLoop:
+	case graph.OpLoop:
 		return m.loop(n, i)
-	case opSave:
-		m.set(int(n.slot), i)
-		return i, n.next
-	case opFold:
-		end := syntax.FoldPrefix(m.text, i, n.lit, n.ascii)
-		return end, pick(end >= 0, n.next, nil)
-	case opAssert:
-		return i, pick(n.assert.Holds(m.text, i, n.ascii), n.next, nil)
-	case opShut:
-		m.set(int(n.slot), i)
-		return i, pick(m.owing(n, i), n.next, nil)
-	case opReset:
-		m.set(int(n.slot), -1)
-		return i, n.next
-	case opLook:
+	case graph.OpSave:
+		m.set(int(n.Slot), i)
+		return i, n.Next
+	case graph.OpFold:
+		end := syntax.FoldPrefix(m.text, i, n.Lit, n.ASCII)
+		return end, pick(end >= 0, n.Next, nil)
+	case graph.OpAssert:
+		return i, pick(n.Assert.Holds(m.text, i, n.ASCII), n.Next, nil)
+	case graph.OpShut:
+		m.set(int(n.Slot), i)
+		return i, pick(m.owing(n, i), n.Next, nil)
+	case graph.OpReset:
+		m.set(int(n.Slot), -1)
+		return i, n.Next
+	case graph.OpLook:
 		return m.look(n, i)
-	case opAtomic:
-		m.push(n.id, int32(i), int32(m.base), -1)
+	case graph.OpAtomic:
+		m.push(n.ID, int32(i), int32(m.base), -1)
 		m.base = len(m.stack) - 1
-		return i, n.sub
-	case opHeld:
+		return i, n.Sub
+	case graph.OpHeld:
 		return m.hold(i)
-	case opBack:
-		if m.took(int(n.slot)) {
-			is := m.text[m.slots[n.slot]:m.slots[n.slot+1]]
+	case graph.OpBack:
+		if m.took(int(n.Slot)) {
+			is := m.text[m.slots[n.Slot]:m.slots[n.Slot+1]]
 			m.steps -= len(is) / stepBytes
-			end := syntax.Repeated(m.text, i, is, n.fold)
-			return end, pick(end >= 0, n.next, nil)
+			end := syntax.Repeated(m.text, i, is, n.Fold)
+			return end, pick(end >= 0, n.Next, nil)
 		}
-	case opCond:
-		return i, n.alts[pick(m.took(int(n.slot)), 0, 1)]
+	case graph.OpCond:
+		return i, n.Alts[pick(m.took(int(n.Slot)), 0, 1)]
 	}
 	return i, nil
 }
 
 // back undoes what led to a failure, and returns what is left to try; nil if
 // nothing is.
-func (m *Matcher) back() (int, *node) {
+func (m *Matcher) back() (int, *graph.Node) {
 	for len(m.stack) > 0 {
 		m.steps--
 		f := &m.stack[len(m.stack)-1]
 		m.undo(int(f.mark))
-		n := m.re.nodes[f.node]
-		switch n.op {
-		case opRun:
+		n := m.re.g.Nodes[f.node]
+		switch n.Op {
+		case graph.OpRun:
 			if to, next := m.shorter(f); next != nil {
 				return to, next
 			}
 			continue
-		case opAlt:
+		case graph.OpAlt:
 			if i := int(f.pos); f.aux >= 0 {
-				next := n.alts[f.aux]
+				next := n.Alts[f.aux]
 				if f.aux = int32(m.branch(n, i, int(f.aux)+1)); f.aux < 0 && f.row < 0 {
 					m.pop()
 				}
 				return i, next
 			}
 			m.failed.Set(f.row, f.pos, f.pos)
-		case opLoop:
+		case graph.OpLoop:
 			if f.aux > 0 {
 				f.aux = 0
 				i := int(f.pos)
 				if f.row < 0 {
 					m.pop()
 				}
-				if n.greed == syntax.Lazy {
+				if n.Greed == syntax.Lazy {
 					m.enter(n, i)
-					return i, n.sub
+					return i, n.Sub
 				}
-				return i, n.next
+				return i, n.Next
 			}
 			m.failed.Set(f.row, f.pos, f.pos)
-		case opLook, opAtomic:
+		case graph.OpLook, graph.OpAtomic:
 			m.base = int(f.aux)
-			if i := int(f.pos); n.op == opLook && n.not {
+			if i := int(f.pos); n.Op == graph.OpLook && n.Not {
 				m.pop()
-				return i, n.next
+				return i, n.Next
 			}
 		}
 		m.pop()
@@ -223,37 +230,37 @@ func (m *Matcher) took(slot int) bool {
 }
 
 // begins returns what n can begin with now.
-func (m *Matcher) begins(n *node) *syntax.First {
-	if n.when == nil {
-		return &n.first
+func (m *Matcher) begins(n *graph.Node) *syntax.First {
+	if n.When == nil {
+		return &n.First
 	}
-	return n.begins(m.took(n.when.slot))
+	return n.Begins(m.took(n.When.Slot))
 }
 
 // branch returns the first of the branches from k on that can begin at t[i], -1
 // if there is none.
-func (m *Matcher) branch(n *node, i, k int) int {
-	if !n.asks && i < len(m.text) {
+func (m *Matcher) branch(n *graph.Node, i, k int) int {
+	if !n.Asks && i < len(m.text) {
 		b := m.text[i]
-		if !n.first.Has(b) { // there may be hundreds
+		if !n.First.Has(b) { // there may be hundreds
 			return -1
 		}
-		for ; k < len(n.alts); k++ {
-			if n.alts[k].first.Has(b) {
+		for ; k < len(n.Alts); k++ {
+			if n.Alts[k].First.Has(b) {
 				return k
 			}
 		}
 		return -1
 	}
-	for ; k < len(n.alts); k++ {
-		if m.begins(n.alts[k]).At(m.text, i) {
+	for ; k < len(n.Alts); k++ {
+		if m.begins(n.Alts[k]).At(m.text, i) {
 			return k
 		}
 	}
 	return -1
 }
 
-func (m *Matcher) alt(n *node, i int) (int, *node) {
+func (m *Matcher) alt(n *graph.Node, i int) (int, *graph.Node) {
 	k := m.branch(n, i, 0)
 	if k < 0 {
 		return i, nil
@@ -269,14 +276,14 @@ func (m *Matcher) alt(n *node, i int) (int, *node) {
 		return m.hold(i)
 	}
 	if more := m.branch(n, i, k+1); more >= 0 || row >= 0 {
-		m.push(n.id, int32(i), int32(more), row)
+		m.push(n.ID, int32(i), int32(more), row)
 	}
-	return i, n.alts[k]
+	return i, n.Alts[k]
 }
 
-func (m *Matcher) loop(n *node, i int) (int, *node) {
-	if n.slot >= 0 && int(m.slots[n.slot]) == i {
-		return i, n.next // the last time matched nothing
+func (m *Matcher) loop(n *graph.Node, i int) (int, *graph.Node) {
+	if n.Slot >= 0 && int(m.slots[n.Slot]) == i {
+		return i, n.Next // the last time matched nothing
 	}
 	row, known := int32(-1), open
 	if m.table {
@@ -288,68 +295,82 @@ func (m *Matcher) loop(n *node, i int) (int, *node) {
 	case holding:
 		return m.hold(i)
 	}
-	in, out := m.begins(n.sub).At(m.text, i), m.begins(n.next).At(m.text, i)
+	in, out := m.begins(n.Sub).At(m.text, i), m.begins(n.Next).At(m.text, i)
 	if !in && !out {
 		return i, nil
 	}
 	if in && out || row >= 0 {
-		m.push(n.id, int32(i), pick(in && out, int32(1), 0), row)
+		m.push(n.ID, int32(i), pick(in && out, int32(1), 0), row)
 	}
-	if !out || in && n.greed != syntax.Lazy {
+	if !out || in && n.Greed != syntax.Lazy {
 		m.enter(n, i)
-		return i, n.sub
+		return i, n.Sub
 	}
-	return i, n.next
+	return i, n.Next
 }
 
 // enter notes where a repetition of what may match nothing begins.
-func (m *Matcher) enter(n *node, i int) {
-	if n.slot >= 0 {
-		m.set(int(n.slot), i)
+func (m *Matcher) enter(n *graph.Node, i int) {
+	if n.Slot >= 0 {
+		m.set(int(n.Slot), i)
 	}
 }
 
 // look tries a look-around.
-func (m *Matcher) look(n *node, i int) (int, *node) {
+func (m *Matcher) look(n *graph.Node, i int) (int, *graph.Node) {
 	from := i
-	for k := 0; n.behind && k < int(n.width); k++ {
+	for k := 0; n.Behind && k < int(n.Width); k++ {
 		if from == 0 {
-			return i, pick(n.not, n.next, nil)
+			return i, pick(n.Not, n.Next, nil)
 		}
 		_, w := utf8.DecodeLastRune(m.text[:from])
 		from -= w
 	}
 	holds := false
-	switch s := n.sub; {
-	case !s.first.At(m.text, from):
-	case s.op == opLit && s.next.op == opHeld:
-		holds = bytes.HasPrefix(m.text[from:], []byte(s.lit))
-	case s.op == opClass && s.next.op == opHeld:
-		holds = s.class.Width(m.text, from) > 0
+	switch s := n.Sub; {
+	case !s.First.At(m.text, from):
+	case s.Op == graph.OpLit && s.Next.Op == graph.OpHeld:
+		holds = bytes.HasPrefix(m.text[from:], []byte(s.Lit))
+	case s.Op == graph.OpClass && s.Next.Op == graph.OpHeld:
+		holds = s.Class.Width(m.text, from) > 0
 	default:
-		m.push(n.id, int32(i), int32(m.base), -1)
+		m.push(n.ID, int32(i), int32(m.base), -1)
 		m.base = len(m.stack) - 1
 		return from, s
 	}
-	return i, pick(holds != n.not, n.next, nil)
+	return i, pick(holds != n.Not, n.Next, nil)
 }
 
 // hold ends a look-around or an atomic group: its other ways are forgotten.
-func (m *Matcher) hold(i int) (int, *node) {
+func (m *Matcher) hold(i int) (int, *graph.Node) {
 	f := m.stack[m.base]
-	n := m.re.nodes[f.node]
-	if m.table && n.verdict {
+	n := m.re.g.Nodes[f.node]
+	if m.table && n.Verdict {
 		for k := m.base + 1; k < len(m.stack); k++ {
 			m.noteHeld(&m.stack[k])
 		}
 	}
 	m.stack, m.base = m.stack[:m.base], int(f.aux)
 	switch {
-	case n.op == opAtomic:
-		return i, n.next
-	case n.not:
+	case n.Op == graph.OpAtomic:
+		return i, n.Next
+	case n.Not:
 		m.undo(int(f.mark))
 		return i, nil
 	}
-	return int(f.pos), n.next
+	return int(f.pos), n.Next
 }
+
+// owing reports whether what is owed from i on still comes.
+func (m *Matcher) owing(n *graph.Node, i int) bool {
+	last := &m.last[n.Width]
+	if *last == unknown {
+		*last = -1
+		if lit := []byte(n.Lit); bytes.Contains(m.text, lit) {
+			*last = bytes.LastIndex(m.text, lit)
+		}
+	}
+	return i <= *last
+}
+
+const unknown = -2 // a place that was not looked for yet

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/edgeban/edgeban/internal/filter/pyre/graph"
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
+	"github.com/edgeban/edgeban/internal/filter/pyre/way"
 	"github.com/edgeban/edgeban/internal/inuse"
 )
 
@@ -23,23 +25,17 @@ type Regexp struct {
 
 	expr     string
 	groups   []string
-	prog     *node
-	nodes    []*node // by their ids
-	slots    int     // of the groups, two each, then of the loops
-	rows     int     // of the table of failures
-	conds    []int   // groups that conditions ask for
-	looks    bool    // some look-around has a verdict
-	linear   bool
+	g        graph.Graph
 	required [][]Literal
-	owed     []string // see owed.go
 	need     []string // one of these is in every text that matches
+	ways     way.Known
 
 	// Where a match can begin.
-	once   bool   // only at the start of the text
-	lines  bool   // only at the start of a line
-	prefix string // only where this stands
-	table  bool   // only where prog.first says
-	lead   *node  // with this run: what fails at its start fails up to its end
+	once   bool        // only at the start of the text
+	lines  bool        // only at the start of a line
+	prefix string      // only where this stands
+	table  bool        // only where prog.first says
+	lead   *graph.Node // with this run: what fails at its start fails up to its end
 }
 
 // An Error is a mistake in an expression.
@@ -79,25 +75,38 @@ func (re *Regexp) Required() [][]Literal { return re.required }
 // Linear reports whether the time of every search is linear in the length of its
 // text. Where it is not (back-references, captures in a look-ahead, atomic groups)
 // a search is spent on less hostile texts.
-func (re *Regexp) Linear() bool { return re.linear }
+func (re *Regexp) Linear() bool { return re.g.Linear }
 
 // start finds out where a match can begin.
 func (re *Regexp) start(t *syntax.Node) {
 	re.once, re.lines = t.Begins(syntax.TextBegin), t.Begins(syntax.LineBegin)
-	n := re.prog
-	for n.op == opSave {
-		n = n.next
+	n := re.g.Prog
+	for n.Op == graph.OpSave {
+		n = n.Next
 	}
 	switch {
-	case n.op == opLit && len(n.lit) > 1:
-		re.prefix = n.lit
-	case n.op == opRun && n.max == syntax.Unbounded && n.min <= 1 && !n.keep.tainted && n.keep.conds == 0:
+	case re.once:
+	case n.Op == graph.OpLit && len(n.Lit) > 1:
+		re.prefix = n.Lit
+	case n.Op == graph.OpRun && n.Max == syntax.Unbounded && n.Min <= 1 && !n.Keep.Tainted && n.Keep.Conds == 0:
 		re.lead = n
 	}
-	if p := re.prog; re.once && p.op == opAssert && p.assert == syntax.TextBegin {
-		re.prog = p.next // it is only tried where that holds
+	re.table = re.g.Prog.First != syntax.Anything
+}
+
+func compile(expr string, f Flags) (*Regexp, error) {
+	t, names, err := syntax.Parse(expr, syntax.Flags{Multi: f&MultiLine != 0, Fold: f&IgnoreCase != 0})
+	if err != nil {
+		return nil, err
 	}
-	re.table = re.prog.first != syntax.Anything
+	g, err := graph.New(t, len(names))
+	if err != nil {
+		return nil, err
+	}
+	re := &Regexp{Head: t.Opening(), expr: expr, groups: names, g: *g, required: syntax.Required(t)}
+	re.need = syntax.Needed(re.required)
+	re.start(t)
+	return re, nil
 }
 
 // next returns the first place not before i where a match can begin, -1 if there
@@ -114,12 +123,12 @@ func (re *Regexp) next(t []byte, i int) int {
 			}
 			return -1
 		case re.table:
-			for i < len(t) && !re.prog.first.Has(t[i]) {
+			for i < len(t) && !re.g.Prog.First.Has(t[i]) {
 				if i++; re.once {
 					return -1
 				}
 			}
-			if i == len(t) && !re.prog.first.End {
+			if i == len(t) && !re.g.Prog.First.End {
 				return -1
 			}
 		}
@@ -138,8 +147,8 @@ func (re *Regexp) next(t []byte, i int) int {
 func (re *Regexp) after(t []byte, i int) int {
 	if re.lead != nil {
 		// A match that begins inside of the run could begin where the run does.
-		end := re.lead.reach(t, i, len(t))
-		if re.lead.min > 0 && end > i {
+		end := re.lead.Reach(t, i, len(t))
+		if re.lead.Min > 0 && end > i {
 			return end
 		}
 		i = end

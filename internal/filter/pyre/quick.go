@@ -3,71 +3,57 @@ package pyre
 import (
 	"unicode/utf8"
 
+	"github.com/edgeban/edgeban/internal/filter/pyre/graph"
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
 )
 
 // This file has what the plain phase of a search does most, in a few branches: all
 // that is rare, or not ASCII, is left to the general way.
 
-// quickest returns what the machine does at a node.
-func (n *node) quickest() op {
-	switch {
-	case n.op == opLit && len(n.lit) == 1:
-		return opByte
-	case n.op != opRun || n.lit != "":
-	case n.class.Tab[utf8.RuneSelf] && (n.min > 1 || n.max != syntax.Unbounded): // bytes are not characters
-	case n.whole:
-		return opWhole
-	case n.greed != syntax.Lazy:
-		return opGreedy
-	}
-	return n.op
-}
-
 // dash is run for the plain phase.
-func (m *Matcher) dash(n *node, i int) int {
+func (m *Matcher) dash(n *graph.Node, i int) int {
 	t := m.text
 	for steps := 1; ; steps++ {
-		if n.jump != nil && i < len(t) && t[i] < utf8.RuneSelf {
-			if to := &n.jump.to[n.jump.at[t[i]]&maxLeads]; to.node != nil {
-				if to.left >= 0 {
-					m.push(to.left, int32(i), to.aux, -1)
+		if n.Jump != nil && i < len(t) && t[i] < utf8.RuneSelf {
+			if to := &n.Jump.To[n.Jump.At[t[i]]&graph.MaxLeads]; to.Node != nil {
+				if to.Left >= 0 {
+					m.push(to.Left, int32(i), to.Aux, -1)
 				}
-				n = to.node
+				n = to.Node
 				continue
 			}
 		}
-		to, next := i, (*node)(nil)
-		switch n.code {
-		case opByte:
-			if i < len(t) && t[i] == n.lit[0] {
-				i, n = i+1, n.next
+		to, next := i, (*graph.Node)(nil)
+		switch n.Code {
+		case graph.OpByte:
+			if i < len(t) && t[i] == n.Lit[0] {
+				i, n = i+1, n.Next
 				continue
 			}
-		case opLit:
-			if end := i + len(n.lit); end <= len(t) && string(t[i:end]) == n.lit {
-				i, n = end, n.next
+		case graph.OpLit:
+			if end := i + len(n.Lit); end <= len(t) && string(t[i:end]) == n.Lit {
+				i, n = end, n.Next
 				continue
 			}
-		case opClass:
-			if w := n.class.Width(t, i); w > 0 {
-				i, n = i+w, n.next
+		case graph.OpClass:
+			if w := n.Class.Width(t, i); w > 0 {
+				i, n = i+w, n.Next
 				continue
 			}
-		case opSave:
-			m.set(int(n.slot), i)
-			n = n.next
+		case graph.OpSave:
+			m.set(int(n.Slot), i)
+			n = n.Next
 			continue
-		case opWhole:
+		case graph.OpWhole:
 			to, next = m.wholly(n, i)
-		case opGreedy:
+		case graph.OpGreedy:
 			to, next = m.greedily(n, i)
-		case opMatch:
+		case graph.OpMatch:
 			return i
 		default:
 			to, next = m.do(n, i)
 		}
-		if next != nil && n.op <= opSave {
+		if next != nil && n.Op <= graph.OpSave {
 			i, n = to, next
 			continue
 		}
@@ -83,43 +69,43 @@ func (m *Matcher) dash(n *node, i int) int {
 	}
 }
 
-// wholly runs an opWhole.
-func (m *Matcher) wholly(n *node, i int) (int, *node) {
+// wholly runs an OpWhole.
+func (m *Matcher) wholly(n *graph.Node, i int) (int, *graph.Node) {
 	t := m.text
-	end := n.class.ASCII(t, i, n.max)
+	end := n.Class.ASCII(t, i, n.Max)
 	switch {
 	case end < len(t) && t[end] >= utf8.RuneSelf:
 		return m.repeat(n, i)
-	case end < i+int(n.min):
+	case end < i+int(n.Min):
 		return i, nil
 	}
 	m.steps -= (end - i) / stepBytes
-	return end, n.next
+	return end, n.Next
 }
 
-// greedily runs an opGreedy.
-func (m *Matcher) greedily(n *node, i int) (int, *node) {
+// greedily runs an OpGreedy.
+func (m *Matcher) greedily(n *graph.Node, i int) (int, *graph.Node) {
 	t := m.text
-	end, lo := n.class.ASCII(t, i, n.max), i+int(n.min)
+	end, lo := n.Class.ASCII(t, i, n.Max), i+int(n.Min)
 	switch {
 	case end < len(t) && t[end] >= utf8.RuneSelf:
 		return m.repeat(n, i)
 	case end < lo:
 		return i, nil
-	case n.min == 1 && t[i] >= utf8.RuneSelf:
+	case n.Min == 1 && t[i] >= utf8.RuneSelf:
 		return m.repeat(n, i)
 	}
 	m.steps -= (end - i) / stepBytes
-	if n.after != "" {
-		end = syntax.Last(t, n.after, lo, end)
+	if n.After != "" {
+		end = syntax.Last(t, n.After, lo, end)
 	}
-	if !n.plain || end == len(t) || !n.next.first.Has(t[end]) {
+	if !n.Plain || end == len(t) || !n.Next.First.Has(t[end]) {
 		if end = m.down(n, lo, end, -1); end < 0 {
 			return i, nil
 		}
 	}
 	if end > lo {
-		m.push(n.id, int32(lo), int32(end), -1)
+		m.push(n.ID, int32(lo), int32(end), -1)
 	}
-	return end, n.next
+	return end, n.Next
 }

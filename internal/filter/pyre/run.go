@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"unicode/utf8"
 
+	"github.com/edgeban/edgeban/internal/filter/pyre/graph"
 	"github.com/edgeban/edgeban/internal/filter/pyre/syntax"
 )
 
-// This file runs opRun: the repetition of single characters, most of the work of
+// This file runs OpRun: the repetition of single characters, most of the work of
 // most expressions.
 //
 // The places where a run may end are candidates: those where what follows can
@@ -20,8 +21,8 @@ import (
 // about the one candidate.
 
 // repeat begins a run at i.
-func (m *Matcher) repeat(n *node, i int) (int, *node) {
-	lo, ok := n.least(m.text, i)
+func (m *Matcher) repeat(n *graph.Node, i int) (int, *graph.Node) {
+	lo, ok := n.Least(m.text, i)
 	if !ok {
 		return i, nil
 	}
@@ -34,86 +35,56 @@ func (m *Matcher) repeat(n *node, i int) (int, *node) {
 				// The state here is not that of the places behind, which the row is about.
 				row, floor = row|1, lo+1
 			}
-			if n.max == syntax.Unbounded && floor == lo {
+			if n.Max == syntax.Unbounded && floor == lo {
 				if m.failed.Has(r, lo) {
 					return i, nil
 				}
-				if n.keep.verdict && !n.whole && m.held.Has(r, lo) {
+				if n.Keep.Verdict && !n.Whole && m.held.Has(r, lo) {
 					return m.hold(i)
 				}
 			}
 		}
 	}
-	if n.greed == syntax.Lazy && !n.whole {
+	if n.Greed == syntax.Lazy && !n.Whole {
 		return m.lazily(n, i, lo, row)
 	}
 	end, known := m.end(n, i, lo, floor, row)
-	if n.whole {
-		if n.max != syntax.Unbounded {
+	if n.Whole {
+		if n.Max != syntax.Unbounded {
 			floor = max(floor, end) // the bit of this candidate, if it has one
 			known = row >= 0 && floor == end && m.failed.Has(row>>1, end)
 		}
-		if known || !m.begins(n.next).At(m.text, end) {
+		if known || !m.begins(n.Next).At(m.text, end) {
 			m.fill(row, floor, end)
 			return i, nil
 		}
 		if row >= 0 {
-			m.push(n.id, int32(lo), int32(end), row)
+			m.push(n.ID, int32(lo), int32(end), row)
 		}
-		return end, n.next
+		return end, n.Next
 	}
 	from := end
 	if known {
 		from--
 	}
 	p := m.down(n, lo, from, row)
-	if n.max == syntax.Unbounded {
+	if n.Max == syntax.Unbounded {
 		m.fill(row, max(floor, p+1), end)
 	}
 	if p < 0 {
 		return i, nil
 	}
 	if p > lo || row >= 0 {
-		m.push(n.id, int32(lo), int32(p), row)
+		m.push(n.ID, int32(lo), int32(p), row)
 	}
-	return p, n.next
-}
-
-// least returns the end of the shortest run at i.
-func (n *node) least(t []byte, i int) (int, bool) {
-	if n.min == 0 {
-		return i, true
-	}
-	if n.lit != "" && bytes.HasPrefix(t[i:], []byte(n.lit)) {
-		return i, false
-	}
-	if n.min == 1 {
-		w := n.class.Width(t, i)
-		return i + w, w > 0
-	}
-	end, took := n.class.Take(t, i, int(n.min))
-	return end, took == int(n.min)
-}
-
-// reach returns the end of the longest run at i, not looking further than limit.
-func (n *node) reach(t []byte, i, limit int) int {
-	if n.lit != "" {
-		if k := bytes.Index(t[i:min(limit+len(n.lit)-1, len(t))], []byte(n.lit)); k >= 0 {
-			limit = min(limit, i+k)
-		}
-	}
-	if n.max != syntax.Unbounded {
-		end, _ := n.class.Take(t[:max(limit, i)], i, int(n.max))
-		return end
-	}
-	return n.class.Span(t, i, limit)
+	return p, n.Next
 }
 
 // end returns the end of the longest run, or a place not before floor that is
 // known to fail, as all behind it are.
-func (m *Matcher) end(n *node, i, lo, floor int, row int32) (end int, known bool) {
-	if row < 0 || n.max != syntax.Unbounded {
-		end = n.reach(m.text, i, len(m.text))
+func (m *Matcher) end(n *graph.Node, i, lo, floor int, row int32) (end int, known bool) {
+	if row < 0 || n.Max != syntax.Unbounded {
+		end = n.Reach(m.text, i, len(m.text))
 		m.steps -= (end - i) / stepBytes
 		return max(end, lo), false
 	}
@@ -124,7 +95,7 @@ func (m *Matcher) end(n *node, i, lo, floor int, row int32) (end int, known bool
 		if at >= 0 {
 			limit = at
 		}
-		to := n.reach(m.text, end, limit)
+		to := n.Reach(m.text, end, limit)
 		m.steps -= (to - end) / stepBytes
 		switch {
 		case at >= 0 && to >= at:
@@ -139,19 +110,19 @@ func (m *Matcher) end(n *node, i, lo, floor int, row int32) (end int, known bool
 // down returns the last candidate from lo to from, -1 if there is none. Of a single
 // character that follows the run it asks for what is behind that, too: else every
 // character of a name is tried as its last.
-func (m *Matcher) down(n *node, lo, from int, row int32) int {
-	t, f := m.text, m.begins(n.next)
+func (m *Matcher) down(n *graph.Node, lo, from int, row int32) int {
+	t, f := m.text, m.begins(n.Next)
 	var behind *syntax.First
-	if n.next.op == opClass {
-		behind = m.begins(n.next.next)
+	if n.Next.Op == graph.OpClass {
+		behind = m.begins(n.Next.Next)
 	}
 	for p := from; p >= lo; p-- {
 		switch {
 		case !f.At(t, p):
-		case n.after != "" && !bytes.HasPrefix(t[p:], []byte(n.after)):
+		case n.After != "" && !bytes.HasPrefix(t[p:], []byte(n.After)):
 		case p < len(t) && t[p]&0xC0 == 0x80 && p > lo && syntax.Inside(t, p):
 		case behind != nil && p < len(t) && t[p] < utf8.RuneSelf && !behind.At(t, p+1):
-		case n.max != syntax.Unbounded && row >= 0 && (p > lo || row&1 == 0) && m.failed.Has(row>>1, p):
+		case n.Max != syntax.Unbounded && row >= 0 && (p > lo || row&1 == 0) && m.failed.Has(row>>1, p):
 		default:
 			m.steps -= (from - p) / stepBytes
 			return p
@@ -162,56 +133,56 @@ func (m *Matcher) down(n *node, lo, from int, row int32) int {
 }
 
 // lazily begins a run that is to be as short as possible.
-func (m *Matcher) lazily(n *node, i, lo int, row int32) (int, *node) {
+func (m *Matcher) lazily(n *graph.Node, i, lo int, row int32) (int, *graph.Node) {
 	hi := len(m.text)
-	if n.max != syntax.Unbounded {
-		hi = n.reach(m.text, i, hi)
+	if n.Max != syntax.Unbounded {
+		hi = n.Reach(m.text, i, hi)
 		if row&1 != 0 {
 			row = -1 // which candidate is not that of the row would be forgotten
 		}
 	}
 	p, stop := m.up(n, lo, hi, row, row&1 != 0)
 	if p < 0 {
-		if n.max == syntax.Unbounded {
+		if n.Max == syntax.Unbounded {
 			m.fill(row, lo+int(row&1), stop)
 		}
 		return i, nil
 	}
 	if row >= 0 || p < hi {
-		m.push(n.id, int32(pick(n.max == syntax.Unbounded, lo, hi)), int32(p), row)
+		m.push(n.ID, int32(pick(n.Max == syntax.Unbounded, lo, hi)), int32(p), row)
 	}
-	return p, n.next
+	return p, n.Next
 }
 
 // up returns the first candidate from p to hi, or -1 and where the run ended. If
 // own, what the table says about p itself does not hold.
-func (m *Matcher) up(n *node, p, hi int, row int32, own bool) (at, stop int) {
-	t, f := m.text, m.begins(n.next)
+func (m *Matcher) up(n *graph.Node, p, hi int, row int32, own bool) (at, stop int) {
+	t, f := m.text, m.begins(n.Next)
 	from := p
 	defer func() { m.steps -= (stop - from) / stepBytes }()
 	for {
 		if row >= 0 && !own && m.failed.Has(row>>1, p) {
-			if n.max == syntax.Unbounded {
+			if n.Max == syntax.Unbounded {
 				return -1, p
 			}
-		} else if f.At(t, p) && (n.after == "" || bytes.HasPrefix(t[p:], []byte(n.after))) {
+		} else if f.At(t, p) && (n.After == "" || bytes.HasPrefix(t[p:], []byte(n.After))) {
 			return p, p
 		}
 		own = false
-		if n.one >= 0 && n.class.Stop >= 0 && n.lit == "" && row < 0 {
+		if n.One >= 0 && n.Class.Stop >= 0 && n.Lit == "" && row < 0 {
 			// Nothing but this can follow: go there at once.
-			k := n.ahead(t, p, hi)
+			k := n.Ahead(t, p, hi)
 			if k < 0 {
 				return -1, hi
 			}
-			if n.class.Stop != int(n.one) && bytes.IndexByte(t[p:p+k], byte(n.class.Stop)) >= 0 {
+			if n.Class.Stop != int(n.One) && bytes.IndexByte(t[p:p+k], byte(n.Class.Stop)) >= 0 {
 				return -1, p + k
 			}
 			return p + k, p + k
 		}
 		w := 0
 		if p < hi {
-			w = m.step(n, p)
+			w = n.Step(m.text, p)
 		}
 		if w == 0 {
 			return -1, p
@@ -220,27 +191,11 @@ func (m *Matcher) up(n *node, p, hi int, row int32, own bool) (at, stop int) {
 	}
 }
 
-// ahead returns how far from p, up to hi, what follows the run stands, -1 if it does not.
-func (n *node) ahead(t []byte, p, hi int) int {
-	if n.after != "" {
-		return bytes.Index(t[p:min(hi+len(n.after), len(t))], []byte(n.after))
-	}
-	return bytes.IndexByte(t[p:min(hi+1, len(t))], byte(n.one))
-}
-
-// step returns the length of the next character of a run, 0 if it ends at p.
-func (m *Matcher) step(n *node, p int) int {
-	if n.lit != "" && bytes.HasPrefix(m.text[p:], []byte(n.lit)) {
-		return 0
-	}
-	return n.class.Width(m.text, p)
-}
-
 // shorter returns the next candidate of the run of f, which is longer for a lazy
 // one. It returns nil, having taken f away, if there is none.
-func (m *Matcher) shorter(f *frame) (int, *node) {
-	n, p := m.re.nodes[f.node], int(f.aux)
-	if n.greed == syntax.Lazy && !n.whole {
+func (m *Matcher) shorter(f *frame) (int, *graph.Node) {
+	n, p := m.re.g.Nodes[f.node], int(f.aux)
+	if n.Greed == syntax.Lazy && !n.Whole {
 		return m.longer(f)
 	}
 	lo := int(f.pos)
@@ -248,13 +203,13 @@ func (m *Matcher) shorter(f *frame) (int, *node) {
 	if f.row < 0 {
 		floor = lo
 	}
-	if n.whole {
-		m.fill(f.row, pick(n.max == syntax.Unbounded, floor, max(floor, p)), p)
+	if n.Whole {
+		m.fill(f.row, pick(n.Max == syntax.Unbounded, floor, max(floor, p)), p)
 		m.pop()
 		return 0, nil
 	}
 	q := m.down(n, lo, p-1, f.row)
-	m.fill(f.row, pick(n.max == syntax.Unbounded, max(floor, q+1), max(floor, p)), p)
+	m.fill(f.row, pick(n.Max == syntax.Unbounded, max(floor, q+1), max(floor, p)), p)
 	if q < 0 {
 		m.pop()
 		return 0, nil
@@ -262,26 +217,26 @@ func (m *Matcher) shorter(f *frame) (int, *node) {
 	if f.aux = int32(q); q == lo && f.row < 0 {
 		m.pop()
 	}
-	return q, n.next
+	return q, n.Next
 }
 
-func (m *Matcher) longer(f *frame) (int, *node) {
-	n, p, row := m.re.nodes[f.node], int(f.aux), f.row
+func (m *Matcher) longer(f *frame) (int, *graph.Node) {
+	n, p, row := m.re.g.Nodes[f.node], int(f.aux), f.row
 	hi, q, stop := len(m.text), -1, p
-	if n.max != syntax.Unbounded {
+	if n.Max != syntax.Unbounded {
 		hi = int(f.pos)
 		m.fill(row, p, p)
 	}
 	if p < hi {
-		if w := m.step(n, p); w > 0 {
+		if w := n.Step(m.text, p); w > 0 {
 			q, stop = m.up(n, p+w, hi, row, false)
 		}
 	}
 	if q >= 0 {
 		f.aux = int32(q)
-		return q, n.next
+		return q, n.Next
 	}
-	if n.max == syntax.Unbounded && row >= 0 {
+	if n.Max == syntax.Unbounded && row >= 0 {
 		m.fill(row, int(f.pos)+int(row&1), stop)
 	}
 	m.pop()
@@ -306,7 +261,7 @@ const (
 
 // fate asks the table about n at i. It returns the row under which more is noted, -1
 // for none.
-func (m *Matcher) fate(n *node, i int) (row int32, known fate) {
+func (m *Matcher) fate(n *graph.Node, i int) (row int32, known fate) {
 	row, state := m.row(n, i)
 	if row < 0 {
 		return -1, open
@@ -315,7 +270,7 @@ func (m *Matcher) fate(n *node, i int) (row int32, known fate) {
 	switch {
 	case m.failed.Has(row, i):
 		return row, failing
-	case n.keep.verdict && m.held.Has(row, i):
+	case n.Keep.Verdict && m.held.Has(row, i):
 		return row, holding
 	}
 	return row, open
@@ -323,25 +278,25 @@ func (m *Matcher) fate(n *node, i int) (row int32, known fate) {
 
 // row returns the first row of n in the table, -1 if it has none, and how many
 // of the loops around have matched nothing so far, which is the row behind that.
-func (m *Matcher) row(n *node, i int) (row, state int32) {
-	if n.rows < 0 {
+func (m *Matcher) row(n *graph.Node, i int) (row, state int32) {
+	if n.Rows < 0 {
 		return -1, 0
 	}
-	r := n.rows
-	if n.keep.conds != 0 {
-		for k, g := range m.re.conds {
-			if n.keep.conds>>k&1 != 0 && m.took(2*g) {
-				r += (len(n.keep.loops) + 1) << k
+	r := n.Rows
+	if n.Keep.Conds != 0 {
+		for k, g := range m.re.g.Conds {
+			if n.Keep.Conds>>k&1 != 0 && m.took(2*g) {
+				r += (len(n.Keep.Loops) + 1) << k
 			}
 		}
 	}
 	v := 0
-	for _, slot := range n.keep.loops {
+	for _, slot := range n.Keep.Loops {
 		if int(m.slots[slot]) == i {
 			v++
 		}
 	}
-	if r+len(n.keep.loops) >= m.rows {
+	if r+len(n.Keep.Loops) >= m.rows {
 		return -1, 0
 	}
 	return int32(r), int32(v)
@@ -349,11 +304,11 @@ func (m *Matcher) row(n *node, i int) (row, state int32) {
 
 // noteHeld notes that what a frame tries leads to the end of its look-around.
 func (m *Matcher) noteHeld(f *frame) {
-	switch n := m.re.nodes[f.node]; {
+	switch n := m.re.g.Nodes[f.node]; {
 	case f.row < 0:
-	case n.op != opRun:
+	case n.Op != graph.OpRun:
 		m.held.Set(f.row, f.pos, f.pos)
-	case n.max == syntax.Unbounded && !n.whole:
+	case n.Max == syntax.Unbounded && !n.Whole:
 		lo, p := f.pos+f.row&1, f.aux
 		m.held.Set(f.row>>1, lo, p)
 	}
