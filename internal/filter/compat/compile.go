@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/text/encoding"
-
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/filter/compat/charset"
 	"github.com/edgeban/edgeban/internal/filter/datepattern"
 	"github.com/edgeban/edgeban/internal/filter/pyre"
 )
@@ -26,8 +25,8 @@ type Filter struct {
 	dates   *datepattern.Templates
 	lines   int // that a match may span
 	dns     config.UseDNS
-	code    encoding.Encoding // of the lines; nil for UTF-8
-	names   []string          // of the slots
+	code    charset.Encoding // of the lines; nil for UTF-8
+	names   []string         // of the slots
 }
 
 // A rule is one pattern.
@@ -142,7 +141,7 @@ func (c *compiler) options(r config.Rules) {
 	if r.MaxLines < 0 {
 		c.wrong(&Error{Key: "maxlines", Msg: fmt.Sprintf("%d lines cannot be looked at; write 1 or more", r.MaxLines)})
 	}
-	code, err := codeOf(r.LogEncoding)
+	code, err := charset.Of(r.LogEncoding)
 	if err != nil {
 		c.wrong(&Error{Key: "logencoding", Msg: err.Error()})
 	}
