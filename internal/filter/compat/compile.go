@@ -16,6 +16,7 @@ import (
 // concurrent use.
 type Filter struct {
 	pref    *rule // nil for none
+	session *take // of the prefregex: which session; nil if it names none, or lines are looked at together
 	fail    []rule
 	all     []int32 // the failregexes
 	always  []int32 // those that have to see every line
@@ -38,6 +39,7 @@ type rule struct {
 	tuples  []tuple
 	skips   []int // groups of the lines that a match leaves out
 	content int   // group of what the failregexes see; -1 for none
+	ends    bool  // of a failregex: all that it tells is that a session has ended
 }
 
 // A literal is one of some texts of which a line that matches holds one.
@@ -83,6 +85,7 @@ func Compile(r config.Rules) (*Filter, error) {
 	if r.PrefRegex != "" {
 		if p, ok := c.rule("prefregex", 0, r.PrefRegex, 0); ok {
 			c.f.pref = &p
+			c.f.session = p.session(c.f.lines)
 		}
 	}
 	var flags pyre.Flags
@@ -198,6 +201,7 @@ func (c *compiler) rule(key string, index int, text string, flags pyre.Flags) (r
 		r.needs = append(r.needs, lits)
 	}
 	r.bind(&c.f.names)
+	r.end()
 	return r, true
 }
 

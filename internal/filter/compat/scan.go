@@ -118,8 +118,12 @@ func (s *Scanner) one(c *edgeban.Chunk, at place, try []int32) bool {
 		return false
 	}
 	var r *rule
-	known := s.recall()
+	ends := s.only(try)
+	known := !ends && s.recall()
 	if !known {
+		if !s.narrowed() || ends && s.over(c) {
+			return false
+		}
 		if r = s.examine(try); r == nil {
 			return false
 		}
@@ -148,9 +152,6 @@ func (s *Scanner) one(c *edgeban.Chunk, at place, try []int32) bool {
 // examine returns the failregex that matches the line, the first of those to be tried,
 // or nil.
 func (s *Scanner) examine(try []int32) *rule {
-	if s.filter.early && s.ignored(&s.whole) || !s.narrow() {
-		return nil
-	}
 	for _, i := range try {
 		r := &s.filter.fail[i]
 		if (s.near && len(s.seen.text) <= long || s.seen.may(r.needs)) && s.search(&s.hit, r, &s.seen) {
@@ -158,6 +159,11 @@ func (s *Scanner) examine(try []int32) *rule {
 		}
 	}
 	return nil
+}
+
+// narrowed is narrow for a line that no ignoreregex matches, if they are tried first.
+func (s *Scanner) narrowed() bool {
+	return !(s.filter.early && s.ignored(&s.whole)) && s.narrow()
 }
 
 // recall makes s.groups what was taken of the same text before, if that is known.
