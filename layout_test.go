@@ -63,8 +63,9 @@ var may = map[string][]string{
 	"internal/fail2ban/ini":               {},
 	"internal/filter":                     {"", "internal/config", "internal/filter/clock", "internal/filter/date", "internal/filter/pattern", "internal/filter/pyre", "internal/filter/scan"},
 	"internal/filter/clock":               {""},
-	"internal/filter/compat":              {"", "internal/config", "internal/filter", "internal/filter/clock", "internal/filter/compat/session", "internal/filter/datepattern", "internal/filter/pyre", "internal/filter/scan"},
+	"internal/filter/compat":              {"", "internal/config", "internal/filter", "internal/filter/clock", "internal/filter/compat/charset", "internal/filter/compat/session", "internal/filter/datepattern", "internal/filter/pyre", "internal/filter/scan"},
 	"internal/filter/date":                {},
+	"internal/filter/compat/charset":      {},
 	"internal/filter/compat/session":      {},
 	"internal/filter/datepattern":         {"internal/filter/pyre", "internal/filter/pyre/syntax", "internal/inuse"},
 	"internal/filter/pattern":             {"internal/filter/pyre"},
@@ -138,7 +139,7 @@ var outside = map[string][]string{
 	"go.yaml.in/yaml/v3":           {"internal/config", "internal/config/node", "internal/config/write", "internal/filter"},
 	"golang.org/x/sync":            {"internal/daemon", "internal/daemon/judge", "internal/enforce", "internal/enforce/opnsense", "internal/leak/lookout"},
 	"golang.org/x/sys":             {"internal/cli/term", "internal/source"},
-	"golang.org/x/text":            {"internal/filter/compat"},
+	"golang.org/x/text":            {"internal/filter/compat/charset"},
 	"modernc.org/sqlite":           {"internal/store/sqlite/file"},
 }
 

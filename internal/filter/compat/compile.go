@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/text/encoding"
-
 	"github.com/edgeban/edgeban/internal/config"
+	"github.com/edgeban/edgeban/internal/filter/compat/charset"
 	"github.com/edgeban/edgeban/internal/filter/datepattern"
 	"github.com/edgeban/edgeban/internal/filter/pyre"
 )
@@ -17,6 +16,7 @@ import (
 // concurrent use.
 type Filter struct {
 	pref    *rule // nil for none
+	session *take // of the prefregex: which session; nil if it names none, or lines are looked at together
 	fail    []rule
 	all     []int32 // the failregexes
 	always  []int32 // those that have to see every line
@@ -26,8 +26,8 @@ type Filter struct {
 	dates   *datepattern.Templates
 	lines   int // that a match may span
 	dns     config.UseDNS
-	code    encoding.Encoding // of the lines; nil for UTF-8
-	names   []string          // of the slots
+	code    charset.Encoding // of the lines; nil for UTF-8
+	names   []string         // of the slots
 }
 
 // A rule is one pattern.
@@ -39,6 +39,7 @@ type rule struct {
 	tuples  []tuple
 	skips   []int // groups of the lines that a match leaves out
 	content int   // group of what the failregexes see; -1 for none
+	ends    bool  // of a failregex: all that it tells is that a session has ended
 }
 
 // A literal is one of some texts of which a line that matches holds one.
@@ -84,6 +85,7 @@ func Compile(r config.Rules) (*Filter, error) {
 	if r.PrefRegex != "" {
 		if p, ok := c.rule("prefregex", 0, r.PrefRegex, 0); ok {
 			c.f.pref = &p
+			c.f.session = p.session(c.f.lines)
 		}
 	}
 	var flags pyre.Flags
@@ -142,7 +144,7 @@ func (c *compiler) options(r config.Rules) {
 	if r.MaxLines < 0 {
 		c.wrong(&Error{Key: "maxlines", Msg: fmt.Sprintf("%d lines cannot be looked at; write 1 or more", r.MaxLines)})
 	}
-	code, err := codeOf(r.LogEncoding)
+	code, err := charset.Of(r.LogEncoding)
 	if err != nil {
 		c.wrong(&Error{Key: "logencoding", Msg: err.Error()})
 	}
@@ -199,6 +201,7 @@ func (c *compiler) rule(key string, index int, text string, flags pyre.Flags) (r
 		r.needs = append(r.needs, lits)
 	}
 	r.bind(&c.f.names)
+	r.end()
 	return r, true
 }
 

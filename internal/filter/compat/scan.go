@@ -11,6 +11,7 @@ import (
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/filter"
 	"github.com/edgeban/edgeban/internal/filter/clock"
+	"github.com/edgeban/edgeban/internal/filter/compat/charset"
 	"github.com/edgeban/edgeban/internal/filter/compat/session"
 	"github.com/edgeban/edgeban/internal/filter/datepattern"
 	"github.com/edgeban/edgeban/internal/filter/pyre"
@@ -24,7 +25,7 @@ type Scanner struct {
 	filter *Filter
 	o      filter.Options
 	dates  *datepattern.Detector
-	code   decoder
+	code   charset.Decoder
 
 	// Of the current line.
 	line    []byte    // in UTF-8, without its end
@@ -55,11 +56,7 @@ type Scanner struct {
 
 // Scanner returns a Scanner for the lines of one log.
 func (f *Filter) Scanner(o filter.Options) *Scanner {
-	s := &Scanner{filter: f, o: o, dates: f.dates.Detector(cmp.Or(o.Zone, time.Local))}
-	if f.code != nil {
-		s.code.by = f.code.NewDecoder().Transformer
-	}
-	return s
+	return &Scanner{filter: f, o: o, dates: f.dates.Detector(cmp.Or(o.Zone, time.Local)), code: charset.New(f.code)}
 }
 
 // Stats returns what was seen so far.
@@ -121,8 +118,12 @@ func (s *Scanner) one(c *edgeban.Chunk, at place, try []int32) bool {
 		return false
 	}
 	var r *rule
-	known := s.recall()
+	ends := s.only(try)
+	known := !ends && s.recall()
 	if !known {
+		if !s.narrowed() || ends && s.over(c) {
+			return false
+		}
 		if r = s.examine(try); r == nil {
 			return false
 		}
@@ -151,9 +152,6 @@ func (s *Scanner) one(c *edgeban.Chunk, at place, try []int32) bool {
 // examine returns the failregex that matches the line, the first of those to be tried,
 // or nil.
 func (s *Scanner) examine(try []int32) *rule {
-	if s.filter.early && s.ignored(&s.whole) || !s.narrow() {
-		return nil
-	}
 	for _, i := range try {
 		r := &s.filter.fail[i]
 		if (s.near && len(s.seen.text) <= long || s.seen.may(r.needs)) && s.search(&s.hit, r, &s.seen) {
@@ -161,6 +159,11 @@ func (s *Scanner) examine(try []int32) *rule {
 		}
 	}
 	return nil
+}
+
+// narrowed is narrow for a line that no ignoreregex matches, if they are tried first.
+func (s *Scanner) narrowed() bool {
+	return !(s.filter.early && s.ignored(&s.whole)) && s.narrow()
 }
 
 // recall makes s.groups what was taken of the same text before, if that is known.
@@ -192,7 +195,7 @@ func (s *Scanner) begin(c *edgeban.Chunk, at place) bool {
 		s.stats.Long++
 		return false
 	}
-	s.line = chomp(s.code.line(raw))
+	s.line = chomp(s.code.Line(raw))
 	s.stamp, s.free = time.Time{}, false
 	start, end := 0, 0
 	if at.n < len(c.Times) && !c.Times[at.n].IsZero() {
@@ -223,7 +226,7 @@ func chomp(line []byte) []byte {
 // cut makes s.text of the line: without its date, and with a newline unless it goes
 // into a window.
 func (s *Scanner) cut(c *edgeban.Chunk, at place, start, end int) {
-	if start == 0 && s.code.by == nil && len(s.line) == at.end-at.from && at.end < len(c.Text) && s.filter.lines == 1 {
+	if start == 0 && s.code.Plain() && len(s.line) == at.end-at.from && at.end < len(c.Text) && s.filter.lines == 1 {
 		s.text = c.Text[at.from+end : at.end+1 : at.end+1] // as it stands there
 		return
 	}

@@ -26,6 +26,7 @@ type Regexp struct {
 	expr     string
 	groups   []string
 	g        graph.Graph
+	always   []int // groups that take something in every match
 	required [][]Literal
 	need     []string // one of these is in every text that matches
 	ways     way.Known
@@ -68,6 +69,9 @@ func (re *Regexp) Groups() []string { return re.groups }
 // Group returns the number of the named group, -1 if there is none.
 func (re *Regexp) Group(name string) int { return slices.Index(re.groups, name) }
 
+// Always reports whether the numbered group takes something in every match.
+func (re *Regexp) Always(group int) bool { return slices.Contains(re.always, group) }
+
 // Required returns sets of literals: every text that matches holds at least one
 // of each set. The first set is the best to search for; there may be none.
 func (re *Regexp) Required() [][]Literal { return re.required }
@@ -103,7 +107,7 @@ func compile(expr string, f Flags) (*Regexp, error) {
 	if err != nil {
 		return nil, err
 	}
-	re := &Regexp{Head: t.Opening(), expr: expr, groups: names, g: *g, required: syntax.Required(t)}
+	re := &Regexp{Head: t.Opening(), expr: expr, groups: names, g: *g, always: t.Always(), required: syntax.Required(t)}
 	re.need = syntax.Needed(re.required)
 	re.start(t)
 	return re, nil

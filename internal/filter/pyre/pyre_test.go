@@ -284,3 +284,29 @@ func TestAnExpressionInUseIsNotCompiledAgain(t *testing.T) {
 		t.Error("the two flags are mixed up")
 	}
 }
+
+func TestGroupsThatAlwaysTakeSomething(t *testing.T) {
+	for expr, want := range map[string]string{
+		`(a)(b)?(c*)(d+)`:              "1 4",
+		`((a|b)|(c))`:                  "1",
+		`(?:(a)|b)(?>(c))(?=(d))`:      "2",
+		`(?:(a)b){1,3}(?:(c)d){0,3}`:   "1",
+		`(a)?(?(1)(b)|(c))(d\b)`:       "4",
+		`(?P<x>(?P<y>(A|B)) (?i:(c)))`: "1 2 3 4",
+		`^(\b)(.)$`:                    "2",
+	} {
+		re, err := Compile(expr, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for g := range re.Groups() {
+			if re.Always(g) {
+				got = append(got, fmt.Sprint(g))
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %v, want %s", expr, got, want)
+		}
+	}
+}

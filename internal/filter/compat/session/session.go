@@ -127,6 +127,9 @@ func (s *Store) Load(slot int, key []byte, t time.Time) *Session {
 	return v
 }
 
+// Knows reports whether there may be a session of a key.
+func (s *Store) Knows(key []byte) bool { return s.byKey[s.hash(key)] != nil }
+
 func (s *Store) hash(key []byte) uint64 {
 	if s.byKey == nil {
 		s.byKey, s.seed = map[uint64]*Session{}, maphash.MakeSeed()

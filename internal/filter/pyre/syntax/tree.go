@@ -246,3 +246,17 @@ func (t *Node) Begins(a Assertion) bool {
 	}
 	return false
 }
+
+// Always returns the groups that take part in whatever t matches, and take something.
+func (t *Node) Always() (groups []int) {
+	switch {
+	case t.Kind == Group && !t.Nullable():
+		groups = append(groups, t.Group)
+	case t.Kind == Repeat && t.Min == 0, t.Kind == Alt, t.Kind == Cond, t.Kind == Look:
+		return nil
+	}
+	for _, s := range t.Subs {
+		groups = append(groups, s.Always()...)
+	}
+	return groups
+}

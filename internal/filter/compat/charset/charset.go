@@ -1,4 +1,6 @@
-package compat
+// Package charset knows how a log may be written, by the names that Python has for it, and
+// makes UTF-8 of it. What a line means it must not know.
+package charset
 
 import (
 	"errors"
@@ -29,9 +31,12 @@ var ianaNames = map[string]string{
 
 var errLines = errors.New("the lines of such a log cannot be found; have it written in UTF-8")
 
-// codeOf returns the encoding that Python or IANA knows by the name, nil for
+// An Encoding is a way to write a log that is not UTF-8.
+type Encoding = encoding.Encoding
+
+// Of returns the encoding that Python or IANA knows by the name, nil for
 // UTF-8, which is also what auto means.
-func codeOf(name string) (encoding.Encoding, error) {
+func Of(name string) (Encoding, error) {
 	text := strings.NewReplacer("_", "-", " ", "-").Replace(strings.ToLower(strings.TrimSpace(name)))
 	switch {
 	case text == "" || text == "auto" || text == "utf-8" || text == "utf8" || text == "u8":
@@ -48,7 +53,7 @@ func codeOf(name string) (encoding.Encoding, error) {
 		text = "iso-8859-" + n
 	}
 	if n, ok := strings.CutPrefix(text, "latin-"); ok {
-		return codeOf("latin" + n)
+		return Of("latin" + n)
 	}
 	if n, ok := strings.CutPrefix(text, "cp125"); ok {
 		text = "windows-125" + n
@@ -63,15 +68,26 @@ func codeOf(name string) (encoding.Encoding, error) {
 	return code, nil
 }
 
-// A decoder makes UTF-8 of lines. Its zero value leaves them as they are.
-type decoder struct {
+// A Decoder makes UTF-8 of lines. Its zero value leaves them as they are.
+type Decoder struct {
 	by  transform.Transformer
 	buf []byte
 }
 
-// line returns the line in UTF-8, valid until the next call. What cannot be read
+// New returns a Decoder of an encoding, nil for UTF-8.
+func New(code Encoding) Decoder {
+	if code == nil {
+		return Decoder{}
+	}
+	return Decoder{by: code.NewDecoder().Transformer}
+}
+
+// Plain reports whether lines are left as they are.
+func (d *Decoder) Plain() bool { return d.by == nil }
+
+// Line returns the line in UTF-8, valid until the next call. What cannot be read
 // becomes U+FFFD.
-func (d *decoder) line(raw []byte) []byte {
+func (d *Decoder) Line(raw []byte) []byte {
 	if d.by == nil {
 		return raw
 	}
