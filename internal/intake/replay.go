@@ -132,9 +132,7 @@ func (r *Replay) judge(f findings) []Verdict {
 		r.Trials[i].fold.Near(ms)
 		r.each = r.each[:0]
 		for k := range ms {
-			if v, ok := r.observe(r.Trials[i], &ms[k]); ok {
-				r.each = append(r.each, v)
-			}
+			r.observe(r.Trials[i], &ms[k])
 		}
 		r.merge()
 	}
@@ -159,20 +157,20 @@ func (r *Replay) merge() {
 	r.all, r.other = append(append(r.other, a...), b...), r.all
 }
 
-func (r *Replay) observe(t *Trial, m *edgeban.Match) (Verdict, bool) {
+// observe takes a match in, and notes the ban that it leads to with each.
+func (r *Replay) observe(t *Trial, m *edgeban.Match) {
 	t.seq++
 	n, few := r.recent.Next(), max(1, min(t.Jail.MaxRetry, 20))
-	b, before, ok := t.fold.Match(t.seq, m, n)
+	b, before := t.fold.Match(t.seq, m, n)
 	switch {
 	case m.Ignored != "":
 		t.ignore(*m)
 	case m.Kind == edgeban.Failure:
 		r.recent.Add(before, m.Text, few)
 	}
-	if !ok {
-		return Verdict{}, false
+	if b != nil {
+		r.each = append(r.each, Verdict{*b, t.fold.Prolongs(*b), r.recent.Last(n, few), m.Time})
 	}
-	return Verdict{b, t.fold.Prolongs(b), r.recent.Last(n, few), m.Time}, true
 }
 
 // Stats returns what was seen until now. It may be asked while logs are read.

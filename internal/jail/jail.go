@@ -8,6 +8,7 @@ package jail
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -81,27 +82,29 @@ func (j *Jail) Observe(ev edgeban.Event) (edgeban.Ban, bool) {
 	return edgeban.Ban{}, false
 }
 
-// Match is Observe for a match that is no event of a ledger, as in a replay. The mark is
-// what it is known by there; before is that of the failure of its subject which counted
-// last, 0 for none.
-func (j *Jail) Match(seq edgeban.Seq, m *edgeban.Match, mark uint64) (b edgeban.Ban, before uint64, ok bool) {
+// Match is Observe for a match that is no event of a ledger, as in a replay; b is nil
+// for no ban, and may be read until the next call. The mark is what it is known by there;
+// before is that of the failure of its subject which counted last, 0 for none.
+func (j *Jail) Match(seq edgeban.Seq, m *edgeban.Match, mark uint64) (b *edgeban.Ban, before uint64) {
 	j.before = 0
 	if f, counts := j.takeMatch(seq, m); counts {
 		f.mark = mark
 		if j.fail(&f) {
-			return j.decided, j.before, true
+			return &j.decided, j.before
 		}
 	}
-	return edgeban.Ban{}, j.before, false
+	return nil, j.before
 }
 
 // Near prepares for Match with each of these in turn: one after the other each would wait
 // for the memory of its subject's count, here the processor asks for all of it at the
 // same time.
 func (j *Jail) Near(ms []edgeban.Match) {
-	j.batch, j.near = ms, j.near[:0]
+	j.batch, j.near = ms, slices.Grow(j.near[:0], len(ms))[:len(ms)]
 	for i := range ms {
-		j.near = append(j.near, j.counts.near(keyOf(ms[i].Subject)))
+		n := &j.near[i] // written in its place: what is copied right away is waited for
+		n.key = keyOf(ms[i].Subject)
+		n.hash = j.counts.at.hash(&n.key)
 	}
 	j.counts.touch(j.near)
 }

@@ -1,6 +1,8 @@
 package jail
 
 import (
+	"cmp"
+	"encoding/binary"
 	"math"
 	"net/netip"
 
@@ -20,6 +22,18 @@ func keyOf(p netip.Prefix) key {
 		k[16] += 96
 	}
 	return k
+}
+
+// compare orders keys by their bytes.
+func (k *key) compare(o *key) int {
+	order := binary.BigEndian
+	if a, b := order.Uint64(k[:8]), order.Uint64(o[:8]); a != b {
+		return cmp.Compare(a, b)
+	}
+	if a, b := order.Uint64(k[8:16]), order.Uint64(o[8:16]); a != b {
+		return cmp.Compare(a, b)
+	}
+	return cmp.Compare(k[16], o[16])
 }
 
 // isIPv4 reports whether the subject is of IPv4.

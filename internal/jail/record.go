@@ -1,7 +1,6 @@
 package jail
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 
@@ -31,7 +30,7 @@ func newRecords() *sorted.Table[record] {
 
 // from orders r by a subject and a jail.
 func (r *record) from(k *key, jail uint16) int {
-	if c := bytes.Compare(r.key[:], k[:]); c != 0 {
+	if c := r.key.compare(k); c != 0 {
 		return c
 	}
 	return cmp.Compare(r.jail, jail)

@@ -3,6 +3,7 @@ package flood
 
 import (
 	"hash/maphash"
+	"net/netip"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -21,20 +22,10 @@ type Flood struct {
 	states []state
 }
 
-// A key is an address, the kind, and flags: it is an IPv4 address, and it is ignored.
-type key [18]byte
-
-func keyOf(m *edgeban.Match) (k key) {
-	a := m.Addr.As16()
-	copy(k[:], a[:])
-	k[16] = byte(m.Kind)
-	if m.Addr.Is4() {
-		k[17] = 1
-	}
-	if m.Ignored != "" {
-		k[17] |= 2
-	}
-	return k
+type key struct {
+	addr    netip.Addr
+	kind    edgeban.Kind
+	ignored bool
 }
 
 // state is what is kept for a key.
@@ -76,7 +67,8 @@ func (f *Flood) forget() {
 // slot returns where a key is seen, or would be.
 func (f *Flood) slot(k *key) *int32 {
 	last := len(f.seen) - 1
-	for i := int(maphash.Bytes(f.seed, k[:])); ; i++ {
+	a := k.addr.As16() // most have one kind only
+	for i := int(maphash.Bytes(f.seed, a[:])); ; i++ {
 		at := &f.seen[i&last]
 		if *at == 0 || f.states[*at-1].key == *k {
 			return at
@@ -86,7 +78,7 @@ func (f *Flood) slot(k *key) *int32 {
 
 // state returns what is known of the match's key, anew if it is of another time.
 func (f *Flood) state(m *edgeban.Match, enough int) *state {
-	k := keyOf(m)
+	k := key{m.Addr, m.Kind, m.Ignored != ""}
 	at := f.slot(&k)
 	if *at > 0 {
 		s := &f.states[*at-1]
