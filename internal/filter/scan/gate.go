@@ -1,8 +1,6 @@
 package scan
 
 import (
-	"bytes"
-	"math"
 	"slices"
 	"strings"
 )
@@ -39,7 +37,7 @@ type Gate struct {
 	filters int
 	lits    []Literal
 	uses    [][]use // by literal
-	tiers   []tier
+	tiers   []*tier
 	dense   *dense
 }
 
@@ -73,116 +71,4 @@ func (g *Gate) Dense() *Gate {
 	d := *g
 	d.tiers, d.dense = nil, newDense(g.lits)
 	return &d
-}
-
-// A survey is what a sample tells of literals.
-type survey struct {
-	text, lower []byte
-	lines       float64
-	grams       map[class][]int32 // how often each hash of a gram was seen
-	rates       map[Literal]rate
-	short       bool // there is a tier for short literals
-}
-
-// mostSample is how many bytes of a sample are looked at.
-const mostSample = 64 << 10
-
-func newSurvey(sample []byte) *survey {
-	sample = sample[:min(len(sample), mostSample)]
-	if len(sample) == 0 {
-		return &survey{lines: 1, rates: map[Literal]rate{}}
-	}
-	s := &survey{text: sample, lower: lowered(sample), grams: map[class][]int32{}, rates: map[Literal]rate{}}
-	s.lines = float64(max(1, bytes.Count(sample, newline)))
-	return s
-}
-
-// seen estimates how often looks for some grams of a class meet the sample. Each counts
-// once more, for what has the same hash.
-func (s *survey) seen(c class, keys []uint32) int64 {
-	n := int64(len(keys))
-	if len(s.text) == 0 {
-		return n
-	}
-	counts := s.grams[c]
-	if counts == nil {
-		counts = make([]int32, 1<<metBits)
-		for i := range s.text {
-			counts[c.hash(load(s.text[i:]))>>metShift]++
-		}
-		s.grams[c] = counts
-	}
-	for _, key := range keys {
-		n += int64(counts[c.hash(key)>>metShift])
-	}
-	return n
-}
-
-var newline = []byte("\n")
-
-func lowered(text []byte) []byte {
-	low := slices.Clone(text)
-	for i, b := range low {
-		if 'A' <= b && b <= 'Z' {
-			low[i] = b + 'a' - 'A'
-		}
-	}
-	return low
-}
-
-// best returns the set that costs least to look for, nil if none can be.
-func (s *survey) best(n Need) (best []Literal) {
-	least := math.Inf(1)
-	for _, set := range n {
-		if usable(set) {
-			if c := s.cost(set); c < least {
-				best, least = set, c
-			}
-		}
-	}
-	return best
-}
-
-// anyShort reports whether one of the literals is short.
-func anyShort(set []Literal) bool {
-	return slices.ContainsFunc(set, func(l Literal) bool { return l.class() == short })
-}
-
-// cost estimates what a set costs for each line of the log, in nanoseconds: the looks at
-// lines that hold a literal, and those in vain, and a tier that nothing else needs.
-func (s *survey) cost(set []Literal) (cost float64) {
-	const candidate, closer, tier = 400, 20, 36
-	if anyShort(set) && !s.short {
-		cost = tier
-	}
-	for _, l := range set {
-		r := s.rate(l)
-		cost += (candidate*float64(r.hits)+closer*float64(r.looks))/s.lines + 1/float64(len(l.Text)*len(set))
-	}
-	return cost
-}
-
-// A rate is how often the sample has a literal, and how often it is met for it.
-type rate struct{ hits, looks int64 }
-
-func (s *survey) rate(l Literal) rate {
-	r, ok := s.rates[l]
-	if ok {
-		return r
-	}
-	may := true
-	for _, p := range l.class().picks(l.Text, s) {
-		r.looks += p.seen
-		may = may && p.seen > int64(len(p.keys))
-	}
-	r.looks /= int64(l.class().stride)
-	if may {
-		text := s.text
-		if l.Fold {
-			text = s.lower
-		}
-		r.hits = int64(bytes.Count(text, []byte(l.Text)))
-	}
-	s.rates[l] = r
-	return r
 }

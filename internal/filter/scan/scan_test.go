@@ -89,13 +89,18 @@ func (w world) word(most int) string {
 
 func (w world) needs() [][]Need {
 	filters := make([][]Need, 1+w.IntN(3))
+	fold := 2 + 100*w.IntN(2)
+	least := w.IntN(14) // how long literals are decides how they are looked for
 	for f := range filters {
 		for range w.IntN(5) {
 			var n Need
 			for range w.IntN(3) {
 				var set []Literal
 				for range 1 + w.IntN(3) {
-					l := Literal{w.word(3 + w.IntN(15)), w.IntN(2) == 0}
+					l := Literal{w.word(3 + w.IntN(15)), w.IntN(fold) == 0}
+					for len(l.Text) < least {
+						l.Text += w.word(5)
+					}
 					if l.Fold {
 						l.Text = string(lowered([]byte(l.Text)))
 					}
@@ -136,13 +141,26 @@ func (w world) text(filters [][]Need) []byte {
 
 func TestNoLineThatMayMatchIsKeptBack(t *testing.T) {
 	hits := 0
+	strides, folded := map[int]int{}, map[bool]int{}
 	for seed := range uint64(2000) {
 		w := world{rand.New(rand.NewPCG(seed, 7))}
 		filters := w.needs()
 		text := w.text(filters)
 		for _, g := range gates(filters, text) {
 			hits += check(t, g, filters, text)
+			for _, tier := range g.tiers {
+				strides[tier.stride]++
+				folded[tier.folds != 0]++
+			}
 		}
+	}
+	for stride := leastStride; stride <= mostStride; stride++ {
+		if strides[stride] < 50 {
+			t.Errorf("%d gates look at every place of so many: %d", strides[stride], stride)
+		}
+	}
+	if folded[true] < 500 || folded[false] < 500 {
+		t.Errorf("%d gates take letters of either case for one, %d do not", folded[true], folded[false])
 	}
 	if hits < 20_000 {
 		t.Errorf("%d hits: that proves little", hits)

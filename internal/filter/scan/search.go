@@ -34,6 +34,10 @@ type Search struct {
 	lists [][]Hit
 	told  []int32 // by literal: the line that was told of it last
 	lines int
+
+	spots []int32 // where one of four looks has met something
+	looks []mark  // the groups that were met
+	near  []mark  // the grams that are there by the eight bytes around them
 }
 
 // Find goes through whole lines. What Hits says is valid until the next time.
@@ -46,8 +50,8 @@ func (s *Search) Find(g *Gate, text []byte) {
 		s.run(g.dense, text)
 		s.met = len(s.found)
 	}
-	for i := range g.tiers {
-		s.walk(&g.tiers[i], text)
+	for _, t := range g.tiers {
+		s.walk(t, text)
 	}
 	if len(g.tiers) > 1 {
 		slices.SortFunc(s.found, func(a, b found) int { return cmp.Compare(a.at, b.at) })
