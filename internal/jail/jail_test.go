@@ -2,7 +2,6 @@ package jail
 
 import (
 	"bytes"
-	"encoding/gob"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -587,50 +586,5 @@ func TestFormulaTakesThePlaceOfTheDoubling(t *testing.T) {
 		if got := j.duration(k, 1, 0); got != 10*time.Minute {
 			t.Errorf("%s: the first ban %v, want the plain bantime", tt.formula, got)
 		}
-	}
-}
-
-// A snapshot of an edgeban that did not weigh failures.
-func TestEarlierSnapshotIsUnderstood(t *testing.T) {
-	type oldCount struct {
-		Key         key
-		Total       int
-		First, Last int64
-		At          []int64
-		N           []int
-	}
-	type oldRecord struct {
-		Jail     string
-		Key      key
-		Until    int64
-		Cause    uint64
-		Offence  bool
-		Offences []int64
-	}
-	type oldState struct {
-		Version int
-		Counts  []oldCount
-		Records []oldRecord
-		Lifted  map[key]int64
-	}
-	k, since := keyOf(netip.MustParsePrefix(attacker+"/32")), t0.UnixNano()
-	end := t0.Add(10 * time.Minute)
-	var b bytes.Buffer
-	err := gob.NewEncoder(&b).Encode(oldState{
-		Version: 1,
-		Counts:  []oldCount{{Key: k, Total: 1, First: end.UnixNano(), Last: end.UnixNano()}},
-		Records: []oldRecord{{Jail: "sshd", Key: k, Until: end.UnixNano(), Cause: 7, Offence: true, Offences: []int64{since}}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	j := New(rateRules(nil), forget)
-	if err := j.Restore(b.Bytes()); err != nil {
-		t.Fatal(err)
-	}
-	tp := &tape{t, j, 100}
-	bans := tp.fail(attacker, 11*time.Minute, 11*time.Minute)
-	if len(bans) != 1 || bans[0].Nth != 2 || bans[0].Failures != 3 || bans[0].Until.Sub(bans[0].Since) != 20*time.Minute {
-		t.Errorf("got %+v, want a second offence after the 3 failures, of which 2 count double", bans)
 	}
 }

@@ -120,11 +120,7 @@ const short = 129
 func (j *Jail) Restore(b []byte) error {
 	fresh := New(j.c, j.forget)
 	fresh.max = j.max
-	read := fresh.read
-	if !bytes.HasPrefix(b, []byte(title)) && !bytes.HasPrefix(b, []byte(second)) {
-		read = fresh.readFirst
-	}
-	if err := read(b); err != nil {
+	if err := fresh.read(b); err != nil {
 		return fmt.Errorf("jail %s: restore: %w", j.c.Name, err)
 	}
 	*j = *fresh
@@ -132,6 +128,9 @@ func (j *Jail) Restore(b []byte) error {
 }
 
 func (j *Jail) read(b []byte) error {
+	if !bytes.HasPrefix(b, []byte(title)) && !bytes.HasPrefix(b, []byte(second)) {
+		return errors.New("the snapshot is none that this edgeban knows")
+	}
 	r := reader{b: b[len(title):]}
 	r.counts(j)
 	for range r.len() {
