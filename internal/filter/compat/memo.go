@@ -11,6 +11,7 @@ import (
 type memo struct {
 	known []memory // by placeOf, once there is one
 	at    int      // where the text belongs that was asked for last
+	vain  int      // texts that were to be kept since one was found
 }
 
 type memory struct {
@@ -21,6 +22,9 @@ type memory struct {
 const (
 	placeBits  = 7
 	remembered = 1 << placeBits // texts, of long bytes at most
+
+	// Where no text comes twice, only these of so many are kept.
+	tries, rest = 4 * remembered, 64 * remembered
 )
 
 // placeOf returns where a text belongs, by a few of its bytes: those at the end tell lines
@@ -41,9 +45,16 @@ func (m *memo) find(text []byte) fields {
 	}
 	m.at = placeOf(text)
 	if e := &m.known[m.at]; bytes.Equal(e.text, text) {
+		m.vain = 0
 		return e.groups
 	}
 	return nil
+}
+
+// rests takes in a text that could be kept, and reports whether that is not worth it.
+func (m *memo) rests() bool {
+	m.vain = (m.vain + 1) % rest
+	return m.vain > tries
 }
 
 // keep returns the memory for the text that find was asked for last, which has the text.

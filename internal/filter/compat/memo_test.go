@@ -44,3 +44,28 @@ func TestAKnownTextGivesWhatItGaveBefore(t *testing.T) {
 		t.Errorf("%d failures, %+v and %+v", fails, known.Stats(), fresh.Stats())
 	}
 }
+
+// In a log in which no text comes twice, none need be kept; but the log may change.
+func TestTextsThatComeOnceAreNotKept(t *testing.T) {
+	s := scanner(t, config.Rules{FailRegex: []string{`^ bad <HOST>$`}, DatePattern: []string{"{NONE}"}})
+	line := func(i int) {
+		c := edgeban.Chunk{Text: fmt.Appendf(nil, " bad 192.0.%d.%d\n", i/250%250, i%250), Read: now, Live: true}
+		if ms := slices.Collect(s.Scan(c)); len(ms) != 1 {
+			t.Fatalf("got %v, want one failure", ms)
+		}
+	}
+	kept := func() string { return fmt.Sprintf("%q", s.memo.known) }
+	for i := range 2 * tries {
+		line(i)
+	}
+	before := kept()
+	if line(2 * tries); kept() != before {
+		t.Error("a text is kept though none came twice")
+	}
+	for range rest {
+		line(7)
+	}
+	if s.memo.vain != 0 {
+		t.Error("a text is not known that came again and again")
+	}
+}

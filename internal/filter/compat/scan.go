@@ -184,6 +184,9 @@ func (s *Scanner) remember(r *rule) {
 	if len(s.content) > 0 && &s.seen.text[0] == &s.content[0] { // no part of the text
 		return
 	}
+	if s.memo.rests() {
+		return
+	}
 	e := s.memo.keep(s.text)
 	e.groups = s.read(r, e.text, e.text[len(e.text)-len(s.seen.text):], e.groups)
 }
@@ -390,15 +393,10 @@ const (
 
 // who returns the address of who failed.
 func (f fields) who() (netip.Addr, identity) {
-	id := f[slotID]
-	if ip, mask, ok := bytes.Cut(id, []byte("/")); ok && len(bytes.Trim(mask, "0123456789")) == 0 {
-		id = ip
-	}
-	if inner, ok := bytes.CutPrefix(id, []byte("[")); ok {
-		id = bytes.TrimSuffix(inner, []byte("]"))
-	}
-	if a, ok := filter.Address(id); ok {
-		return a, found
+	if f[slotID] != nil {
+		if a, ok := f.id(); ok {
+			return a, found
+		}
 	}
 	text := f[slotIP4]
 	if text == nil {
@@ -417,4 +415,16 @@ func (f fields) who() (netip.Addr, identity) {
 		return a, invalid
 	}
 	return netip.Addr{}, named
+}
+
+// id returns the address that the ID is, if it is one.
+func (f fields) id() (netip.Addr, bool) {
+	id := f[slotID]
+	if ip, mask, ok := bytes.Cut(id, []byte("/")); ok && len(bytes.Trim(mask, "0123456789")) == 0 {
+		id = ip
+	}
+	if inner, ok := bytes.CutPrefix(id, []byte("[")); ok {
+		id = bytes.TrimSuffix(inner, []byte("]"))
+	}
+	return filter.Address(id)
 }
