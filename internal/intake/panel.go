@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/filter/scan"
@@ -17,6 +18,7 @@ type panel struct {
 	// What was gone through with this gate, to know whether it suits the log.
 	lines, vain int
 	changes     int
+	usual       float64 // as many looks in vain at a line as in the log that the gate was made for; 0 for this one
 }
 
 // A sampled gate is one that was made with so many bytes of a log.
@@ -46,7 +48,13 @@ func (g *gates) prepare(p *panel, text []byte) {
 	switch {
 	case p.gate.Gate == nil, p.gate.bytes < fairSample && len(text) >= fairSample:
 		g.open(p, text)
-	case p.lines < fairLook || p.vain <= fairVain*p.lines:
+		p.usual = 0
+	case p.lines < fairLook:
+		return
+	case p.usual > 0 && float64(p.vain) > 2*p.usual*float64(p.lines): // a log of another kind
+		p.gate, p.usual = sampled{p.build(text), len(text)}, 0
+	case p.vain <= fairVain*p.lines:
+		p.usual = 0
 		return
 	case p.changes < fairTries:
 		p.gate = sampled{p.build(text), len(text)}
@@ -55,6 +63,30 @@ func (g *gates) prepare(p *panel, text []byte) {
 		p.gate.Gate = p.gate.Dense()
 	}
 	p.lines, p.vain = 0, 0
+}
+
+// A lender has the gate of a log that was read for the same jails: to make one takes as
+// long as to read some megabytes. It is safe for concurrent use.
+type lender struct {
+	mu    sync.Mutex
+	gate  sampled
+	usual float64
+}
+
+// lend gives a panel that gate, if there is one.
+func (l *lender) lend(p *panel) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p.gate, p.usual = l.gate, l.usual
+}
+
+// take notes the gate of a panel that has read a log.
+func (l *lender) take(p *panel) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.gate.Gate != nil && p.gate.bytes >= l.gate.bytes {
+		l.gate, l.usual = p.gate, float64(p.vain+1)/float64(p.lines+1)
+	}
 }
 
 // look notes how the gate did. What was long ago counts less.

@@ -21,13 +21,14 @@ type Log struct {
 
 // A pass reads one log for all jails of a Replay.
 type pass struct {
-	log   Log
-	never *never.List
-	now   time.Time
-	panel panel // the jails, in their order
-	gates gates
-	forms forms
-	spare *spares // nil where what is found is taken at once
+	log    Log
+	never  *never.List
+	now    time.Time
+	panel  panel // the jails, in their order
+	gates  gates
+	forms  forms
+	lender *lender
+	spare  *spares // nil where what is found is taken at once
 }
 
 // found is what the jails have found in a chunk, or at the end of a log whether it was
@@ -46,7 +47,7 @@ func (f found) Len() int { return f.findings.len() }
 // pass prepares to read a log. What is found in a chunk is not needed any more at the
 // next one if it is taken at once.
 func (r *Replay) pass(l Log, once bool) *pass {
-	p := &pass{log: l, never: r.Never, now: r.Now}
+	p := &pass{log: l, never: r.Never, now: r.Now, lender: &r.lender}
 	if !once {
 		p.spare = &r.spare
 	}
@@ -77,6 +78,7 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 		defer in.Close()
 		text := source.NewStdin(in)
 		defer text.Close()
+		p.lender.lend(&p.panel)
 		for c, err := range text.Chunks(ctx, nil) {
 			if err != nil {
 				yield(found{end: true, err: fmt.Errorf("%s: %w", p.log.Name, err), by: p})
@@ -93,6 +95,7 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 				return
 			}
 		}
+		p.lender.take(&p.panel)
 		yield(found{end: true, by: p})
 	}
 }

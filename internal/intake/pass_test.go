@@ -177,3 +177,23 @@ func TestAnInterruptedReplayEndsAndSaysSo(t *testing.T) {
 type nothing struct{}
 
 func (nothing) Read(p []byte) (int, error) { return copy(p, "\n"), nil }
+
+func TestAGateIsLentToLogsOfTheSameKindOnly(t *testing.T) {
+	r := opened(t, door(), gate())
+	lines := edgeban.Chunk{Stream: "s", Text: []byte(attacks(1, 2*fairLook)), Read: r.Now}
+	read := func(p *pass) *pass {
+		p.lender.lend(&p.panel)
+		p.gates.scan(&p.panel, lines, nil)
+		p.lender.take(&p.panel)
+		return p
+	}
+	first, second, other := read(r.pass(Log{}, true)), read(r.pass(Log{}, true)), r.pass(Log{}, true)
+	if second.panel.gate != first.panel.gate || first.panel.gate.Gate == nil {
+		t.Error("the gate of a log is not used for the next one")
+	}
+	other.lender.lend(&other.panel)
+	other.panel.look(fairLook, 3*fairLook) // more often than in the log that the gate is of
+	if other.gates.scan(&other.panel, lines, nil); other.panel.gate.Gate == first.panel.gate.Gate {
+		t.Error("a log of another kind goes on with the gate that is bad for it")
+	}
+}

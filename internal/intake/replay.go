@@ -29,6 +29,7 @@ type Replay struct {
 
 	all, each, other []Verdict // of a chunk; see judge
 	spare            spares
+	lender           lender
 }
 
 // A Trial is a jail in a Replay, and what came of it.
