@@ -12,9 +12,9 @@ type survey struct {
 	text, lower []byte
 	lines       float64
 	grams       map[form][]uint16 // how often each hash of a gram was seen
-	sights      map[sighted][]sight
 	hits        map[Literal]int
-	marks       []int32 // by hash: the count that it is in
+	costs       map[*Literal]float64 // of sets, by their first
+	marks       []int32              // by hash: the count that it is in
 	mark        int32
 	short       bool // there is a tier for short literals
 }
@@ -26,11 +26,6 @@ type sight struct {
 	seen   int      // how often the sample has them
 }
 
-type sighted struct {
-	form
-	text string
-}
-
 // mostSample is how many bytes of a sample are looked at.
 const mostSample = 32 << 10
 
@@ -38,7 +33,7 @@ func newSurvey(sample []byte) *survey {
 	s := &survey{text: sample[:min(len(sample), mostSample)]}
 	s.lower = lowered(s.text)
 	s.lines = float64(max(1, bytes.Count(s.text, newline)))
-	s.grams, s.sights, s.hits = map[form][]uint16{}, map[sighted][]sight{}, map[Literal]int{}
+	s.grams, s.hits, s.costs = map[form][]uint16{}, map[Literal]int{}, map[*Literal]float64{}
 	s.marks = make([]int32, 1<<metBits)
 	return s
 }
@@ -74,17 +69,15 @@ func (s *survey) counts(f form) []uint16 {
 
 // of returns the sights of a literal at which it says all of the gram, by their offsets.
 func (s *survey) of(f form, text string) []sight {
-	key := sighted{f, text}
-	all, ok := s.sights[key]
-	if !ok && len(text) >= f.size {
-		all = make([]sight, len(text)-f.size+1)
-		hashes, counts := make([]uint16, len(all)), s.counts(f)
-		for off := range all {
-			h := f.hash(load([]byte(text[off:min(len(text), off+8)])))
-			hashes[off] = h
-			all[off] = sight{off, hashes[off : off+1], int(counts[h])}
-		}
-		s.sights[key] = all
+	if len(text) < f.size {
+		return nil
+	}
+	all := make([]sight, len(text)-f.size+1)
+	hashes, counts := make([]uint16, len(all)), s.counts(f)
+	for off := range all {
+		h := f.hash(load([]byte(text[off:min(len(text), off+8)])))
+		hashes[off] = h
+		all[off] = sight{off, hashes[off : off+1], int(counts[h])}
 	}
 	return all
 }
@@ -125,12 +118,13 @@ func (s *survey) seen(f form, all ...sight) (n, hashes int) {
 	return n, hashes
 }
 
-// picks returns the sights that are rarest in the sample, one for each distance that a look
-// may have from the start of the literal.
-func (s *survey) picks(c class, l Literal) []sight {
+// picks returns those of the sights of a literal that are rarest in the sample, one for
+// each distance that a look may have from its start, and adds sights at its edges where it
+// has none.
+func (s *survey) picks(c class, l Literal, seen []sight) []sight {
 	all := make([]sight, c.stride)
-	for _, g := range s.of(c.form, l.Text) {
-		if p := &all[g.off%c.stride]; p.hashes == nil || g.seen < p.seen {
+	for i, g := range seen {
+		if p := &all[i%c.stride]; p.hashes == nil || g.seen < p.seen {
 			*p = g
 		}
 	}
@@ -142,13 +136,9 @@ func (s *survey) picks(c class, l Literal) []sight {
 	return all
 }
 
-// looks estimates how many of the looks for literals meet something.
-func (s *survey) looks(c class, lits []Literal) float64 {
-	var all []sight
-	for _, l := range lits {
-		all = append(all, s.picks(c, l)...)
-	}
-	n, hashes := s.seen(c.form, all...)
+// looks estimates how many of the looks for sights meet something.
+func (s *survey) looks(f form, all []sight) float64 {
+	n, hashes := s.seen(f, all...)
 	if len(s.text) == 0 {
 		return float64(hashes) / (1 << metBits)
 	}
@@ -163,36 +153,53 @@ const (
 	costTier   = 36  // that nothing else needs, for each line
 )
 
-// each estimates what looking for literals costs for each byte.
-func (s *survey) each(c class, lits []Literal) float64 {
-	return (costLook + costCloser*s.looks(c, lits)) / float64(c.stride)
+// each estimates what looking for literals, the sights of which are given, costs for each
+// byte.
+func (s *survey) each(c class, lits []Literal, seen [][]sight) float64 {
+	var all []sight
+	for i, l := range lits {
+		all = append(all, s.picks(c, l, seen[i])...)
+	}
+	return (costLook + costCloser*s.looks(c.form, all)) / float64(c.stride)
 }
 
-// cost estimates what a set costs for each line of the log: the looks at lines that hold a
-// literal, and those in vain, and a tier that nothing else needs. It takes a class for
-// granted; which is taken in the end depends on the other sets.
-func (s *survey) cost(set []Literal) (cost float64) {
-	c := class{newForm(4, anyFold(set), 0), 4}
-	if anyShort(set) {
-		c = class{newForm(3, anyFold(set), 0), 3}
-		if !s.short {
-			cost = costTier
-		}
+// cost estimates what a set costs for each line of the log, with a tier that
+// nothing else needs.
+func (s *survey) cost(set []Literal) float64 {
+	cost, ok := s.costs[&set[0]]
+	if !ok {
+		cost = s.alone(set)
+		s.costs[&set[0]] = cost
 	}
-	cost += costCloser * s.looks(c, set) / float64(c.stride) * float64(len(s.text)) / s.lines
-	for _, l := range set {
-		cost += costLine*float64(s.hit(c, l))/s.lines + 1/float64(len(l.Text)*len(set))
+	if anyShort(set) && !s.short {
+		cost += costTier
 	}
 	return cost
 }
 
-// hit returns how often the sample has a literal.
-func (s *survey) hit(c class, l Literal) int {
+// alone estimates what the looks at lines that hold a literal of a set cost, and those in
+// vain. It takes a class for granted; which is taken in the end depends on the other sets.
+func (s *survey) alone(set []Literal) (cost float64) {
+	c := class{newForm(4, anyFold(set), 0), 4}
+	if anyShort(set) {
+		c = class{newForm(3, anyFold(set), 0), 3}
+	}
+	var all []sight
+	for _, l := range set {
+		picks := s.picks(c, l, s.of(c.form, l.Text))
+		all = append(all, picks...)
+		cost += costLine*float64(s.hit(l, picks))/s.lines + 1/float64(len(l.Text)*len(set))
+	}
+	return cost + costCloser*s.looks(c.form, all)/float64(c.stride)*float64(len(s.text))/s.lines
+}
+
+// hit returns how often the sample has a literal, which then has all of the sights.
+func (s *survey) hit(l Literal, picks []sight) int {
 	n, ok := s.hits[l]
 	if ok {
 		return n
 	}
-	if !slices.ContainsFunc(s.picks(c, l), func(g sight) bool { return g.seen == 0 }) {
+	if !slices.ContainsFunc(picks, func(g sight) bool { return g.seen == 0 }) {
 		text := s.text
 		if l.Fold {
 			text = s.lower

@@ -36,21 +36,29 @@ func (s *survey) class(all []Literal, some []int32) (best class, cost float64) {
 		least = min(least, len(all[i].Text))
 		lits = append(lits, all[i])
 	}
-	sizes := []int{3, 4}
-	if least >= leastLong {
-		sizes = []int{4, 5}
-	}
-	for _, size := range sizes {
+	try := func(size, way int) {
+		f := newForm(size, anyFold(lits), way)
+		seen := make([][]sight, len(lits))
+		for i, l := range lits {
+			seen[i] = s.of(f, l.Text)
+		}
 		// With a wider one the shortest literal does not say two bytes of a gram.
 		widest := min(least-size+3, mostStride)
-		for way := range ways {
-			for stride := max(leastStride, widest-2); stride <= widest; stride++ {
-				c := class{newForm(size, anyFold(lits), way), stride}
-				if each := s.each(c, lits); best.size == 0 || each < cost {
-					best, cost = c, each
-				}
+		for stride := max(leastStride, widest-2); stride <= widest; stride++ {
+			c := class{f, stride}
+			if each := s.each(c, lits, seen); best.size == 0 || each < cost {
+				best, cost = c, each
 			}
 		}
+	}
+	size := 3
+	if least >= leastLong {
+		size = 4
+	}
+	try(size, 0)
+	try(size+1, 0)
+	for way := 1; way < ways; way++ {
+		try(best.size, way)
 	}
 	return best, cost
 }
