@@ -54,7 +54,8 @@ func look[S step](s *Search, t *tier, text []byte, p int) int {
 	if s.spots == nil {
 		s.spots, s.looks = make([]int32, block/(4*leastStride)+1), make([]mark, block/leastStride+8)
 	}
-	part, k := text[:min(len(text), p+block)], 0
+	part := text[:min(len(text), p+block)]
+	var k int
 	if t.folds == 0 {
 		p, k = spots[S](s.spots, t, part, p)
 	} else {
