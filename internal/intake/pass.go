@@ -19,6 +19,31 @@ type Log struct {
 	Open func() (io.ReadCloser, error)
 }
 
+// open opens the log. It does not wait for it when ctx is done: a pipe may have nobody
+// who writes into it.
+func (l Log) open(ctx context.Context) (io.ReadCloser, error) {
+	type opened struct {
+		in  io.ReadCloser
+		err error
+	}
+	got := make(chan opened, 1)
+	go func() {
+		in, err := l.Open()
+		got <- opened{in, err}
+	}()
+	select {
+	case o := <-got:
+		return o.in, o.err
+	case <-ctx.Done():
+		go func() {
+			if o := <-got; o.err == nil {
+				o.in.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
 // A pass reads one log for all jails of a Replay.
 type pass struct {
 	log    Log
@@ -70,7 +95,7 @@ func (w *Watcher) twin() *Watcher {
 // read yields what is found in each chunk until ctx is done.
 func (p *pass) read(ctx context.Context) iter.Seq[found] {
 	return func(yield func(found) bool) {
-		in, err := p.log.Open()
+		in, err := p.log.open(ctx)
 		if err != nil {
 			yield(found{end: true, err: err, by: p})
 			return

@@ -197,3 +197,54 @@ func TestAGateIsLentToLogsOfTheSameKindOnly(t *testing.T) {
 		t.Error("a log of another kind goes on with the gate that is bad for it")
 	}
 }
+
+// Nobody may ever write into a pipe that is to be opened; that keeps no mistake of another
+// log, and nobody who ends it all, from being told.
+func TestALogThatDoesNotOpenKeepsNobodyWaiting(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		if !stopped && runtime.GOMAXPROCS(0) == 1 {
+			continue // the pipe is not opened before its turn
+		}
+		t.Run(fmt.Sprintf("stopped: %v", stopped), func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			never, opening := make(chan struct{}), make(chan struct{})
+			defer close(never)
+			pipe := Log{"pipe", func() (io.ReadCloser, error) {
+				close(opening)
+				<-never
+				return nil, errors.New("late")
+			}}
+			broken := Log{"broken", func() (io.ReadCloser, error) {
+				<-opening
+				return nil, errors.New("broken")
+			}}
+			logs, want := []Log{broken, pipe}, "broken"
+			if stopped {
+				logs, want = []Log{pipe}, context.Canceled.Error()
+				go func() {
+					<-opening
+					cancel()
+				}()
+			}
+			r := opened(t, door())
+			r.Waits = true
+			told := make(chan []string, 1)
+			go func() {
+				var all []string
+				for _, err := range r.Files(ctx, logs) {
+					all = append(all, err.Error())
+				}
+				told <- all
+			}()
+			select {
+			case got := <-told:
+				if !slices.Equal(got, []string{want}) {
+					t.Errorf("told %q, want %q", got, want)
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("it waits")
+			}
+		})
+	}
+}

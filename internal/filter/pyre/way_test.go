@@ -129,6 +129,21 @@ func TestWaysOfLinesThatBeginAlike(t *testing.T) {
 	}
 }
 
+// What says that a text goes on to a place may be asked for behind what is asked there.
+func TestWaysOfTextsThatEndBeforeThem(t *testing.T) {
+	for _, expr := range []string{`^(?=.[ab]*a)a`, `^(?=..[ab]*a|b)aba?`, `^(?=\w\S{0,3}\w\d*)abx*?b`} {
+		re, err := Compile(expr, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var n ways
+		n.hold(t, re, []string{"aba", "abba", "abb", "ab", "a", "b", "", "é", "aé"})
+		if n.recorded == 0 {
+			t.Errorf("%s: there is no way", expr)
+		}
+	}
+}
+
 func TestWaysOfStockFilters(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	var n ways

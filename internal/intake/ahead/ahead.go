@@ -76,9 +76,14 @@ type sequence[P Part] struct {
 	size  int // of these
 }
 
-// fill opens as many sequences as there is somebody for.
+// fill opens as many sequences as there is somebody for. Where they wait, each but the
+// first may keep one of the others, and one must be left for the first.
 func (j *joined[P]) fill() {
-	for most := j.Others + 1; len(j.queue) < most && j.left > 0; j.left-- {
+	most := j.Others
+	if !j.Waits {
+		most++
+	}
+	for ; len(j.queue) < most && j.left > 0; j.left-- {
 		s := &sequence[P]{}
 		s.next, s.stop = iter.Pull(j.open(j.opened))
 		j.queue = append(j.queue, s)

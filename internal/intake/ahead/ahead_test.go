@@ -93,3 +93,34 @@ func TestASequenceThatWaitsKeepsNobodyFromTheOnesBefore(t *testing.T) {
 		}
 	})
 }
+
+// Who has filled the room for the first sequence must not be kept waiting by another while
+// nobody goes on with the first.
+func TestSequencesThatWaitLeaveSomebodyForTheFirst(t *testing.T) {
+	for others := 1; others < 4; others++ {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			open := func(ctx context.Context, i int) iter.Seq[part] {
+				return func(yield func(part) bool) {
+					for n := 0; i == 0 && n < 50; n++ {
+						if !yield(part{i, n}) {
+							return
+						}
+					}
+					<-ctx.Done()
+				}
+			}
+			var got atomic.Int32
+			go func() {
+				for range Join(ctx, Crew{Others: others, Waits: true, Room: 100}, 6, open) {
+					got.Add(1)
+				}
+			}()
+			synctest.Wait()
+			if n := got.Load(); n != 50 {
+				t.Errorf("%d others: %d parts of the first are told while the rest waits, want 50", others, n)
+			}
+			cancel()
+		})
+	}
+}

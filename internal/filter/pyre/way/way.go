@@ -144,8 +144,8 @@ func (w *Way) Goes(t []byte, at *Places) bool {
 			for end < limit && f.Set[t[end]] {
 				end++
 			}
-			if end < i+int(f.min) || end < len(t) && t[end] >= utf8.RuneSelf {
-				return false
+			if end > len(t) || end < i+int(f.min) || end < len(t) && t[end] >= utf8.RuneSelf {
+				return false // behind the text: what says that it goes on to here may come later
 			}
 			if f.Run != nil && (end == len(t) || !f.Run.Next.Has(t[end])) {
 				if end = f.down(t, i+int(f.min), end); end < 0 {
