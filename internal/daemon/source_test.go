@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -70,6 +71,10 @@ func TestSentLinesAreHeardOverAReload(t *testing.T) {
 	}
 	send(0, 3)
 	s.until("three lines are read", func() bool { return s.stream("syslog/127.0.0.1").Lines == 3 })
+	s.until("and recorded", func() bool { // else the next generation looks at them again
+		w, err := s.client.Why(t.Context(), netip.MustParsePrefix("203.0.113.44/32"))
+		return err == nil && len(w.Lines) == 3
+	})
 	s.yaml = strings.Replace(s.yaml, "dovecot: {source", "dovecot: {maxretry: 6, source", 1)
 	s.hup <- syscall.SIGHUP
 	s.until("it is reloaded", func() bool { return strings.Contains(s.out.String(), "reloaded") })
