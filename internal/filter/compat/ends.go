@@ -3,7 +3,7 @@ package compat
 import (
 	"slices"
 
-	edgeban "github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban"
 )
 
 // Who logs in and out leaves lines that only end a session, and nearly all of these are of
