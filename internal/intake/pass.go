@@ -47,6 +47,7 @@ func (l Log) open(ctx context.Context) (io.ReadCloser, error) {
 // A pass reads one log for all jails of a Replay.
 type pass struct {
 	log    Log
+	waits  bool // see Replay
 	never  *never.List
 	now    time.Time
 	panel  panel // the jails, in their order
@@ -72,7 +73,7 @@ func (f found) Len() int { return f.findings.len() }
 // pass prepares to read a log. What is found in a chunk is not needed any more at the
 // next one if it is taken at once.
 func (r *Replay) pass(l Log, once bool) *pass {
-	p := &pass{log: l, never: r.Never, now: r.Now, lender: &r.lender}
+	p := &pass{log: l, waits: r.Waits, never: r.Never, now: r.Now, lender: &r.lender}
 	if !once {
 		p.spare = &r.spare
 	}
@@ -101,10 +102,8 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 			return
 		}
 		defer in.Close()
-		text := source.NewStdin(in)
-		defer text.Close()
 		p.lender.lend(&p.panel)
-		for c, err := range text.Chunks(ctx, nil) {
+		for c, err := range p.chunks(ctx, in) {
 			if err != nil {
 				yield(found{end: true, err: fmt.Errorf("%s: %w", p.log.Name, err), by: p})
 				return
@@ -122,6 +121,18 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 		}
 		p.lender.take(&p.panel)
 		yield(found{end: true, by: p})
+	}
+}
+
+// chunks yields the lines of a log.
+func (p *pass) chunks(ctx context.Context, in io.Reader) iter.Seq2[edgeban.Chunk, error] {
+	if !p.waits {
+		return source.Read(ctx, in)
+	}
+	return func(yield func(edgeban.Chunk, error) bool) {
+		piped := source.NewStdin(in)
+		defer piped.Close()
+		piped.Chunks(ctx, nil)(yield)
 	}
 }
 

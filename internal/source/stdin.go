@@ -57,8 +57,7 @@ func (s *Stdin) Chunks(ctx context.Context, _ map[string]string) iter.Seq2[edgeb
 				}
 			}
 			got := *s.held
-			chunk.Text, chunk.Base, chunk.Read, chunk.End = got.text, got.base, time.Now(), got.err != nil
-			if !yield(chunk, nil) {
+			if !got.show(&chunk, yield) {
 				return
 			}
 			s.held = nil
@@ -71,8 +70,24 @@ func (s *Stdin) Chunks(ctx context.Context, _ map[string]string) iter.Seq2[edgeb
 				continue
 			}
 			s.ended = true
-			if !errors.Is(got.err, io.EOF) {
+			if got.broken() {
 				yield(edgeban.Chunk{}, edgeban.Permanent(fmt.Errorf("stdin: %w: start what is piped in again", got.err)))
+			}
+		}
+	}
+}
+
+// Read yields the lines of r as a Stdin does, but is what reads: for files, which keep
+// nobody waiting. It looks at ctx before each chunk.
+func Read(ctx context.Context, r io.Reader) iter.Seq2[edgeban.Chunk, error] {
+	return func(yield func(edgeban.Chunk, error) bool) {
+		chunk := edgeban.Chunk{Source: "stdin", Stream: streamName("stdin", newGeneration()), Origin: "stdin", Live: true}
+		for got := range pieces(r) {
+			if ctx.Err() != nil || !got.show(&chunk, yield) {
+				return
+			}
+			if got.broken() {
+				yield(edgeban.Chunk{}, edgeban.Permanent(got.err))
 			}
 		}
 	}
@@ -85,6 +100,59 @@ type piece struct {
 	err  error
 }
 
+// show yields a piece as a chunk.
+func (p *piece) show(c *edgeban.Chunk, yield func(edgeban.Chunk, error) bool) bool {
+	c.Text, c.Base, c.Read, c.End = p.text, p.base, time.Now(), p.err != nil
+	return yield(*c, nil)
+}
+
+// broken reports whether the input could not be read to its end.
+func (p *piece) broken() bool { return p.err != nil && !errors.Is(p.err, io.EOF) }
+
+// pieces yields what in holds. The text of a piece is used again for the next.
+func pieces(in io.Reader) iter.Seq[piece] {
+	return func(yield func(piece) bool) {
+		buf := make([]byte, maxChunk+1) // one more for the \n of a last line without
+		var have int                    // bytes in buf, the first of which is the start of a line
+		var base int64
+		var skipping bool
+		for {
+			n, err := in.Read(buf[have:maxChunk])
+			have += n
+			for {
+				if skipping {
+					n := bytes.IndexByte(buf[:have], '\n') + 1
+					skipping = n == 0
+					if skipping {
+						n = have
+					}
+					have, base = drop(buf, have, n), base+int64(n)
+				}
+				n, long := wholeLines(buf[:have])
+				if n > 0 && !yield(piece{text: buf[:n], base: base}) {
+					return
+				}
+				have, base = drop(buf, have, n), base+int64(n)
+				if !long {
+					break
+				}
+				skipping = true
+			}
+			if err != nil {
+				last := piece{base: base, err: err}
+				if have > 0 {
+					last.text = append(buf[:have], '\n')
+				}
+				yield(last)
+				return
+			}
+		}
+	}
+}
+
+// drop takes n bytes off the front of what is in buf, and returns what is left.
+func drop(buf []byte, have, n int) int { return copy(buf, buf[n:have]) }
+
 // A pump waits for input where waiting cannot be cancelled. The text of a piece
 // is the pump's again once it was taken.
 type pump struct {
@@ -95,50 +163,12 @@ type pump struct {
 }
 
 func (p *pump) run() {
-	buf := make([]byte, maxChunk+1) // one more for the \n of a last line without
-	var have int                    // bytes in buf, the first of which is the start of a line
-	var base int64
-	var skipping bool
-	for {
-		n, err := p.in.Read(buf[have:maxChunk])
-		have += n
-		for {
-			if skipping {
-				n := bytes.IndexByte(buf[:have], '\n') + 1
-				skipping = n == 0
-				if skipping {
-					n = have
-				}
-				have, base = drop(buf, have, n), base+int64(n)
-			}
-			n, long := wholeLines(buf[:have])
-			if n > 0 && !p.give(piece{text: buf[:n], base: base}) {
-				return
-			}
-			have, base = drop(buf, have, n), base+int64(n)
-			if !long {
-				break
-			}
-			skipping = true
-		}
-		if err != nil {
-			last := piece{base: base, err: err}
-			if have > 0 {
-				last.text = append(buf[:have], '\n')
-			}
-			p.give(last)
+	for got := range pieces(p.in) {
+		if !p.give(got) {
 			return
-		}
-		select {
-		case <-p.quit:
-			return
-		default:
 		}
 	}
 }
-
-// drop takes n bytes off the front of what is in buf, and returns what is left.
-func drop(buf []byte, have, n int) int { return copy(buf, buf[n:have]) }
 
 // give hands a piece over and waits until its text is free again.
 func (p *pump) give(got piece) bool {

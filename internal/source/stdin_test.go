@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -27,25 +28,33 @@ func TestStdinYieldsEveryLine(t *testing.T) {
 		strings.Repeat(strings.Repeat("x", 99)+"\n", 9000): slices.Repeat([]string{strings.Repeat("x", 99)}, 9000),
 	} {
 		for _, in := range []io.Reader{strings.NewReader(text), iotest.HalfReader(strings.NewReader(text)), iotest.DataErrReader(strings.NewReader(text))} {
-			var got []string
-			var last edgeban.Chunk
-			for c, err := range NewStdin(in).Chunks(t.Context(), nil) {
-				must(t, err)
-				for line := range strings.Lines(string(c.Text)) {
-					got = append(got, strings.TrimSuffix(line, "\n"))
-				}
-				if n := min(len(c.Text), len(text)-int(c.Base)); text[c.Base:c.Base+int64(n)] != string(c.Text[:n]) {
-					t.Errorf("the chunk at %d is %.40q", c.Base, c.Text)
-				}
-				last = c
-			}
-			if !slices.Equal(got, want) {
-				t.Errorf("%.40q: got %.100q, want %.100q", text, got, want)
-			}
-			if !last.End || !last.Live || last.To != "" || !strings.HasPrefix(last.Stream, "stdin@") {
-				t.Errorf("%.40q: the last chunk is %+v, want a live end without a cursor", text, last)
-			}
+			allLines(t, NewStdin(in).Chunks(t.Context(), nil), text, want)
 		}
+		for _, in := range []io.Reader{strings.NewReader(text), iotest.HalfReader(strings.NewReader(text)), iotest.DataErrReader(strings.NewReader(text))} {
+			allLines(t, Read(t.Context(), in), text, want)
+		}
+	}
+}
+
+func allLines(t *testing.T, chunks iter.Seq2[edgeban.Chunk, error], text string, want []string) {
+	t.Helper()
+	var got []string
+	var last edgeban.Chunk
+	for c, err := range chunks {
+		must(t, err)
+		for line := range strings.Lines(string(c.Text)) {
+			got = append(got, strings.TrimSuffix(line, "\n"))
+		}
+		if n := min(len(c.Text), len(text)-int(c.Base)); text[c.Base:c.Base+int64(n)] != string(c.Text[:n]) {
+			t.Errorf("the chunk at %d is %.40q", c.Base, c.Text)
+		}
+		last = c
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%.40q: got %.100q, want %.100q", text, got, want)
+	}
+	if !last.End || !last.Live || last.To != "" || !strings.HasPrefix(last.Stream, "stdin@") {
+		t.Errorf("%.40q: the last chunk is %+v, want a live end without a cursor", text, last)
 	}
 }
 
@@ -77,17 +86,24 @@ func TestStdinDoesNotWaitForMore(t *testing.T) {
 }
 
 func TestStdinThatBreaksIsPermanent(t *testing.T) {
-	in := io.MultiReader(strings.NewReader("one\n"), iotest.ErrReader(errors.New("broken")))
-	var text string
-	var errs []error
-	for c, err := range NewStdin(in).Chunks(t.Context(), nil) {
-		text += string(c.Text)
-		if err != nil {
-			errs = append(errs, err)
-		}
+	in := func() io.Reader {
+		return io.MultiReader(strings.NewReader("one\n"), iotest.ErrReader(errors.New("broken")))
 	}
-	if text != "one\n" || len(errs) != 1 || !edgeban.IsPermanent(errs[0]) {
-		t.Errorf("got %q and %v, want the line and a permanent error", text, errs)
+	for name, chunks := range map[string]iter.Seq2[edgeban.Chunk, error]{
+		"a pipe": NewStdin(in()).Chunks(t.Context(), nil),
+		"a file": Read(t.Context(), in()),
+	} {
+		var text string
+		var errs []error
+		for c, err := range chunks {
+			text += string(c.Text)
+			if err != nil {
+				errs = append(errs, err)
+			}
+		}
+		if text != "one\n" || len(errs) != 1 || !edgeban.IsPermanent(errs[0]) || strings.Contains(errs[0].Error(), "stdin") != (name == "a pipe") {
+			t.Errorf("%s: got %q and %v, want the line and a permanent error that names no other input", name, text, errs)
+		}
 	}
 }
 

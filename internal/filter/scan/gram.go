@@ -97,6 +97,7 @@ type maker struct {
 
 func (s *survey) tier(c class, lits []Literal, some []int32) *tier {
 	m := maker{tier: &tier{class: c}}
+	clear(m.met[:]) // see written
 	for _, i := range some {
 		for _, p := range s.picks(c, lits[i], s.of(c.form, lits[i].Text)) {
 			m.add(c.newGram(p.off, lits[i].Text), i, p.hashes)
