@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -159,18 +160,20 @@ func (s *spares) keep(f findings) (block []edgeban.Match) {
 	return block
 }
 
-// get returns an empty block with room for n matches. What is too small is let go.
+// get returns an empty block with room for n matches. Where none has it, one of those that
+// have not is let go.
 func (s *spares) get(n int) []edgeban.Match {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if last := len(s.free) - 1; last >= 0 {
-		block := s.free[last]
-		s.free = s.free[:last]
+	for i, block := range slices.Backward(s.free) {
 		if cap(block) >= n {
+			s.free = slices.Delete(s.free, i, i+1)
 			return block[:0]
 		}
 	}
-	return make([]edgeban.Match, 0, n)
+	s.free = s.free[:max(0, len(s.free)-1)]
+	const step = 64 // so that it suits the next chunk as well
+	return make([]edgeban.Match, 0, (n+step-1)/step*step)
 }
 
 // put takes a block that nobody needs any more.
