@@ -2,7 +2,10 @@
 // come, in a bounded memory.
 package ring
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Size is how many lines are kept of those that were added last.
 const Size = 100_000
@@ -63,7 +66,7 @@ func (r *Ring) Add(before uint64, text string, few int) {
 		before = 0
 		for _, old := range all {
 			up := r.Next()
-			r.put(line{up, before, old})
+			r.put(line{up, before, strings.Clone(old)}) // what lay beside it may go
 			before = up
 		}
 	}
