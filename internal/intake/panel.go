@@ -124,8 +124,9 @@ func (p *panel) build(sample []byte) *scan.Gate {
 	return scan.New(needs, sample)
 }
 
-// scan returns what each jail of the panel finds in a chunk.
-func (g *gates) scan(p *panel, c edgeban.Chunk, list *never.List) findings {
+// scan returns what each jail of the panel finds in a chunk. It is in room as far as that
+// goes, one after the other, or if room is nil in memory of its own.
+func (g *gates) scan(p *panel, c edgeban.Chunk, list *never.List, room []edgeban.Match) findings {
 	g.prepare(p, c.Text)
 	g.search.Find(p.gate.Gate, c.Text)
 	var all findings
@@ -137,7 +138,10 @@ func (g *gates) scan(p *panel, c edgeban.Chunk, list *never.List) findings {
 		if len(h.List) == 0 && w.idle(&c, h.Lines) {
 			continue
 		}
-		ms := w.scan(c, &h, list)
+		ms := w.scan(c, &h, list, room)
+		if n := len(ms); n <= cap(room) {
+			ms, room = ms[:n:n], room[n:cap(room)]
+		}
 		if len(ms) > 0 && all == nil {
 			all = make(findings, len(p.watchers))
 		}

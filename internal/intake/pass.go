@@ -55,33 +55,31 @@ type pass struct {
 	gates  gates
 	forms  forms
 	lender *lender
-	spare  *spares // nil where what is found is taken at once
+	spares *spares
+	once   bool            // what is found is used before the next chunk
+	room   []edgeban.Match // for what is found
+	usual  int             // matches in a chunk
 }
 
 // found is what the jails have found in a chunk, or at the end of a log whether it was
 // read to there.
 type found struct {
 	findings
-	end   bool
-	err   error
-	by    *pass
-	block []edgeban.Match // that holds the findings; nil where they are the filters' own
+	end  bool
+	err  error
+	by   *pass
+	room []edgeban.Match // that holds findings, and is not the pass's any more
 }
 
 // Len returns how many matches they are.
 func (f found) Len() int { return f.findings.len() }
 
-// pass prepares to read a log. What is found in a chunk is not needed any more at the
-// next one if it is taken at once.
+// pass prepares to read a log. Once is that what is found in a chunk is not needed any
+// more at the next one.
 func (r *Replay) pass(l Log, once bool) *pass {
-	p := &pass{log: l, waits: r.Waits, never: r.Never, now: r.Now, lender: &r.lender}
-	if !once {
-		p.spare = &r.spare
-	}
+	p := &pass{log: l, waits: r.Waits, never: r.Never, now: r.Now, lender: &r.lender, spares: &r.spares, once: once}
 	for _, t := range r.Trials {
-		w := t.watcher.twin()
-		w.flood.Own = true
-		p.panel.watchers = append(p.panel.watchers, w)
+		p.panel.watchers = append(p.panel.watchers, t.watcher.twin())
 	}
 	return p
 }
@@ -111,12 +109,7 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 			}
 			c.Live, c.Read, c.Times, c.Stream = false, p.now, nil, "" // no match needs an ID
 			p.forms.look(c.Text)
-			all := p.gates.scan(&p.panel, c, p.never)
-			f := found{findings: all, by: p}
-			if p.spare != nil {
-				f.block = p.spare.keep(all)
-			}
-			if !yield(f) {
+			if !yield(p.find(c)) {
 				return
 			}
 		}
@@ -137,38 +130,35 @@ func (p *pass) chunks(ctx context.Context, in io.Reader) iter.Seq2[edgeban.Chunk
 	}
 }
 
+// find looks through a chunk. All jails share one piece of memory for what they find: of
+// pieces of each they would take twice the room, for what was used for many matches of
+// one jail would then hold a few of another.
+func (p *pass) find(c edgeban.Chunk) found {
+	if want := max(1, p.usual+p.usual/8); cap(p.room) < want {
+		p.room = p.spares.get(want)
+	}
+	f := found{findings: p.gates.scan(&p.panel, c, p.never, p.room), by: p}
+	p.usual = f.Len()
+	if p.usual > 0 && !p.once {
+		f.room, p.room = p.room, nil
+	}
+	return f
+}
+
 // spares are memory for findings that is used again. They are safe for concurrent use.
 type spares struct {
 	mu   sync.Mutex
 	free [][]edgeban.Match
 }
 
-// keep moves findings to a block of their own, for they are the filters' until the next
-// chunk only. All jails share one: as lists of each they would take twice the room, for
-// what was used for many matches of one jail would then hold a few of another.
-func (s *spares) keep(f findings) (block []edgeban.Match) {
-	n := f.len()
-	if n == 0 {
-		return nil
-	}
-	block = s.get(n)
-	for i, ms := range f {
-		from := len(block)
-		block = append(block, ms...)
-		f[i] = block[from:len(block):len(block)]
-	}
-	return block
-}
-
-// get returns an empty block with room for n matches. Where none has it, one of those that
-// have not is let go.
+// get returns room for n matches. Where none is large enough, one that is not is let go.
 func (s *spares) get(n int) []edgeban.Match {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, block := range slices.Backward(s.free) {
-		if cap(block) >= n {
+	for i, room := range slices.Backward(s.free) {
+		if cap(room) >= n {
 			s.free = slices.Delete(s.free, i, i+1)
-			return block[:0]
+			return room
 		}
 	}
 	s.free = s.free[:max(0, len(s.free)-1)]
@@ -176,9 +166,9 @@ func (s *spares) get(n int) []edgeban.Match {
 	return make([]edgeban.Match, 0, (n+step-1)/step*step)
 }
 
-// put takes a block that nobody needs any more.
-func (s *spares) put(block []edgeban.Match) {
+// put takes room that nobody needs any more.
+func (s *spares) put(room []edgeban.Match) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.free = append(s.free, block)
+	s.free = append(s.free, room)
 }

@@ -111,43 +111,48 @@ func TestALogThatCannotBeReadComesInItsTurn(t *testing.T) {
 	}
 }
 
-// What is kept must not change while it is used, and its memory is used again once it is
-// given back, for as much as fits.
+// What was found must not change while it is used, and its memory is used again once it is
+// given back. More is found than there is room for as well.
 func TestGivenBackFindingsAreUsedAgainAndNoOthers(t *testing.T) {
-	var s spares
-	kept := func(names ...string) (findings, []edgeban.Match) {
-		f := make(findings, 1+len(names)) // the first jail has found nothing
-		for i, name := range names {
-			f[1+i] = []edgeban.Match{{Jail: name, User: "a"}, {Jail: name, User: "b"}}
-		}
-		block := s.keep(f)
-		for i, name := range names {
-			for k, ms := 0, f[1+i]; k < 2; k++ {
-				if len(ms) != 2 || ms[k].Jail != name || ms[k].User != "ab"[k:k+1] {
-					t.Fatalf("got %v, want what jail %s has found", ms, name)
-				}
+	r := opened(t, door(), gate())
+	p, alone := r.pass(Log{}, false), r.pass(Log{}, false)
+	type kept struct {
+		found
+		want []string
+	}
+	texts := func(f findings) (all []string) {
+		for i, ms := range f {
+			for _, m := range ms {
+				all = append(all, fmt.Sprint(i, m))
 			}
 		}
-		return f, block
+		return all
 	}
-	first, block := kept("door", "gate")
-	second, _ := kept("gate")
-	if first[1][0].Jail != "door" || second[1][0].Jail != "gate" {
-		t.Fatalf("got %v and %v: what is kept has changed", first, second)
+	var all []kept
+	find := func(seed uint64, lines int) kept {
+		c := edgeban.Chunk{Text: []byte(attacks(seed, lines)), Read: r.Now}
+		k := kept{p.find(c), texts(alone.gates.scan(&alone.panel, c, alone.never, nil))}
+		all = append(all, k)
+		for i, k := range all {
+			if got := texts(k.findings); !slices.Equal(got, k.want) {
+				t.Fatalf("chunk %d after %d: %d matches, want %d that do not change", i, len(all), len(got), len(k.want))
+			}
+		}
+		return k
 	}
-	s.put(block)
-	if third, _ := kept("gate"); &third[1][0] != &block[0] {
+	for i, lines := range []int{300, 300, 900, 1, 300} {
+		if k := find(uint64(i), lines); lines > 1 && len(k.want) < lines/2 {
+			t.Fatalf("%d matches in %d lines, want more", len(k.want), lines)
+		}
+	}
+	back := all[1].room
+	r.spares.put(back)
+	all = slices.Delete(all, 1, 2)
+	if k := find(5, 300); &k.room[:1][0] != &back[:1][0] {
 		t.Error("the memory that was given back is not used again")
 	}
-	if fourth, _ := kept("gate"); &fourth[1][0] == &block[0] || &fourth[1][0] == &second[1][0] {
+	if k := find(6, 300); &k.room[:1][0] == &back[:1][0] {
 		t.Error("memory that is in use is used again")
-	}
-	s.put(second[1])
-	if fifth, _ := kept("door", "gate"); len(fifth[2]) != 2 {
-		t.Error("what does not fit is cut")
-	}
-	if none := s.keep(nil); none != nil {
-		t.Error("nothing is kept in memory")
 	}
 }
 
@@ -183,7 +188,7 @@ func TestAGateIsLentToLogsOfTheSameKindOnly(t *testing.T) {
 	lines := edgeban.Chunk{Stream: "s", Text: []byte(attacks(1, 2*fairLook)), Read: r.Now}
 	read := func(p *pass) *pass {
 		p.lender.lend(&p.panel)
-		p.gates.scan(&p.panel, lines, nil)
+		p.gates.scan(&p.panel, lines, nil, nil)
 		p.lender.take(&p.panel)
 		return p
 	}
@@ -193,7 +198,7 @@ func TestAGateIsLentToLogsOfTheSameKindOnly(t *testing.T) {
 	}
 	other.lender.lend(&other.panel)
 	other.panel.look(fairLook, 3*fairLook) // more often than in the log that the gate is of
-	if other.gates.scan(&other.panel, lines, nil); other.panel.gate.Gate == first.panel.gate.Gate {
+	if other.gates.scan(&other.panel, lines, nil, nil); other.panel.gate.Gate == first.panel.gate.Gate {
 		t.Error("a log of another kind goes on with the gate that is bad for it")
 	}
 }

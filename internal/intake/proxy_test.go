@@ -186,7 +186,7 @@ func TestDiagnosisWaitsForSeveralLines(t *testing.T) {
 		}
 		for i := 1; i <= 3; i++ {
 			text := []byte(captured(t, log))
-			w.scan(edgeban.Chunk{Origin: "/log", Stream: "s", Base: int64(i * 10_000), Text: text, Read: time.Now(), Live: true}, nil, nil)
+			w.scan(edgeban.Chunk{Origin: "/log", Stream: "s", Base: int64(i * 10_000), Text: text, Read: time.Now(), Live: true}, nil, nil, nil)
 			if got, want := len(w.Hidden()), i/3; got != want {
 				t.Errorf("%s, %d times: %d diagnoses, want %d", log, i, got, want)
 			}

@@ -28,7 +28,7 @@ type Replay struct {
 	forms  forms
 
 	all, each, other []Verdict // of a chunk; see judge
-	spare            spares
+	spares           spares
 	lender           lender
 }
 
@@ -114,8 +114,8 @@ func (r *Replay) fold(f found, yield func([]Verdict, error) bool) bool {
 	if vs := r.judge(f.findings); len(vs) > 0 && !yield(vs, nil) {
 		return false
 	}
-	if f.block != nil {
-		r.spare.put(f.block)
+	if f.room != nil {
+		r.spares.put(f.room)
 	}
 	if f.end {
 		r.forms.add(f.by.forms)

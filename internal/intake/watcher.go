@@ -122,7 +122,7 @@ func (w *Watcher) options() filter.Options {
 func (w *Watcher) Take(found []edgeban.Match, list *never.List) []edgeban.Match {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.flood.Begin(w.Jail.Threshold(true))
+	w.flood.Begin(w.Jail.Threshold(true), nil)
 	for _, m := range found {
 		m.Jail, m.ID = w.Jail.Name, w.Jail.Name+" "+m.ID
 		w.judgeable(&m, list)
@@ -151,8 +151,8 @@ func (w *Watcher) dated(c edgeban.Chunk) edgeban.Chunk {
 }
 
 // scan returns what the jail finds in a chunk, of which a panel may know the lines
-// that it may find something in.
-func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeban.Match {
+// that it may find something in; see Flood.Begin for room.
+func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List, room []edgeban.Match) []edgeban.Match {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.scanner(c)
@@ -164,7 +164,7 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List) []edgeba
 	if w.mail {
 		w.vantage.read(c)
 	}
-	w.flood.Begin(w.Jail.Threshold(true))
+	w.flood.Begin(w.Jail.Threshold(true), room)
 	for m := range matches(w.dated(c)) {
 		w.judgeable(&m, list)
 		w.flood.Add(&m)

@@ -14,7 +14,6 @@ import (
 // used again for the next chunk.
 type Flood struct {
 	Matches []edgeban.Match
-	Own     bool // they are taken before the next chunk
 
 	enough int // as many failures as a ban takes
 	seed   maphash.Seed
@@ -36,15 +35,15 @@ type state struct {
 	spill int       // the match that stands for the rest; -1 for none
 }
 
-// Begin forgets the last chunk. What it gathered is its taker's, unless it is own.
-func (f *Flood) Begin(enough int) {
+// Begin forgets the last chunk: what it gathered is its taker's. Matches are gathered in
+// room as far as it goes, or if it is nil in memory of their own.
+func (f *Flood) Begin(enough int, room []edgeban.Match) {
 	f.enough = enough
 	f.forget()
-	if f.Own {
-		f.Matches = f.Matches[:0]
-		return
+	if room == nil {
+		room = make([]edgeban.Match, 0, len(f.Matches)) // as many as last time are likely
 	}
-	f.Matches = make([]edgeban.Match, 0, len(f.Matches)) // as many as last time are likely
+	f.Matches = room[:0]
 }
 
 // few is for how many keys there is room at least.

@@ -11,7 +11,7 @@ import (
 func TestFloodOfOneAddressIsFewMatches(t *testing.T) {
 	const enough = 5
 	var f Flood
-	f.Begin(enough)
+	f.Begin(enough, nil)
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for i := range 100_000 {
 		f.Add(&edgeban.Match{Kind: edgeban.Failure, Addr: netip.MustParseAddr("203.0.113.9"), Time: at.Add(time.Duration(i/50_000) * time.Second)})
@@ -34,7 +34,7 @@ func TestFloodOfManyAddressesIsForgotten(t *testing.T) {
 	const many = 10 * few
 	var f Flood
 	for round := range 3 {
-		f.Begin(2)
+		f.Begin(2, nil)
 		for n := range 5 * many {
 			a := netip.AddrFrom4([4]byte{203, 0, byte(n % many >> 8), byte(n % many)})
 			f.Add(&edgeban.Match{Kind: edgeban.Failure, Addr: a})
@@ -43,8 +43,8 @@ func TestFloodOfManyAddressesIsForgotten(t *testing.T) {
 			t.Errorf("round %d: %d matches, want two of each of %d addresses and one for the rest", round, len(f.Matches), many)
 		}
 	}
-	f.Begin(2)
-	f.Begin(2)
+	f.Begin(2, nil)
+	f.Begin(2, nil)
 	if len(f.seen) != 2*few {
 		t.Errorf("there is room for %d afterwards, want %d", len(f.seen), 2*few)
 	}
