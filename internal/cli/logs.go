@@ -1,12 +1,14 @@
 package cli
 
 import (
-	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -55,17 +57,25 @@ type log struct {
 
 // plain returns what f holds, unpacked if it is gzip: rotated logs often are.
 func (r *reading) plain(path string, f io.ReadCloser) (io.ReadCloser, error) {
-	b := bufio.NewReader(&counter{f, &r.read})
-	if magic, err := b.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
-		return log{b, f}, nil // whoever reads on finds out what is wrong
+	rest := io.Reader(&counter{f, &r.read})
+	magic := make([]byte, 2)
+	n, err := io.ReadFull(rest, magic)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		rest = nothing // a terminal would be asked for more
 	}
-	unpacked, err := gzip.NewReader(b)
+	all := io.MultiReader(bytes.NewReader(magic[:n]), rest)
+	if err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
+		return log{all, f}, nil // whoever reads on finds out what is wrong
+	}
+	unpacked, err := gzip.NewReader(all)
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return log{unpacked, f}, nil
 }
+
+var nothing = strings.NewReader("")
 
 // A counter counts what is read through it.
 type counter struct {

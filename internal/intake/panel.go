@@ -18,7 +18,7 @@ type panel struct {
 	// What was gone through with this gate, to know whether it suits the log.
 	lines, vain int
 	changes     int
-	usual       float64 // as many looks in vain at a line as in the log that the gate was made for; 0 for this one
+	lent        bool // the gate was made for another log
 }
 
 // A sampled gate is one that was made with so many bytes of a log.
@@ -31,6 +31,7 @@ type sampled struct {
 type gates struct {
 	search scan.Search
 	known  map[string]sampled
+	lender *lender // of the same jails, in other goroutines; may be nil
 }
 
 // A gate is made anew where the one in use looks in vain too often at each line, but
@@ -47,17 +48,19 @@ const (
 func (g *gates) prepare(p *panel, text []byte) {
 	switch {
 	case p.gate.Gate == nil, p.gate.bytes < fairSample && len(text) >= fairSample:
+		if g.lender != nil {
+			g.lender.lend(p, text)
+			break
+		}
 		g.open(p, text)
-		p.usual = 0
 	case p.lines < fairLook:
 		return
-	case p.usual > 0 && float64(p.vain) > 2*p.usual*float64(p.lines): // a log of another kind
-		p.gate, p.usual = sampled{p.build(text), len(text)}, 0
+	case !g.lender.suits(p): // a log of another kind
+		p.gate, p.lent = sampled{p.build(text), len(text)}, false
 	case p.vain <= fairVain*p.lines:
-		p.usual = 0
 		return
 	case p.changes < fairTries:
-		p.gate = sampled{p.build(text), len(text)}
+		p.gate, p.lent = sampled{p.build(text), len(text)}, false
 		p.changes++
 	default:
 		p.gate.Gate = p.gate.Dense()
@@ -65,19 +68,42 @@ func (g *gates) prepare(p *panel, text []byte) {
 	p.lines, p.vain = 0, 0
 }
 
-// A lender has the gate of a log that was read for the same jails: to make one takes as
-// long as to read some megabytes. It is safe for concurrent use.
+// A lender has the gate of a log that is or was read for the same jails: to make one takes
+// as long as to read some megabytes. It is safe for concurrent use; nil lends nothing.
 type lender struct {
 	mu    sync.Mutex
 	gate  sampled
-	usual float64
+	usual float64 // looks in vain at a line of the log that it was made for; 0 if that is not known
 }
 
-// lend gives a panel that gate, if there is one.
-func (l *lender) lend(p *panel) {
+// lend gives a panel that gate. If there is none that was made with a fair sample it makes
+// one with the text, and whoever comes meanwhile waits: that takes no longer than to make
+// another.
+func (l *lender) lend(p *panel, text []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p.gate, p.usual = l.gate, l.usual
+	p.lent = l.gate.Gate != nil && (l.gate.bytes >= fairSample || len(text) < fairSample)
+	if !p.lent {
+		l.gate, l.usual = sampled{p.build(text), len(text)}, 0
+	}
+	p.gate = l.gate
+}
+
+// suits reports whether a panel's gate does as well as in the log that it was made for, or
+// takes in how it does in that.
+func (l *lender) suits(p *panel) bool {
+	if l == nil {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case p.gate.Gate != l.gate.Gate:
+		return true
+	case !p.lent:
+		l.usual = p.rate()
+	}
+	return l.usual == 0 || p.rate() <= 2*l.usual
 }
 
 // take notes the gate of a panel that has read a log.
@@ -85,9 +111,12 @@ func (l *lender) take(p *panel) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if p.gate.Gate != nil && p.gate.bytes >= l.gate.bytes {
-		l.gate, l.usual = p.gate, float64(p.vain+1)/float64(p.lines+1)
+		l.gate, l.usual = p.gate, p.rate()
 	}
 }
+
+// rate returns how often the gate looks in vain at a line.
+func (p *panel) rate() float64 { return float64(p.vain+1) / float64(p.lines+1) }
 
 // look notes how the gate did. What was long ago counts less.
 func (p *panel) look(lines, vain int) {

@@ -54,7 +54,6 @@ type pass struct {
 	panel  panel // the jails, in their order
 	gates  gates
 	forms  forms
-	lender *lender
 	spares *spares
 	once   bool            // what is found is used before the next chunk
 	room   []edgeban.Match // for what is found
@@ -77,7 +76,7 @@ func (f found) Len() int { return f.findings.len() }
 // pass prepares to read a log. Once is that what is found in a chunk is not needed any
 // more at the next one.
 func (r *Replay) pass(l Log, once bool) *pass {
-	p := &pass{log: l, waits: r.Waits, never: r.Never, now: r.Now, lender: &r.lender, spares: &r.spares, once: once}
+	p := &pass{log: l, waits: r.Waits, never: r.Never, now: r.Now, gates: gates{lender: &r.lender}, spares: &r.spares, once: once}
 	for _, t := range r.Trials {
 		p.panel.watchers = append(p.panel.watchers, t.watcher.twin())
 	}
@@ -101,7 +100,6 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 			return
 		}
 		defer in.Close()
-		p.lender.lend(&p.panel)
 		for c, err := range p.chunks(ctx, in) {
 			if err != nil {
 				yield(found{end: true, err: fmt.Errorf("%s: %w", p.log.Name, err), by: p})
@@ -113,7 +111,7 @@ func (p *pass) read(ctx context.Context) iter.Seq[found] {
 				return
 			}
 		}
-		p.lender.take(&p.panel)
+		p.gates.lender.take(&p.panel)
 		yield(found{end: true, by: p})
 	}
 }

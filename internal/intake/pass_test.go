@@ -187,16 +187,21 @@ func TestAGateIsLentToLogsOfTheSameKindOnly(t *testing.T) {
 	r := opened(t, door(), gate())
 	lines := edgeban.Chunk{Stream: "s", Text: []byte(attacks(1, 2*fairLook)), Read: r.Now}
 	read := func(p *pass) *pass {
-		p.lender.lend(&p.panel)
 		p.gates.scan(&p.panel, lines, nil, nil)
-		p.lender.take(&p.panel)
+		p.gates.lender.take(&p.panel)
 		return p
 	}
-	first, second, other := read(r.pass(Log{}, true)), read(r.pass(Log{}, true)), r.pass(Log{}, true)
-	if second.panel.gate != first.panel.gate || first.panel.gate.Gate == nil {
-		t.Error("the gate of a log is not used for the next one")
+	first, beside := r.pass(Log{}, true), r.pass(Log{}, true)
+	first.find(lines)
+	beside.find(lines)
+	read(first)
+	second, other := read(r.pass(Log{}, true)), r.pass(Log{}, true)
+	for name, p := range map[string]*pass{"one that is read beside it": beside, "the next one": second} {
+		if p.panel.gate != first.panel.gate || p.panel.gate.Gate == nil {
+			t.Errorf("the gate of a log is not used for %s", name)
+		}
 	}
-	other.lender.lend(&other.panel)
+	other.gates.scan(&other.panel, lines, nil, nil)
 	other.panel.look(fairLook, 3*fairLook) // more often than in the log that the gate is of
 	if other.gates.scan(&other.panel, lines, nil, nil); other.panel.gate.Gate == first.panel.gate.Gate {
 		t.Error("a log of another kind goes on with the gate that is bad for it")
