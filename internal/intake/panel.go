@@ -156,14 +156,22 @@ func (p *panel) build(sample []byte) *scan.Gate {
 // scan returns what each jail of the panel finds in a chunk. It is in room as far as that
 // goes, one after the other, or if room is nil in memory of its own.
 func (g *gates) scan(p *panel, c edgeban.Chunk, list *never.List, room []edgeban.Match) findings {
-	g.prepare(p, c.Text)
-	g.search.Find(p.gate.Gate, c.Text)
+	g.sift(p, c.Text, &g.search)
+	return p.scan(c, &g.search, list, room)
+}
+
+// sift searches a text for what the jails' filters need.
+func (g *gates) sift(p *panel, text []byte, s *scan.Search) {
+	g.prepare(p, text)
+	s.Find(p.gate.Gate, text)
+	p.look(s.Lines(), s.Vain())
+}
+
+// scan returns what each jail finds in a chunk that was sifted; see gates.scan.
+func (p *panel) scan(c edgeban.Chunk, s *scan.Search, list *never.List, room []edgeban.Match) findings {
 	var all findings
 	for i, w := range p.watchers {
-		h := g.search.Hits(i)
-		if i == 0 {
-			p.look(h.Lines, g.search.Vain())
-		}
+		h := s.Hits(i)
 		if len(h.List) == 0 && w.idle(&c, h.Lines) {
 			continue
 		}

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/filter/scan"
+	"github.com/edgeban/edgeban/internal/intake/forms"
+	"github.com/edgeban/edgeban/internal/intake/spare"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/source"
+	"github.com/edgeban/edgeban/internal/source/whole"
 )
 
 // A Log is opened when its turn comes.
@@ -47,17 +49,19 @@ func (l Log) open(ctx context.Context) (io.ReadCloser, error) {
 
 // A pass reads one log for all jails of a Replay.
 type pass struct {
-	log    Log
-	waits  bool // see Replay
-	never  *never.List
-	now    time.Time
-	panel  panel // the jails, in their order
-	gates  gates
-	forms  forms
-	spares *spares
-	once   bool            // what is found is used before the next chunk
-	room   []edgeban.Match // for what is found
-	usual  int             // matches in a chunk
+	log   Log
+	waits bool // see Replay
+	never *never.List
+	now   time.Time
+	panel panel // the jails, in their order
+	gates gates
+	forms forms.Forms
+	rooms *spare.Stack[[]edgeban.Match]
+	trays spare.Stack[*tray]
+	tray  *tray           // with the text that was read last
+	once  bool            // what is found is used before the next chunk
+	room  []edgeban.Match // for what is found
+	usual int             // matches in a chunk
 }
 
 // found is what the jails have found in a chunk, or at the end of a log whether it was
@@ -76,7 +80,7 @@ func (f found) Len() int { return f.findings.len() }
 // pass prepares to read a log. Once is that what is found in a chunk is not needed any
 // more at the next one.
 func (r *Replay) pass(l Log, once bool) *pass {
-	p := &pass{log: l, waits: r.Waits, never: r.Never, now: r.Now, gates: gates{lender: &r.lender}, spares: &r.spares, once: once}
+	p := &pass{log: l, waits: r.Waits, never: r.Never, now: r.Now, gates: gates{lender: &r.lender}, rooms: &r.rooms, once: once}
 	for _, t := range r.Trials {
 		p.panel.watchers = append(p.panel.watchers, t.watcher.twin())
 	}
@@ -92,50 +96,74 @@ func (w *Watcher) twin() *Watcher {
 }
 
 // read yields what is found in each chunk until ctx is done.
-func (p *pass) read(ctx context.Context) iter.Seq[found] {
-	return func(yield func(found) bool) {
+func (p *pass) read(ctx context.Context) iter.Seq[func() found] {
+	return func(yield func(func() found) bool) {
+		end := func(err error) { yield(func() found { return found{end: true, err: err, by: p} }) }
 		in, err := p.log.open(ctx)
 		if err != nil {
-			yield(found{end: true, err: err, by: p})
+			end(err)
 			return
 		}
 		defer in.Close()
 		for c, err := range p.chunks(ctx, in) {
 			if err != nil {
-				yield(found{end: true, err: fmt.Errorf("%s: %w", p.log.Name, err), by: p})
+				end(fmt.Errorf("%s: %w", p.log.Name, err))
 				return
 			}
 			c.Live, c.Read, c.Times, c.Stream = false, p.now, nil, "" // no match needs an ID
-			p.forms.look(c.Text)
-			if !yield(p.find(c)) {
+			p.forms.Look(c.Text)
+			t := p.tray
+			p.gates.sift(&p.panel, c.Text, &t.search)
+			if !yield(func() found { return p.find(c, t) }) {
 				return
 			}
 		}
 		p.gates.lender.take(&p.panel)
-		yield(found{end: true, by: p})
+		end(nil)
 	}
 }
 
-// chunks yields the lines of a log.
+// A tray is what a chunk is sifted on. When all was found it is free for the next of the
+// log, and no other: the next chunk begins with a line of which the tray has a part.
+type tray struct {
+	search scan.Search
+	text   *whole.Buffer
+}
+
+// next takes a tray for the next chunk, and returns where its text goes.
+func (p *pass) next() *whole.Buffer {
+	t, ok := p.trays.Take(func(*tray) bool { return true })
+	if !ok {
+		t = &tray{text: new(whole.Buffer)}
+	}
+	p.tray = t
+	return t.text
+}
+
+// chunks yields the lines of a log, for each of which there is a tray.
 func (p *pass) chunks(ctx context.Context, in io.Reader) iter.Seq2[edgeban.Chunk, error] {
 	if !p.waits {
-		return source.Read(ctx, in)
+		return source.Read(ctx, in, p.next)
 	}
 	return func(yield func(edgeban.Chunk, error) bool) {
 		piped := source.NewStdin(in)
 		defer piped.Close()
-		piped.Chunks(ctx, nil)(yield)
+		piped.Chunks(ctx, nil)(func(c edgeban.Chunk, err error) bool {
+			p.next()
+			return yield(c, err)
+		})
 	}
 }
 
-// find looks through a chunk. All jails share one piece of memory for what they find: of
-// pieces of each they would take twice the room, for what was used for many matches of
-// one jail would then hold a few of another.
-func (p *pass) find(c edgeban.Chunk) found {
+// find looks through a chunk that was sifted. All jails share one piece of memory for what
+// they find: of pieces of each they would take twice the room, for what was used for many
+// matches of one jail would then hold a few of another.
+func (p *pass) find(c edgeban.Chunk, t *tray) found {
+	defer p.trays.Put(t)
 	if want := max(1, p.usual+p.usual/8); cap(p.room) < want {
-		p.room = p.spares.get(want)
+		p.room = p.place(want)
 	}
-	f := found{findings: p.gates.scan(&p.panel, c, p.never, p.room), by: p}
+	f := found{findings: p.panel.scan(c, &t.search, p.never, p.room), by: p}
 	p.usual = f.Len()
 	if p.usual > 0 && !p.once {
 		f.room, p.room = p.room, nil
@@ -143,30 +171,11 @@ func (p *pass) find(c edgeban.Chunk) found {
 	return f
 }
 
-// spares are memory for findings that is used again. They are safe for concurrent use.
-type spares struct {
-	mu   sync.Mutex
-	free [][]edgeban.Match
-}
-
-// get returns room for n matches. Where none is large enough, one that is not is let go.
-func (s *spares) get(n int) []edgeban.Match {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, room := range slices.Backward(s.free) {
-		if cap(room) >= n {
-			s.free = slices.Delete(s.free, i, i+1)
-			return room
-		}
+// place takes room for n matches.
+func (p *pass) place(n int) []edgeban.Match {
+	if room, ok := p.rooms.Take(func(r []edgeban.Match) bool { return cap(r) >= n }); ok {
+		return room
 	}
-	s.free = s.free[:max(0, len(s.free)-1)]
 	const step = 64 // so that it suits the next chunk as well
 	return make([]edgeban.Match, 0, (n+step-1)/step*step)
-}
-
-// put takes room that nobody needs any more.
-func (s *spares) put(room []edgeban.Match) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.free = append(s.free, room)
 }

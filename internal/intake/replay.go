@@ -9,7 +9,9 @@ import (
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/intake/ahead"
+	"github.com/edgeban/edgeban/internal/intake/forms"
 	"github.com/edgeban/edgeban/internal/intake/ring"
+	"github.com/edgeban/edgeban/internal/intake/spare"
 	"github.com/edgeban/edgeban/internal/jail"
 	"github.com/edgeban/edgeban/internal/never"
 )
@@ -25,10 +27,10 @@ type Replay struct {
 	Waits  bool      // logs may keep a reader waiting, as pipes do
 
 	recent ring.Ring
-	forms  forms
+	forms  forms.Forms
 
 	all, each, other []Verdict // of a chunk; see judge
-	spares           spares
+	rooms            spare.Stack[[]edgeban.Match]
 	lender           lender
 }
 
@@ -41,7 +43,7 @@ type Trial struct {
 	watcher *Watcher // never reads itself: its twins do, one for each log
 	fold    *jail.Jail
 	ignored map[Ignored]int64
-	forms   *forms
+	forms   *forms.Forms
 }
 
 // A Verdict is a ban that would have been, and the lines that led to it.
@@ -75,11 +77,14 @@ func (r *Replay) Open() error {
 // Counts go on from one log to the next, sessions do not, and whether a proxy
 // hides the clients is asked of each log by itself.
 //
-// As many logs are read at a time as there are cores. That changes no verdict.
+// As many logs are read at a time as there are cores, and two cores share one log. That
+// changes no verdict.
 func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[[]Verdict, error] {
 	return func(yield func([]Verdict, error) bool) {
 		crew := r.crew(len(logs))
-		open := func(ctx context.Context, i int) iter.Seq[found] { return r.pass(logs[i], crew.Others == 0).read(ctx) }
+		open := func(ctx context.Context, i int) iter.Seq[func() found] {
+			return r.pass(logs[i], crew.Others == 0).read(ctx)
+		}
 		for f := range ahead.Join(ctx, crew, len(logs), open) {
 			if !r.fold(f, yield) {
 				return
@@ -97,10 +102,10 @@ const maxAhead = 120_000
 
 // crew returns who reads so many logs.
 func (r *Replay) crew(logs int) ahead.Crew {
-	cores := min(runtime.GOMAXPROCS(0), logs)
-	c := ahead.Crew{Others: max(0, cores-1), Room: maxAhead / max(1, cores)}
-	if c.Waits = r.Waits && cores > 1; c.Waits {
-		c.Others = cores
+	cores := runtime.GOMAXPROCS(0)
+	c := ahead.Crew{Others: max(0, min(cores, 2*logs)-1), Room: maxAhead / max(1, min(cores, logs))}
+	if c.Waits = r.Waits && min(cores, logs) > 1; c.Waits {
+		c.Others = min(cores, logs)
 	}
 	return c
 }
@@ -115,10 +120,10 @@ func (r *Replay) fold(f found, yield func([]Verdict, error) bool) bool {
 		return false
 	}
 	if f.room != nil {
-		r.spares.put(f.room)
+		r.rooms.Put(f.room)
 	}
 	if f.end {
-		r.forms.add(f.by.forms)
+		r.forms.Add(f.by.forms)
 		for i, w := range f.by.panel.watchers {
 			r.Trials[i].watcher.vantage.add(&w.vantage)
 		}
@@ -183,5 +188,5 @@ func (t *Trial) Misfit() string {
 	if s := t.Stats(); t.Jail.Rules == nil || s.Failures+s.Successes+s.Ignored+s.Names+s.Undated > 0 {
 		return ""
 	}
-	return t.forms.say()
+	return t.forms.Say()
 }

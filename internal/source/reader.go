@@ -9,6 +9,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/source/glob"
+	"github.com/edgeban/edgeban/internal/source/whole"
 )
 
 // A reader is one run of a File: the streams that it knows, and whose turn it
@@ -48,7 +49,7 @@ func newReader(f *File, cursors map[string]string) *reader {
 		watch: func(string) {},
 		born:  born,
 		said:  map[string]trouble{},
-		buf:   make([]byte, headMax+lastMax+maxChunk+1),
+		buf:   make([]byte, headMax+lastMax+whole.MaxText+1),
 		first: true, known: map[string]bool{},
 	}
 	r.globs = r.checkGlobs()

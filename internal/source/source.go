@@ -11,6 +11,7 @@ import (
 	"iter"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/source/whole"
 )
 
 // A Source yields what is written to one place.
@@ -26,11 +27,6 @@ type Source interface {
 	Chunks(ctx context.Context, cursors map[string]string) iter.Seq2[edgeban.Chunk, error]
 }
 
-const (
-	// MaxLine is how many bytes a line may have before its \n. A longer one is
-	// skipped whole and counted: half a line is a line that nobody wrote.
-	MaxLine = 64 << 10
-
-	// maxChunk is how many bytes of text a chunk holds at most.
-	maxChunk = 256 << 10
-)
+// MaxLine is how many bytes a line may have before its \n. A longer one is skipped, and
+// counted.
+const MaxLine = whole.MaxLine

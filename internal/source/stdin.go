@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/source/whole"
 )
 
 // Stdin reads lines that are piped in. They cannot be asked for again, so it has
@@ -21,7 +21,7 @@ type Stdin struct {
 	start  sync.Once
 	stop   sync.Once
 	stream string
-	held   *piece // handed out, and not known to be recorded
+	held   *whole.Piece // handed out, and not known to be recorded
 	ended  bool
 }
 
@@ -30,7 +30,7 @@ var _ Source = (*Stdin)(nil)
 // NewStdin returns the source that reads r, once.
 func NewStdin(r io.Reader) *Stdin {
 	return &Stdin{
-		pump:   pump{in: r, pieces: make(chan piece), taken: make(chan struct{}), quit: make(chan struct{})},
+		pump:   pump{in: r, pieces: make(chan whole.Piece), taken: make(chan struct{}), quit: make(chan struct{})},
 		stream: streamName("stdin", newGeneration()),
 	}
 }
@@ -57,11 +57,11 @@ func (s *Stdin) Chunks(ctx context.Context, _ map[string]string) iter.Seq2[edgeb
 				}
 			}
 			got := *s.held
-			if !got.show(&chunk, yield) {
+			if !show(got, &chunk, yield) {
 				return
 			}
 			s.held = nil
-			if got.err == nil {
+			if got.Err == nil {
 				select {
 				case s.pump.taken <- struct{}{}:
 				case <-s.pump.quit:
@@ -70,100 +70,51 @@ func (s *Stdin) Chunks(ctx context.Context, _ map[string]string) iter.Seq2[edgeb
 				continue
 			}
 			s.ended = true
-			if got.broken() {
-				yield(edgeban.Chunk{}, edgeban.Permanent(fmt.Errorf("stdin: %w: start what is piped in again", got.err)))
+			if broken(got.Err) {
+				yield(edgeban.Chunk{}, edgeban.Permanent(fmt.Errorf("stdin: %w: start what is piped in again", got.Err)))
 			}
 		}
 	}
 }
 
 // Read yields the lines of r as a Stdin does, but is what reads: for files, which keep
-// nobody waiting. It looks at ctx before each chunk.
-func Read(ctx context.Context, r io.Reader) iter.Seq2[edgeban.Chunk, error] {
+// nobody waiting. It looks at ctx before each chunk. The text of one is in the buffer that
+// next has returned last.
+func Read(ctx context.Context, r io.Reader, next func() *whole.Buffer) iter.Seq2[edgeban.Chunk, error] {
 	return func(yield func(edgeban.Chunk, error) bool) {
 		chunk := edgeban.Chunk{Source: "stdin", Stream: streamName("stdin", newGeneration()), Origin: "stdin", Live: true}
-		for got := range pieces(r) {
-			if ctx.Err() != nil || !got.show(&chunk, yield) {
+		for got := range whole.Pieces(r, next) {
+			if ctx.Err() != nil || !show(got, &chunk, yield) {
 				return
 			}
-			if got.broken() {
-				yield(edgeban.Chunk{}, edgeban.Permanent(got.err))
+			if broken(got.Err) {
+				yield(edgeban.Chunk{}, edgeban.Permanent(got.Err))
 			}
 		}
 	}
-}
-
-// A piece is some whole lines, or the last of them and why no more follow.
-type piece struct {
-	text []byte
-	base int64
-	err  error
 }
 
 // show yields a piece as a chunk.
-func (p *piece) show(c *edgeban.Chunk, yield func(edgeban.Chunk, error) bool) bool {
-	c.Text, c.Base, c.Read, c.End = p.text, p.base, time.Now(), p.err != nil
+func show(p whole.Piece, c *edgeban.Chunk, yield func(edgeban.Chunk, error) bool) bool {
+	c.Text, c.Base, c.Read, c.End = p.Text, p.Base, time.Now(), p.Err != nil
 	return yield(*c, nil)
 }
 
-// broken reports whether the input could not be read to its end.
-func (p *piece) broken() bool { return p.err != nil && !errors.Is(p.err, io.EOF) }
-
-// pieces yields what in holds. The text of a piece is used again for the next.
-func pieces(in io.Reader) iter.Seq[piece] {
-	return func(yield func(piece) bool) {
-		buf := make([]byte, maxChunk+1) // one more for the \n of a last line without
-		var have int                    // bytes in buf, the first of which is the start of a line
-		var base int64
-		var skipping bool
-		for {
-			n, err := in.Read(buf[have:maxChunk])
-			have += n
-			for {
-				if skipping {
-					n := bytes.IndexByte(buf[:have], '\n') + 1
-					skipping = n == 0
-					if skipping {
-						n = have
-					}
-					have, base = drop(buf, have, n), base+int64(n)
-				}
-				n, long := wholeLines(buf[:have])
-				if n > 0 && !yield(piece{text: buf[:n], base: base}) {
-					return
-				}
-				have, base = drop(buf, have, n), base+int64(n)
-				if !long {
-					break
-				}
-				skipping = true
-			}
-			if err != nil {
-				last := piece{base: base, err: err}
-				if have > 0 {
-					last.text = append(buf[:have], '\n')
-				}
-				yield(last)
-				return
-			}
-		}
-	}
-}
-
-// drop takes n bytes off the front of what is in buf, and returns what is left.
-func drop(buf []byte, have, n int) int { return copy(buf, buf[n:have]) }
+// broken reports whether an input could not be read to its end.
+func broken(err error) bool { return err != nil && !errors.Is(err, io.EOF) }
 
 // A pump waits for input where waiting cannot be cancelled. The text of a piece
 // is the pump's again once it was taken.
 type pump struct {
 	in     io.Reader
-	pieces chan piece
+	pieces chan whole.Piece
 	taken  chan struct{}
 	quit   chan struct{}
 }
 
 func (p *pump) run() {
-	for got := range pieces(p.in) {
+	var buf whole.Buffer // the last piece is taken before the next is asked for
+	for got := range whole.Pieces(p.in, func() *whole.Buffer { return &buf }) {
 		if !p.give(got) {
 			return
 		}
@@ -171,13 +122,13 @@ func (p *pump) run() {
 }
 
 // give hands a piece over and waits until its text is free again.
-func (p *pump) give(got piece) bool {
+func (p *pump) give(got whole.Piece) bool {
 	select {
 	case <-p.quit:
 		return false
 	case p.pieces <- got:
 	}
-	if got.err != nil {
+	if got.Err != nil {
 		return false
 	}
 	select {

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 
 	"github.com/edgeban/edgeban"
+	"github.com/edgeban/edgeban/internal/source/whole"
 )
 
 func TestStdinYieldsEveryLine(t *testing.T) {
@@ -31,9 +32,14 @@ func TestStdinYieldsEveryLine(t *testing.T) {
 			allLines(t, NewStdin(in).Chunks(t.Context(), nil), text, want)
 		}
 		for _, in := range []io.Reader{strings.NewReader(text), iotest.HalfReader(strings.NewReader(text)), iotest.DataErrReader(strings.NewReader(text))} {
-			allLines(t, Read(t.Context(), in), text, want)
+			allLines(t, Read(t.Context(), in, oneBuffer()), text, want)
 		}
 	}
+}
+
+func oneBuffer() func() *whole.Buffer {
+	var buf whole.Buffer
+	return func() *whole.Buffer { return &buf }
 }
 
 func allLines(t *testing.T, chunks iter.Seq2[edgeban.Chunk, error], text string, want []string) {
@@ -91,7 +97,7 @@ func TestStdinThatBreaksIsPermanent(t *testing.T) {
 	}
 	for name, chunks := range map[string]iter.Seq2[edgeban.Chunk, error]{
 		"a pipe": NewStdin(in()).Chunks(t.Context(), nil),
-		"a file": Read(t.Context(), in()),
+		"a file": Read(t.Context(), in(), oneBuffer()),
 	} {
 		var text string
 		var errs []error

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/edgeban/edgeban/internal/source/whole"
 )
 
 // A tail is one stream: one file's content from its first byte to its last,
@@ -132,12 +134,12 @@ func (t *tail) read(buf []byte) (text []byte, more bool, err error) {
 		more, err = t.skip(buf)
 		return nil, more, err
 	}
-	seen, before, err := t.fill(buf, maxChunk)
+	seen, before, err := t.fill(buf, whole.MaxText)
 	if err != nil {
 		return nil, false, err
 	}
 	data := seen[before:]
-	n, long := wholeLines(data)
+	n, long := whole.Lines(data)
 	switch {
 	case n > 0:
 		t.advance(seen[:before+n], n)
@@ -146,20 +148,6 @@ func (t *tail) read(buf []byte) (text []byte, more bool, err error) {
 		t.findStart(data[:MaxLine+1], t.offset)
 	}
 	return data[:n], n > 0 || long, nil
-}
-
-// wholeLines returns how many bytes of data are lines that are not too long, and
-// whether what follows them is one that is. It looks for the last \n of each
-// window that one line may fill, so most lines are never looked at.
-func wholeLines(data []byte) (n int, long bool) {
-	for {
-		window := data[n:min(n+MaxLine+1, len(data))]
-		i := bytes.LastIndexByte(window, '\n')
-		if i < 0 {
-			return n, len(window) == MaxLine+1
-		}
-		n += i + 1
-	}
 }
 
 // advance moves n bytes on; seen is what stands before the new place.
@@ -189,7 +177,7 @@ func (t *tail) skip(buf []byte) (more bool, err error) {
 	if err := t.check(buf); err != nil {
 		return false, err
 	}
-	n, err := t.f.ReadAt(buf[:maxChunk], t.scan)
+	n, err := t.f.ReadAt(buf[:whole.MaxText], t.scan)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}

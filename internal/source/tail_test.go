@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/edgeban/edgeban/internal/source/whole"
 )
 
 func TestHalfLineWaitsForItsEnd(t *testing.T) {
@@ -80,8 +82,8 @@ func TestChunksNameTheirLinesForEver(t *testing.T) {
 			if got := data[c.Base : c.Base+int64(len(c.Text))]; !bytes.Equal(got, c.Text) {
 				t.Errorf("the file has %.40q at %d, the chunk says %.40q", got, c.Base, c.Text)
 			}
-			if len(c.Text) > maxChunk {
-				t.Errorf("a chunk has %d bytes, want at most %d", len(c.Text), maxChunk)
+			if len(c.Text) > whole.MaxText {
+				t.Errorf("a chunk has %d bytes, want at most %d", len(c.Text), whole.MaxText)
 			}
 		}
 	})
@@ -123,25 +125,4 @@ func TestBytesAreLeftAsTheyAre(t *testing.T) {
 		d.start()
 		d.want(lines...)
 	})
-}
-
-func TestWholeLines(t *testing.T) {
-	long := strings.Repeat("x", MaxLine+1)
-	for _, c := range []struct {
-		text string
-		n    int
-		long bool
-	}{
-		{"", 0, false},
-		{"half", 0, false},
-		{"a\nb\nc", 4, false},
-		{long[1:] + "\n", MaxLine + 1, false},
-		{long[1:], 0, false},
-		{long, 0, true},
-		{"a\n" + long + "\n", 2, true},
-	} {
-		if n, long := wholeLines([]byte(c.text)); n != c.n || long != c.long {
-			t.Errorf("%.10q (%d bytes): got %d, %v, want %d, %v", c.text, len(c.text), n, long, c.n, c.long)
-		}
-	}
 }

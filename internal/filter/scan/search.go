@@ -60,6 +60,9 @@ func (s *Search) Find(g *Gate, text []byte) {
 	s.gather(text)
 }
 
+// Lines returns how many lines the last text had.
+func (s *Search) Lines() int { return s.lines }
+
 // Hits returns what was found for a filter.
 func (s *Search) Hits(filter int) Hits { return Hits{s.lines, s.lists[filter]} }
 

@@ -19,18 +19,22 @@ type Part interface {
 // in the time that leaves. Were there as many others as cores, all would go over their
 // sequences first, and what was found in the last would be used when nothing is left to
 // be done beside it. Nobody is woken up for a few parts, either.
+//
+// A sequence is gone over in two steps, so that two may share one: it is read, and a part
+// is found in what was read, while it is read on.
 type Crew struct {
 	Others int  // go over sequences beside whoever uses the parts
-	Waits  bool // a sequence may keep whoever goes over it waiting: only the others do
+	Waits  bool // a sequence may keep whoever reads it waiting: only the others do, and do not read on before a part is found
 	Room   int  // for the parts of one sequence that are not used
 }
 
-// Join yields the parts of n sequences until ctx is done. All that it has begun has ended
-// when it returns.
-func Join[P Part](ctx context.Context, c Crew, n int, open func(ctx context.Context, i int) iter.Seq[P]) iter.Seq[P] {
+// Join yields the parts of n sequences until ctx is done. What a sequence yields finds a
+// part; it is called once, after those before it. All that Join has begun has ended when it
+// returns.
+func Join[P Part](ctx context.Context, c Crew, n int, open func(ctx context.Context, i int) iter.Seq[func() P]) iter.Seq[P] {
 	return func(yield func(P) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		j := &joined[P]{Crew: c, left: n, open: func(i int) iter.Seq[P] { return open(ctx, i) }}
+		j := &joined[P]{Crew: c, left: n, open: func(i int) iter.Seq[func() P] { return open(ctx, i) }}
 		j.changed.L = &j.Mutex
 		var others sync.WaitGroup
 		defer func() {
@@ -53,13 +57,17 @@ func Join[P Part](ctx context.Context, c Crew, n int, open func(ctx context.Cont
 	}
 }
 
+// depth is how many times a sequence is read before a part is found in what was read
+// first. Were it once only, the two who go over it would keep each other waiting.
+const depth = 3
+
 // joined is the sequences that are gone over, the one whose turn it is first.
 type joined[P Part] struct {
 	Crew
 	sync.Mutex
 	changed sync.Cond
 
-	open   func(i int) iter.Seq[P]
+	open   func(i int) iter.Seq[func() P]
 	opened int
 	left   int // not opened
 	queue  []*sequence[P]
@@ -68,12 +76,14 @@ type joined[P Part] struct {
 }
 
 type sequence[P Part] struct {
-	next  func() (P, bool)
-	stop  func()
-	busy  bool // somebody goes over it
-	ended bool
-	found []P // and not used
-	size  int // of these
+	next    func() (func() P, bool)
+	stop    func()
+	reading bool // somebody does
+	ended   bool
+	read    []func() P // and no part was found in it
+	finding bool       // somebody does
+	found   []P        // and not used
+	size    int        // of these
 }
 
 // fill opens as many sequences as there is somebody for. Where they wait, each but the
@@ -101,9 +111,9 @@ func (j *joined[P]) take() []P {
 		if len(first.found) > 0 && (looked || j.Waits) {
 			return j.empty(first)
 		}
-		s := j.free(slices.Backward(j.queue)) // the first is for the others
+		s := j.due(slices.Backward(j.queue)) // the first is for the others
 		switch {
-		case len(first.found) == 0 && first.ended:
+		case first.over():
 			first.stop()
 			j.queue = j.queue[1:]
 			j.fill()
@@ -128,43 +138,65 @@ func (j *joined[P]) empty(s *sequence[P]) []P {
 	return all
 }
 
+// over reports whether nothing comes of the sequence any more.
+func (s *sequence[P]) over() bool {
+	return s.ended && len(s.read) == 0 && !s.finding && len(s.found) == 0
+}
+
 // help goes over sequences until all is over.
 func (j *joined[P]) help() {
 	j.Lock()
 	defer j.Unlock()
 	for !j.over {
-		s := j.free(slices.All(j.queue))
+		s := j.due(slices.All(j.queue))
 		if s == nil {
 			j.changed.Wait()
 			continue
 		}
-		for j.look(s); !j.over && s.free(j.Room); { // stays with it: the core knows it
+		for j.look(s); !j.over && j.isDue(s); { // stays with it: the core knows it
 			j.look(s)
 		}
 	}
 }
 
-// free returns the first of sequences that nobody goes over and that may be, or nil.
-func (j *joined[P]) free(all iter.Seq2[int, *sequence[P]]) *sequence[P] {
+// due returns the first of sequences with which somebody may go on, or nil.
+func (j *joined[P]) due(all iter.Seq2[int, *sequence[P]]) *sequence[P] {
 	for _, s := range all {
-		if s.free(j.Room) {
+		if j.isDue(s) {
 			return s
 		}
 	}
 	return nil
 }
 
-func (s *sequence[P]) free(room int) bool { return !s.busy && !s.ended && s.size < room }
+func (j *joined[P]) isDue(s *sequence[P]) bool { return s.findable() || j.readable(s) }
 
-// look finds the next part of a sequence, without the lock meanwhile.
+func (s *sequence[P]) findable() bool { return len(s.read) > 0 && !s.finding }
+
+func (j *joined[P]) readable(s *sequence[P]) bool {
+	return len(s.read) < depth && !s.reading && !s.ended && s.size < j.Room && !(j.Waits && (s.finding || len(s.read) > 0))
+}
+
+// look takes the next step with a sequence, without the lock meanwhile.
 func (j *joined[P]) look(s *sequence[P]) {
-	s.busy = true
-	j.Unlock()
-	p, ok := s.next()
-	j.Lock()
-	s.busy, s.ended = false, !ok
-	if ok {
+	if s.findable() {
+		find := s.read[0]
+		s.read, s.finding = s.read[1:], true
+		j.changed.Broadcast() // it may be read on
+		j.Unlock()
+		p := find()
+		j.Lock()
+		s.finding = false
 		s.found, s.size = append(s.found, p), s.size+p.Len()
+	} else {
+		s.reading = true
+		j.Unlock()
+		find, ok := s.next()
+		j.Lock()
+		s.reading, s.ended = false, !ok
+		if ok {
+			s.read = append(s.read, find)
+		}
 	}
 	j.changed.Broadcast()
 }

@@ -16,11 +16,11 @@ type part struct{ of, nth int }
 func (part) Len() int { return 10 }
 
 // counted returns sequences of so many parts, and counts what is read of each.
-func counted(lengths []int, read []atomic.Int32) func(context.Context, int) iter.Seq[part] {
-	return func(ctx context.Context, i int) iter.Seq[part] {
-		return func(yield func(part) bool) {
+func counted(lengths []int, read []atomic.Int32) func(context.Context, int) iter.Seq[func() part] {
+	return func(ctx context.Context, i int) iter.Seq[func() part] {
+		return func(yield func(func() part) bool) {
 			for n := 0; n < lengths[i] && ctx.Err() == nil; n++ {
-				if read[i].Add(1); !yield(part{i, n}) {
+				if read[i].Add(1); !yield(func() part { return part{i, n} }) {
 					return
 				}
 			}
@@ -70,15 +70,53 @@ func TestNobodyReadsAheadWithoutEnd(t *testing.T) {
 	}
 }
 
+// Two share a sequence: it is read while a part is found in what was read before, so far
+// ahead and no further.
+func TestASequenceIsReadWhileAPartIsFound(t *testing.T) {
+	for others := 1; others < 4; others++ {
+		synctest.Test(t, func(t *testing.T) {
+			read, find := 0, make(chan struct{})
+			open := func(context.Context, int) iter.Seq[func() part] {
+				return func(yield func(func() part) bool) {
+					for n := 0; n < 50; n++ {
+						if read++; !yield(func() part { <-find; return part{0, n} }) {
+							return
+						}
+					}
+				}
+			}
+			next, stop := iter.Pull(Join(t.Context(), Crew{Others: others, Room: 100}, 1, open))
+			defer stop()
+			var got []part
+			go func() {
+				for p, ok := next(); ok; p, ok = next() {
+					got = append(got, p)
+				}
+			}()
+			for n := range 50 {
+				synctest.Wait()
+				if want := min(50, n+1+depth); read != want {
+					t.Fatalf("%d others: it was read %d times when %d parts are found, want %d", others, read, n, want)
+				}
+				find <- struct{}{}
+			}
+			synctest.Wait()
+			if len(got) != 50 || !slices.IsSortedFunc(got, func(a, b part) int { return a.nth - b.nth }) {
+				t.Errorf("%d others: got %v, want all 50 in their order", others, got)
+			}
+		})
+	}
+}
+
 // What was found in a file is told, though nothing comes out of the pipe after it.
 func TestASequenceThatWaitsKeepsNobodyFromTheOnesBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		open := func(ctx context.Context, i int) iter.Seq[part] {
-			return func(yield func(part) bool) {
+		open := func(ctx context.Context, i int) iter.Seq[func() part] {
+			return func(yield func(func() part) bool) {
 				if i == 0 {
-					yield(part{i, 0})
+					yield(func() part { return part{i, 0} })
 				}
 				<-ctx.Done()
 			}
@@ -100,10 +138,10 @@ func TestSequencesThatWaitLeaveSomebodyForTheFirst(t *testing.T) {
 	for others := 1; others < 4; others++ {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
-			open := func(ctx context.Context, i int) iter.Seq[part] {
-				return func(yield func(part) bool) {
+			open := func(ctx context.Context, i int) iter.Seq[func() part] {
+				return func(yield func(func() part) bool) {
 					for n := 0; i == 0 && n < 50; n++ {
-						if !yield(part{i, n}) {
+						if !yield(func() part { return part{i, n} }) {
 							return
 						}
 					}
