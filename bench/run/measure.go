@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,17 +11,20 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
 
-// A measurement is commands that go over the same lines; their times are summed.
+// A measurement is commands that go over the same lines; their times are summed, or they
+// run at once and the longest counts.
 type measurement struct {
 	what     string
 	percent  int // of the lines fail
 	lines    int
 	cores    int // for Go; 0 where it is no matter
 	commands [][]string
+	atOnce   bool
 	stdin    string         // a file; empty for none
 	clock    *regexp.Regexp // finds the time in what is printed; nil for that from start to end
 
@@ -52,6 +56,15 @@ func (b *bench) measurements() (all []*measurement) {
 	return all
 }
 
+// What edgeban does.
+const (
+	alone  = "three filters"
+	shared = "three filters, on two cores"
+	inTwo  = "three filters, two files, on two cores"
+	inOne  = "three filters, two files, on one core"
+	apart  = "three filters, two processes at once, a file each"
+)
+
 // replays are those of edgeban; what others are compared with is the first.
 func (b *bench) replays(percent int) []*measurement {
 	long, half1, half2 := b.log(percent, b.lines), b.half(percent, 1), b.half(percent, 2)
@@ -59,10 +72,14 @@ func (b *bench) replays(percent int) []*measurement {
 		args = append([]string{b.edgeban, "replay", "--fail2ban"}, args...)
 		return &measurement{what: "edgeban, " + what, percent: percent, lines: b.lines, cores: cores, commands: [][]string{args}, clock: ourClock}
 	}
+	each := replay(apart, 1, b.folder, jails(), half1)
+	each.commands, each.atOnce = append(each.commands, replay("", 1, b.folder, jails(), half2).commands...), true
 	return []*measurement{
-		replay("three filters", 1, b.folder, jails(), long),
-		replay("three filters, two files", 2, b.folder, jails(), half1, half2),
-		replay("the same on one core", 1, b.folder, jails(), half1, half2),
+		replay(alone, 1, b.folder, jails(), long),
+		replay(shared, 2, b.folder, jails(), long),
+		replay(inTwo, 2, b.folder, jails(), half1, half2),
+		replay(inOne, 1, b.folder, jails(), half1, half2),
+		each,
 		replay("all stock filters on one file", 1, b.all, "--all", long),
 	}
 }
@@ -86,20 +103,36 @@ func (b *bench) measure(ctx context.Context, all []*measurement) error {
 }
 
 func (b *bench) once(ctx context.Context, m *measurement) (total time.Duration, err error) {
-	for _, args := range m.commands {
-		took, err := b.time(ctx, m, args)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", m.what, err)
+	n := len(m.commands)
+	took, peaks, errs := make([]time.Duration, n), make([]int64, n), make([]error, n)
+	var running sync.WaitGroup
+	for i := range n {
+		running.Go(func() { took[i], peaks[i], errs[i] = b.time(ctx, m, i) })
+		if !m.atOnce {
+			running.Wait()
 		}
-		total += took
+	}
+	running.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return 0, fmt.Errorf("%s: %w", m.what, err)
+	}
+	m.peak = max(m.peak, slices.Max(peaks))
+	if m.atOnce {
+		return slices.Max(took), nil
+	}
+	for _, t := range took {
+		total += t
 	}
 	return total, nil
 }
 
-func (b *bench) time(ctx context.Context, m *measurement, args []string) (time.Duration, error) {
-	out, err := os.Create(filepath.Join(b.dir, "out")) // no pipe: nobody has to read meanwhile
+// time runs one of the commands. It returns how long it took, and the most memory that it
+// had, in KiB.
+func (b *bench) time(ctx context.Context, m *measurement, nth int) (took time.Duration, peak int64, err error) {
+	args := m.commands[nth]
+	out, err := os.Create(filepath.Join(b.dir, fmt.Sprint("out", nth))) // no pipe: nobody has to read meanwhile
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer out.Close()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
@@ -110,27 +143,26 @@ func (b *bench) time(ctx context.Context, m *measurement, args []string) (time.D
 	if m.stdin != "" {
 		in, err := os.Open(m.stdin)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		defer in.Close()
 		cmd.Stdin = in
 	}
 	began := time.Now()
 	if err := cmd.Run(); err != nil {
-		return 0, fmt.Errorf("%q: %w", args, err)
+		return 0, 0, fmt.Errorf("%q: %w", args, err)
 	}
-	took := time.Since(began)
+	took = time.Since(began)
 	if use, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		m.peak = max(m.peak, use.Maxrss)
+		peak = use.Maxrss
 	}
-	if m.clock == nil {
-		return took, nil
+	if m.clock != nil {
+		var text []byte
+		if text, err = os.ReadFile(out.Name()); err == nil {
+			took, err = said(m.clock, string(text))
+		}
 	}
-	text, err := os.ReadFile(out.Name())
-	if err != nil {
-		return 0, err
-	}
-	return said(m.clock, string(text))
+	return took, peak, err
 }
 
 // said returns the time that a clock finds in what was printed.

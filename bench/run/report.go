@@ -40,6 +40,14 @@ func (b *bench) report(ctx context.Context, all []*measurement) error {
 		fmt.Fprintf(&text, "| %s | %d %% | %d | %.3f s | %s | %s – %s | %.1f | %.1f MB | %.3g |\n", m.what, m.percent, m.lines, mid.Seconds(), rate(m.rate(mid)),
 			rate(m.rate(slices.Max(m.took))), rate(m.rate(slices.Min(m.took))), float64(size.Size())/1e6/mid.Seconds(), float64(m.peak)*1024/1e6, ours.rate(ours.median())/m.rate(mid))
 	}
+	for _, p := range percents() {
+		times := func(what string) float64 {
+			i := slices.IndexFunc(all, func(m *measurement) bool { return m.percent == p && m.what == "edgeban, "+what })
+			return all[i].median().Seconds()
+		}
+		fmt.Fprintf(&text, "\nWhere %d %% fail, two files are read %.2f times as fast on two cores as on one, and one file %.2f times; two processes with a file each, which share nothing, are %.2f times as fast.\n",
+			p, times(inOne)/times(inTwo), times(alone)/times(shared), times(inOne)/times(apart))
+	}
 	fmt.Print(text.String())
 	return os.WriteFile(b.out, []byte(text.String()), 0o644)
 }
