@@ -73,7 +73,7 @@ func TestFloodChangesNoVerdict(t *testing.T) {
 			p := r.pass(Log{}, false)
 			for i, line := range strings.SplitAfter(sshdLog("203.0.113.9", after...), "\n") {
 				c := edgeban.Chunk{Stream: "s", Text: []byte(line), Base: int64(i * 1000), Read: r.Now}
-				for _, m := range p.gates.scan(&p.panel, c, p.never, nil).one() {
+				for _, m := range p.gates.scan(&p.panel, c, p.never).one() {
 					r.observe(r.Trials[0], &m)
 				}
 			}

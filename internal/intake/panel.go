@@ -153,11 +153,10 @@ func (p *panel) build(sample []byte) *scan.Gate {
 	return scan.New(needs, sample)
 }
 
-// scan returns what each jail of the panel finds in a chunk. It is in room as far as that
-// goes, one after the other, or if room is nil in memory of its own.
-func (g *gates) scan(p *panel, c edgeban.Chunk, list *never.List, room []edgeban.Match) findings {
+// scan returns what each jail of the panel finds in a chunk, in memory of its own.
+func (g *gates) scan(p *panel, c edgeban.Chunk, list *never.List) findings {
 	g.sift(p, c.Text, &g.search)
-	return p.scan(c, &g.search, list, room)
+	return p.scan(c, &g.search, list, nil)
 }
 
 // sift searches a text for what the jails' filters need.
@@ -167,7 +166,8 @@ func (g *gates) sift(p *panel, text []byte, s *scan.Search) {
 	p.look(s.Lines(), s.Vain())
 }
 
-// scan returns what each jail finds in a chunk that was sifted; see gates.scan.
+// scan returns what each jail finds in a chunk that was sifted. It is in room as far as
+// that goes, one after the other, or if room is nil in memory of its own.
 func (p *panel) scan(c edgeban.Chunk, s *scan.Search, list *never.List, room []edgeban.Match) findings {
 	var all findings
 	for i, w := range p.watchers {

@@ -144,7 +144,7 @@ func TestGivenBackFindingsAreUsedAgainAndNoOthers(t *testing.T) {
 	var all []kept
 	find := func(seed uint64, lines int) kept {
 		c := edgeban.Chunk{Text: []byte(attacks(seed, lines)), Read: r.Now}
-		k := kept{looked(p, c), texts(alone.gates.scan(&alone.panel, c, alone.never, nil))}
+		k := kept{looked(p, c), texts(alone.gates.scan(&alone.panel, c, alone.never))}
 		all = append(all, k)
 		for i, k := range all {
 			if got := texts(k.findings); !slices.Equal(got, k.want) {
@@ -200,7 +200,7 @@ func TestAGateIsLentToLogsOfTheSameKindOnly(t *testing.T) {
 	r := opened(t, door(), gate())
 	lines := edgeban.Chunk{Stream: "s", Text: []byte(attacks(1, 2*fairLook)), Read: r.Now}
 	read := func(p *pass) *pass {
-		p.gates.scan(&p.panel, lines, nil, nil)
+		p.gates.scan(&p.panel, lines, nil)
 		p.gates.lender.take(&p.panel)
 		return p
 	}
@@ -214,9 +214,9 @@ func TestAGateIsLentToLogsOfTheSameKindOnly(t *testing.T) {
 			t.Errorf("the gate of a log is not used for %s", name)
 		}
 	}
-	other.gates.scan(&other.panel, lines, nil, nil)
+	other.gates.scan(&other.panel, lines, nil)
 	other.panel.look(fairLook, 3*fairLook) // more often than in the log that the gate is of
-	if other.gates.scan(&other.panel, lines, nil, nil); other.panel.gate.Gate == first.panel.gate.Gate {
+	if other.gates.scan(&other.panel, lines, nil); other.panel.gate.Gate == first.panel.gate.Gate {
 		t.Error("a log of another kind goes on with the gate that is bad for it")
 	}
 }

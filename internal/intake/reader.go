@@ -136,7 +136,7 @@ func record(ctx context.Context, l edgeban.Ledger, b edgeban.Batch) (bool, error
 // batch scans a chunk with every jail that reads it.
 func (r *Reader) batch(c edgeban.Chunk) edgeban.Batch {
 	b := edgeban.Batch{Source: c.Source, Stream: c.Stream, From: c.From, To: c.To, End: c.End, Read: c.Read}
-	b.Matches = r.gates.scan(r.panel(c.Origin), c, r.Never(), nil).one()
+	b.Matches = r.gates.scan(r.panel(c.Origin), c, r.Never()).one()
 	if c.End {
 		delete(r.panels, c.Origin)
 	}

@@ -33,7 +33,7 @@ func TestLineOfAContainerIsFoundByEitherKindOfJail(t *testing.T) {
 			t.Errorf("jail %s does not read what it names", j.Name)
 		}
 		g := gates{}
-		ms := g.scan(&panel{watchers: []*Watcher{w}}, c, nil, nil).one()
+		ms := g.scan(&panel{watchers: []*Watcher{w}}, c, nil).one()
 		if len(ms) != 1 || ms[0].Addr.String() != "203.0.113.10" || ms[0].User != "alice" || !ms[0].Time.Equal(at) {
 			t.Errorf("jail %s: got %+v, want one failure of alice at %v", j.Name, ms, at)
 		}
