@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,10 @@ func (e *env) logs(paths []string) *reading {
 			f, err := os.Open(path)
 			if err != nil {
 				return nil, err
+			}
+			if info, err := f.Stat(); err == nil && info.IsDir() {
+				f.Close()
+				return nil, fmt.Errorf("%s is a folder: name the logs in it, as in %s", path, filepath.Join(path, "*.log"))
 			}
 			return r.plain(path, f)
 		}})

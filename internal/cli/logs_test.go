@@ -67,3 +67,11 @@ func TestProgressIsInPercentWhereTheSizeIsKnown(t *testing.T) {
 		}
 	}
 }
+
+func TestAFolderIsNoLog(t *testing.T) {
+	dir := t.TempDir()
+	_, err := (&env{}).logs([]string{dir}).logs[0].Open()
+	if want := dir + " is a folder: name the logs in it"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -8,12 +8,11 @@ import (
 	"time"
 
 	"github.com/edgeban/edgeban"
-	"github.com/edgeban/edgeban/internal/filter/scan"
 	"github.com/edgeban/edgeban/internal/intake/forms"
 	"github.com/edgeban/edgeban/internal/intake/spare"
+	"github.com/edgeban/edgeban/internal/intake/tray"
 	"github.com/edgeban/edgeban/internal/never"
 	"github.com/edgeban/edgeban/internal/source"
-	"github.com/edgeban/edgeban/internal/source/whole"
 )
 
 // A Log is opened when its turn comes.
@@ -57,8 +56,7 @@ type pass struct {
 	gates gates
 	forms forms.Forms
 	rooms *spare.Stack[[]edgeban.Match]
-	trays spare.Stack[*tray]
-	tray  *tray           // with the text that was read last
+	trays tray.Set
 	once  bool            // what is found is used before the next chunk
 	room  []edgeban.Match // for what is found
 	usual int             // matches in a chunk
@@ -80,7 +78,7 @@ func (f found) Len() int { return f.findings.len() }
 // pass prepares to read a log. Once is that what is found in a chunk is not needed any
 // more at the next one.
 func (r *Replay) pass(l Log, once bool) *pass {
-	p := &pass{log: l, waits: r.Waits, never: r.Never, now: r.Now, gates: gates{lender: &r.lender}, rooms: &r.rooms, once: once}
+	p := &pass{log: l, waits: r.Waits, never: r.Never, now: r.Now, gates: gates{lender: &r.lender}, rooms: &r.rooms, trays: tray.Set{All: &r.trays}, once: once}
 	for _, t := range r.Trials {
 		p.panel.watchers = append(p.panel.watchers, t.watcher.twin())
 	}
@@ -112,8 +110,8 @@ func (p *pass) read(ctx context.Context) iter.Seq[func() found] {
 			}
 			c.Live, c.Read, c.Times, c.Stream = false, p.now, nil, "" // no match needs an ID
 			p.forms.Look(c.Text)
-			t := p.tray
-			p.gates.sift(&p.panel, c.Text, &t.search)
+			t := p.trays.Last
+			p.gates.sift(&p.panel, c.Text, &t.Search)
 			if !yield(func() found { return p.find(c, t) }) {
 				return
 			}
@@ -123,33 +121,16 @@ func (p *pass) read(ctx context.Context) iter.Seq[func() found] {
 	}
 }
 
-// A tray is what a chunk is sifted on. When all was found it is free for the next of the
-// log, and no other: the next chunk begins with a line of which the tray has a part.
-type tray struct {
-	search scan.Search
-	text   *whole.Buffer
-}
-
-// next takes a tray for the next chunk, and returns where its text goes.
-func (p *pass) next() *whole.Buffer {
-	t, ok := p.trays.Take(func(*tray) bool { return true })
-	if !ok {
-		t = &tray{text: new(whole.Buffer)}
-	}
-	p.tray = t
-	return t.text
-}
-
 // chunks yields the lines of a log, for each of which there is a tray.
 func (p *pass) chunks(ctx context.Context, in io.Reader) iter.Seq2[edgeban.Chunk, error] {
 	if !p.waits {
-		return source.Read(ctx, in, p.next)
+		return source.Read(ctx, in, p.trays.Next)
 	}
 	return func(yield func(edgeban.Chunk, error) bool) {
 		piped := source.NewStdin(in)
 		defer piped.Close()
 		piped.Chunks(ctx, nil)(func(c edgeban.Chunk, err error) bool {
-			p.next()
+			p.trays.Next()
 			return yield(c, err)
 		})
 	}
@@ -158,12 +139,12 @@ func (p *pass) chunks(ctx context.Context, in io.Reader) iter.Seq2[edgeban.Chunk
 // find looks through a chunk that was sifted. All jails share one piece of memory for what
 // they find: of pieces of each they would take twice the room, for what was used for many
 // matches of one jail would then hold a few of another.
-func (p *pass) find(c edgeban.Chunk, t *tray) found {
+func (p *pass) find(c edgeban.Chunk, t *tray.Tray) found {
 	defer p.trays.Put(t)
 	if want := max(1, p.usual+p.usual/8); cap(p.room) < want {
 		p.room = p.place(want)
 	}
-	f := found{findings: p.panel.scan(c, &t.search, p.never, p.room), by: p}
+	f := found{findings: p.panel.scan(c, &t.Search, p.never, p.room), by: p}
 	p.usual = f.Len()
 	if p.usual > 0 && !p.once {
 		f.room, p.room = p.room, nil

@@ -78,20 +78,23 @@ func TestReadingAheadChangesNoVerdict(t *testing.T) {
 }
 
 func aheadChangesNothing(t *testing.T, texts []string) {
-	run := func(cores int) (*Replay, []string) {
+	run := func(cores int, waits bool) (*Replay, []string) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 		r := opened(t, door(), gate())
+		r.Waits = waits
 		return r, told(verdicts(t, r, texts...))
 	}
-	one, want := run(1)
-	for _, cores := range []int{2, 8} {
-		r, got := run(cores)
-		if !slices.Equal(got, want) || len(want) < 100 {
-			t.Errorf("%d bans on %d cores, %d on one, or others", len(got), cores, len(want))
-		}
-		for i := range r.Trials {
-			if got, want := r.Trials[i].Stats(), one.Trials[i].Stats(); got != want {
-				t.Errorf("on %d cores jail %d has seen %+v, on one %+v", cores, i, got, want)
+	one, want := run(1, false)
+	for _, cores := range []int{1, 2, 8} {
+		for _, waits := range []bool{false, true} {
+			r, got := run(cores, waits)
+			if !slices.Equal(got, want) || len(want) < 100 {
+				t.Errorf("%d bans on %d cores (waits: %v), %d on one, or others", len(got), cores, waits, len(want))
+			}
+			for i := range r.Trials {
+				if got, want := r.Trials[i].Stats(), one.Trials[i].Stats(); got != want {
+					t.Errorf("on %d cores (waits: %v) jail %d has seen %+v, on one %+v", cores, waits, i, got, want)
+				}
 			}
 		}
 	}
@@ -119,9 +122,9 @@ func TestALogThatCannotBeReadComesInItsTurn(t *testing.T) {
 }
 
 func looked(p *pass, c edgeban.Chunk) found {
-	var d tray
-	p.gates.sift(&p.panel, c.Text, &d.search)
-	return p.find(c, &d)
+	p.trays.Next()
+	p.gates.sift(&p.panel, c.Text, &p.trays.Last.Search)
+	return p.find(c, p.trays.Last)
 }
 
 // What was found must not change while it is used, and its memory is used again once it is

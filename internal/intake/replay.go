@@ -12,6 +12,7 @@ import (
 	"github.com/edgeban/edgeban/internal/intake/forms"
 	"github.com/edgeban/edgeban/internal/intake/ring"
 	"github.com/edgeban/edgeban/internal/intake/spare"
+	"github.com/edgeban/edgeban/internal/intake/tray"
 	"github.com/edgeban/edgeban/internal/jail"
 	"github.com/edgeban/edgeban/internal/never"
 )
@@ -31,6 +32,7 @@ type Replay struct {
 
 	all, each, other []Verdict // of a chunk; see judge
 	rooms            spare.Stack[[]edgeban.Match]
+	trays            tray.Trays
 	lender           lender
 }
 
@@ -104,7 +106,7 @@ const maxAhead = 120_000
 func (r *Replay) crew(logs int) ahead.Crew {
 	cores := runtime.GOMAXPROCS(0)
 	c := ahead.Crew{Others: max(0, min(cores, 2*logs)-1), Room: maxAhead / max(1, min(cores, logs))}
-	if c.Waits = r.Waits && min(cores, logs) > 1; c.Waits {
+	if c.Waits = r.Waits && cores > 1; c.Waits {
 		c.Others = min(cores, logs)
 	}
 	return c
@@ -123,6 +125,7 @@ func (r *Replay) fold(f found, yield func([]Verdict, error) bool) bool {
 		r.rooms.Put(f.room)
 	}
 	if f.end {
+		f.by.trays.Clear()
 		r.forms.Add(f.by.forms)
 		for i, w := range f.by.panel.watchers {
 			r.Trials[i].watcher.vantage.add(&w.vantage)
