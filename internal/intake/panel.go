@@ -19,6 +19,7 @@ type panel struct {
 	lines, vain int
 	changes     int
 	lent        bool // the gate was made for another log
+	dense       bool // it is one that does as badly in any
 }
 
 // A sampled gate is one that was made with so many bytes of a log.
@@ -63,7 +64,7 @@ func (g *gates) prepare(p *panel, text []byte) {
 		p.gate, p.lent = sampled{p.build(text), len(text)}, false
 		p.changes++
 	default:
-		p.gate.Gate = p.gate.Dense()
+		p.gate.Gate, p.dense = p.gate.Dense(), true
 	}
 	p.lines, p.vain = 0, 0
 }
@@ -103,19 +104,23 @@ func (l *lender) suits(p *panel) bool {
 	case !p.lent:
 		l.usual = p.rate()
 	}
-	return l.usual == 0 || p.rate() <= 2*l.usual
+	const slack = 0.01 // looks at a line that nobody notices
+	return l.usual == 0 || float64(p.vain) <= (2*l.usual+slack)*float64(p.lines)
 }
 
-// take notes the gate of a panel that has read a log.
+// take notes the gate that was made for a log, when that was read.
 func (l *lender) take(p *panel) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p.gate.Gate != nil && p.gate.bytes >= l.gate.bytes {
+	if p.gate.Gate == nil || p.lent || p.dense {
+		return
+	}
+	if min(p.gate.bytes, fairSample) >= min(l.gate.bytes, fairSample) {
 		l.gate, l.usual = p.gate, p.rate()
 	}
 }
 
-// rate returns how often the gate looks in vain at a line.
+// rate returns how often the gate looks in vain at a line; never 0.
 func (p *panel) rate() float64 { return float64(p.vain+1) / float64(p.lines+1) }
 
 // look notes how the gate did. What was long ago counts less.

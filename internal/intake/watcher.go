@@ -169,6 +169,7 @@ func (w *Watcher) scan(c edgeban.Chunk, h *scan.Hits, list *never.List, room []e
 		w.judgeable(&m, list)
 		w.flood.Add(&m)
 	}
+	w.flood.End()
 	w.scanned(before, s.Stats(), c.Read)
 	w.counters.matched(w.flood.Matches)
 	if c.End {

@@ -4,6 +4,7 @@ package flood
 import (
 	"hash/maphash"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/edgeban/edgeban"
@@ -16,6 +17,7 @@ type Flood struct {
 	Matches []edgeban.Match
 
 	enough int // as many failures as a ban takes
+	added  int
 	seed   maphash.Seed
 	seen   []int32 // one more than a place in states, or 0; a power of 2, more than twice as many
 	states []state
@@ -38,7 +40,7 @@ type state struct {
 // Begin forgets the last chunk: what it gathered is its taker's. Matches are gathered in
 // room as far as it goes, or if it is nil in memory of their own.
 func (f *Flood) Begin(enough int, room []edgeban.Match) {
-	f.enough = enough
+	f.enough, f.added = enough, 0
 	f.forget()
 	if room == nil {
 		room = make([]edgeban.Match, 0, len(f.Matches)) // as many as last time are likely
@@ -97,12 +99,32 @@ func (f *Flood) state(m *edgeban.Match, enough int) *state {
 	return &f.states[len(f.states)-1]
 }
 
+// End is called when all of a chunk was added. Where few of these are failures that count,
+// what is kept gets strings of its own: others lie beside them (filter.Evidence), and would
+// stay as long as they.
+func (f *Flood) End() {
+	count := 0
+	for i := range f.Matches {
+		if m := &f.Matches[i]; m.Kind == edgeban.Failure && m.Ignored == "" {
+			count++
+		}
+	}
+	if 2*count >= f.added {
+		return
+	}
+	for i := range f.Matches {
+		m := &f.Matches[i]
+		m.ID, m.User, m.Text = strings.Clone(m.ID), strings.Clone(m.User), strings.Clone(m.Text)
+	}
+}
+
 // Add keeps a match, or adds it to one that stands for many. What does not count
 // is kept once. Of the failures of one address at one time as many are kept as a
 // ban takes: whatever the jail knew before, after these the address is banned,
 // or nothing of that time counts for it, so the rest changes no verdict.
 func (f *Flood) Add(m *edgeban.Match) {
 	m.Count = max(1, m.Count)
+	f.added++
 	enough := f.enough
 	if m.Ignored != "" || m.Kind == edgeban.Success {
 		enough = 0

@@ -2,8 +2,10 @@ package flood
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/edgeban/edgeban"
 )
@@ -47,5 +49,44 @@ func TestFloodOfManyAddressesIsForgotten(t *testing.T) {
 	f.Begin(2, nil)
 	if len(f.seen) != 2*few {
 		t.Errorf("there is room for %d afterwards, want %d", len(f.seen), 2*few)
+	}
+}
+
+// The few that a flood leaves must not keep the memory of all.
+func TestWhatIsLeftOfAFloodKeepsNothingBesideIt(t *testing.T) {
+	beside := strings.Repeat("a line. ", 1000)
+	within := func(s string) bool {
+		from, at := uintptr(unsafe.Pointer(unsafe.StringData(beside))), uintptr(unsafe.Pointer(unsafe.StringData(s)))
+		return from <= at && at < from+uintptr(len(beside))
+	}
+	for name, c := range map[string]struct {
+		counts, ignored, again int
+		own                    bool
+	}{
+		"one address again and again": {counts: 1, again: 90, own: true},
+		"many that are ignored":       {counts: 10, ignored: 80, own: true},
+		"many that count":             {counts: 80, ignored: 10},
+	} {
+		var f Flood
+		f.Begin(2, nil)
+		add := func(n int, ignored string) {
+			text := beside[8*n : 8*n+8]
+			f.Add(&edgeban.Match{Kind: edgeban.Failure, Addr: netip.AddrFrom4([4]byte{203, 0, 113, byte(n)}), Text: text, User: text[:1], Ignored: ignored})
+		}
+		for n := range c.counts {
+			add(n, "")
+		}
+		for n := range c.ignored {
+			add(c.counts+n, "mine")
+		}
+		for range c.again {
+			add(0, "")
+		}
+		f.End()
+		for _, m := range f.Matches {
+			if m.Text != "a line. " || m.User != "a" || within(m.Text) == c.own || within(m.User) == c.own {
+				t.Fatalf("%s: %q of %q is kept with what lies beside it: %v, want %v", name, m.Text, m.User, within(m.Text), !c.own)
+			}
+		}
 	}
 }

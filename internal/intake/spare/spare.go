@@ -25,7 +25,7 @@ func (s *Stack[T]) Take(fits func(T) bool) (t T, ok bool) {
 			return t, true
 		}
 	}
-	s.all = s.all[:max(0, len(s.all)-1)]
+	s.all = slices.Delete(s.all, max(0, len(s.all)-1), len(s.all))
 	return t, false
 }
 
