@@ -72,6 +72,7 @@ type joined[P Part] struct {
 	left   int // not opened
 	queue  []*sequence[P]
 	used   []P // by take, to be used again
+	idle   int // goroutines that wait for a change
 	over   bool
 }
 
@@ -123,7 +124,7 @@ func (j *joined[P]) take() []P {
 		case len(first.found) > 0:
 			return j.empty(first)
 		default:
-			j.changed.Wait()
+			j.wait()
 		}
 	}
 	return nil
@@ -150,7 +151,7 @@ func (j *joined[P]) help() {
 	for !j.over {
 		s := j.due(slices.All(j.queue))
 		if s == nil {
-			j.changed.Wait()
+			j.wait()
 			continue
 		}
 		for j.look(s); !j.over && j.isDue(s); { // stays with it: the core knows it
@@ -177,9 +178,16 @@ func (j *joined[P]) readable(s *sequence[P]) bool {
 	return len(s.read) < depth && !s.reading && !s.ended && s.size < j.Room && !(j.Waits && (s.finding || len(s.read) > 0))
 }
 
-// look takes the next step with a sequence, without the lock meanwhile.
+func (j *joined[P]) wait() {
+	j.idle++
+	j.changed.Wait()
+	j.idle--
+}
+
+// look takes the next step with a sequence, without the lock meanwhile. To find is left to
+// whoever waits for something to do, and comes too late if all is done at once.
 func (j *joined[P]) look(s *sequence[P]) {
-	if s.findable() {
+	if s.findable() && (j.idle == 0 || !j.readable(s)) {
 		find := s.read[0]
 		s.read, s.finding = s.read[1:], true
 		j.changed.Broadcast() // it may be read on
