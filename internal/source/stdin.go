@@ -78,12 +78,12 @@ func (s *Stdin) Chunks(ctx context.Context, _ map[string]string) iter.Seq2[edgeb
 }
 
 // Read yields the lines of r as a Stdin does, but is what reads: for files, which keep
-// nobody waiting. It looks at ctx before each chunk. The text of one is in the buffer that
-// next has returned last.
+// nobody waiting. It looks at ctx before each read. The text of a chunk is in the buffer
+// that next has returned last.
 func Read(ctx context.Context, r io.Reader, next func() *whole.Buffer) iter.Seq2[edgeban.Chunk, error] {
 	return func(yield func(edgeban.Chunk, error) bool) {
 		chunk := edgeban.Chunk{Source: "stdin", Stream: streamName("stdin", newGeneration()), Origin: "stdin", Live: true}
-		for got := range whole.Pieces(r, next) {
+		for got := range whole.Pieces(until{ctx.Done(), r}, next) {
 			if ctx.Err() != nil || !show(got, &chunk, yield) {
 				return
 			}
@@ -91,6 +91,21 @@ func Read(ctx context.Context, r io.Reader, next func() *whole.Buffer) iter.Seq2
 				yield(edgeban.Chunk{}, edgeban.Permanent(got.Err))
 			}
 		}
+	}
+}
+
+// until is a reader that ends when something is done: a line may have no end.
+type until struct {
+	done <-chan struct{}
+	io.Reader
+}
+
+func (u until) Read(p []byte) (int, error) {
+	select {
+	case <-u.done:
+		return 0, io.EOF
+	default:
+		return u.Reader.Read(p)
 	}
 }
 
@@ -114,7 +129,7 @@ type pump struct {
 
 func (p *pump) run() {
 	var buf whole.Buffer // the last piece is taken before the next is asked for
-	for got := range whole.Pieces(p.in, func() *whole.Buffer { return &buf }) {
+	for got := range whole.Pieces(until{p.quit, p.in}, func() *whole.Buffer { return &buf }) {
 		if !p.give(got) {
 			return
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
+	"time"
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/source/whole"
@@ -89,6 +90,47 @@ func TestStdinDoesNotWaitForMore(t *testing.T) {
 		<-done // although the input is open
 		out.Close()
 	})
+}
+
+// A line without an end must not keep who reads it from being stopped.
+func TestALineWithoutEndIsLeft(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	read := make(chan struct{})
+	ended := make(chan int)
+	go func() {
+		chunks := 0
+		for range Read(ctx, &endless{read}, oneBuffer()) {
+			chunks++
+		}
+		ended <- chunks
+	}()
+	for range 10 {
+		<-read
+	}
+	cancel()
+	for {
+		select {
+		case <-read: // the one that was under way
+		case n := <-ended:
+			if n != 0 {
+				t.Errorf("%d chunks of a line without an end, want none", n)
+			}
+			return
+		case <-time.After(10 * time.Second):
+			t.Fatal("it reads on")
+		}
+	}
+}
+
+// endless is a line without an end, and tells of each read.
+type endless struct{ read chan<- struct{} }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.read <- struct{}{}
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
 }
 
 func TestStdinThatBreaksIsPermanent(t *testing.T) {
