@@ -18,7 +18,7 @@ import (
 func replay(ctx context.Context, e *env, args []string) error {
 	// Nobody writes to this, so that it takes no memory. The collector counts it: as much
 	// may be used before anything is collected, and twice what is kept later.
-	defer runtime.KeepAlive(make([]byte, 24<<20))
+	defer runtime.KeepAlive(make([]byte, 28<<20))
 	collect(100)
 	var zone string
 	var all bool
