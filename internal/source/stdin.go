@@ -140,6 +140,11 @@ func (p *pump) run() {
 func (p *pump) give(got whole.Piece) bool {
 	select {
 	case <-p.quit:
+		return false // what was cut there is no line
+	default:
+	}
+	select {
+	case <-p.quit:
 		return false
 	case p.pieces <- got:
 	}
