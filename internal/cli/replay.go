@@ -18,7 +18,7 @@ import (
 func replay(ctx context.Context, e *env, args []string) error {
 	// Nobody writes to this, so that it takes no memory. The collector counts it: as much
 	// may be used before anything is collected, and twice what is kept later.
-	defer runtime.KeepAlive(make([]byte, 28<<20))
+	defer runtime.KeepAlive(make([]byte, 40<<20))
 	collect(100)
 	var zone string
 	var all bool
@@ -53,6 +53,7 @@ func replay(ctx context.Context, e *env, args []string) error {
 	if err := t.Open(); err != nil {
 		return err
 	}
+	runtime.GC() // so that what it took to read the configuration is used again for the logs
 	return e.replay(ctx, t, rest)
 }
 

@@ -26,9 +26,13 @@ func Near(s string, known []string) string {
 		return ""
 	}
 	best, least := "", 3
+	a := squeeze(s)
 	for _, k := range known {
-		a, b := squeeze(s), squeeze(k)
-		d := slips(a, b)
+		b := squeeze(k)
+		d := least
+		if len(a) < len(b)+least && len(b) < len(a)+least { // else they differ by too many letters
+			d = slips(a, b)
+		}
 		if singular(a) == singular(b) || strings.HasSuffix(k, "."+s) {
 			d = min(d, 1)
 		}

@@ -29,18 +29,19 @@ func (s *Scanner) note(t time.Time) {
 	}
 }
 
-// find looks for the date of a line, and takes it in.
-func (s *Scanner) find(c *edgeban.Chunk, line []byte) (datepattern.Stamp, bool) {
+// find looks for the date of a line, and takes it in. It is valid until the next one.
+func (s *Scanner) find(c *edgeban.Chunk, line []byte) *datepattern.Stamp {
 	s.shown++
-	st, ok := s.dates.Find(line, c.Read)
-	if ok {
+	st := s.dates.Find(line, c.Read)
+	if st != nil {
 		s.note(st.Time)
 	}
-	return st, ok
+	return st
 }
 
-// date finds the date of s.line, the line of c.Text from from to end.
-func (s *Scanner) date(c *edgeban.Chunk, from, end int) (datepattern.Stamp, bool) {
+// date finds the date of s.line, the line of c.Text from from to end, and where it is in
+// it. It is zero where a template takes lines without one, and this is such a line.
+func (s *Scanner) date(c *edgeban.Chunk, from, end int) (t time.Time, lo, hi int, ok bool) {
 	for s.dated < from && !s.dates.Sure() {
 		next := lineEnd(c.Text, s.dated)
 		s.learn(c, s.dated, next)
@@ -50,12 +51,14 @@ func (s *Scanner) date(c *edgeban.Chunk, from, end int) (datepattern.Stamp, bool
 		// Where a stamp is looked for depends on where that of the line before is.
 		s.learn(c, scan.LineStart(c.Text, s.dated, from-1), from-1)
 	}
-	st, ok := s.find(c, s.line)
-	if (!ok || st.Time.IsZero()) && !s.dates.Undated() {
+	if st := s.find(c, s.line); st != nil {
+		t, lo, hi, ok = st.Time, st.Start, st.End, true
+	}
+	if t.IsZero() && !s.dates.Undated() {
 		s.lookBack(c, from)
 	}
 	s.dated = end + 1
-	return st, ok
+	return t, lo, hi, ok
 }
 
 // learn dates a line that is not read, and reports whether it has a date.
@@ -64,8 +67,8 @@ func (s *Scanner) learn(c *edgeban.Chunk, from, end int) bool {
 	if len(raw) > filter.MaxLine {
 		return false
 	}
-	st, ok := s.find(c, chomp(raw))
-	return ok && !st.Time.IsZero()
+	st := s.find(c, chomp(raw))
+	return st != nil && !st.Time.IsZero()
 }
 
 // lookBack finds the last date before a place, among the lines that were passed over.

@@ -204,9 +204,9 @@ func (s *Scanner) begin(c *edgeban.Chunk, at place) bool {
 	if at.n < len(c.Times) && !c.Times[at.n].IsZero() {
 		s.dated = at.end + 1
 		s.note(c.Times[at.n])
-	} else if st, ok := s.date(c, at.from, at.end); ok {
-		s.stamp, s.free = st.Time, st.Time.IsZero()
-		start, end = st.Start, st.End
+	} else if t, lo, hi, ok := s.date(c, at.from, at.end); ok {
+		s.stamp, s.free = t, t.IsZero()
+		start, end = lo, hi
 	}
 	s.cut(c, at, start, end)
 	if s.filter.lines > 1 {

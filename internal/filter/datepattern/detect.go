@@ -66,27 +66,28 @@ func (t *Templates) Detector(zone *time.Location) *Detector {
 	return d
 }
 
-// Find returns the stamp of line; ref is now, for what the text leaves out. It
-// returns false for a line without a stamp, and for one whose stamp no calendar
-// has.
-func (d *Detector) Find(line []byte, ref time.Time) (Stamp, bool) {
+// Find returns the stamp of line; ref is now, for what the text leaves out. It is valid
+// until the next Find, and nil for a line without a stamp, and for one whose stamp no
+// calendar has.
+func (d *Detector) Find(line []byte, ref time.Time) *Stamp {
+	s := &d.memo.stamp
 	if d.memo.again(line, ref) { // all else is as it was
 		d.list[d.last].hits++
 		d.alike++
-		return d.memo.stamp, true
+		return s
 	}
-	if s, ok := d.remembered(line, ref); ok {
-		return s, true
+	if d.remembered(line, ref) {
+		return s
 	}
 	d.memo.same = d.memo.same[:0]
 	h, ok := d.choose(line, ref.Year())
 	if !ok {
 		d.none++
-		return Stamp{}, false
+		return nil
 	}
 	none := d.none
 	d.none = 0
-	s := Stamp{}
+	*s = Stamp{}
 	if from, to := d.m.Span(1); from >= 0 {
 		s.Start, s.End = h.lo+from, h.lo+to
 	}
@@ -94,21 +95,21 @@ func (d *Detector) Find(line []byte, ref time.Time) (Stamp, bool) {
 	d.settle(h, line, ref)
 	if s.Start == s.End {
 		d.none, d.alike = none+1, 0
-		return s, true
+		return s
 	}
 	var w wall
 	if !w.read(t, &d.m, line[h.lo:h.hi]) {
-		return Stamp{}, false
+		return nil
 	}
 	said := w
 	if s.Time, ok = w.time(ref, d.zone); !ok {
-		return Stamp{}, false
+		return nil
 	}
 	s.Zoned = w.zoned
-	if d.memo.minute = minuteOf(t.shape, line, s, said, ref, d.zone); d.memo.minute != nil {
+	if d.memo.minute = minuteOf(t.shape, line, *s, said, ref, d.zone); d.memo.minute != nil {
 		t.recent.Store(d.memo.minute)
 	}
-	return s, true
+	return s
 }
 
 // Same returns what lines begin with of which is known that they have the stamp of the
@@ -126,36 +127,35 @@ func (d *Detector) Repeated(n int) {
 	d.alike += n
 }
 
-// remembered returns the stamp of a line that is of the last line's minute, or of the
+// remembered finds the stamp of a line that is of the last line's minute, or of the
 // one that another detector has found with the same template.
-func (d *Detector) remembered(line []byte, ref time.Time) (Stamp, bool) {
+func (d *Detector) remembered(line []byte, ref time.Time) bool {
 	if d.last < 0 || d.list[d.last].shape == anyShape {
-		return Stamp{}, false
+		return false
 	}
-	e := &d.list[d.last]
-	var s Stamp
+	e, s := &d.list[d.last], &d.memo.stamp
 	var same []byte
 	if d.memo.minute != nil {
-		s, same = d.memo.find(e.shape, line, ref)
+		same = d.memo.find(s, e.shape, line, ref)
 	}
 	if same == nil {
 		recent := e.recent.Load()
 		if recent == nil || recent.zone != d.zone {
-			return Stamp{}, false
+			return false
 		}
-		if s, same = recent.find(e.shape, line, ref); same == nil {
-			return Stamp{}, false
+		if same = recent.find(s, e.shape, line, ref); same == nil {
+			return false
 		}
 		d.memo.minute = recent
 	}
-	d.memo.same, d.memo.stamp = append(d.memo.same[:0], same...), s
+	d.memo.same = append(d.memo.same[:0], same...)
 	e.hits++
 	e.used = ref
 	d.alike++
 	d.none = 0
 	d.mark.first = at(line, 0)
 	d.mark.end, d.mark.final, d.mark.after = s.End, at(line, s.End-1), at(line, s.End)
-	return s, true
+	return true
 }
 
 // Sure reports whether so many lines were alike that the next ones are taken to be:

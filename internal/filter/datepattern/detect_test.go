@@ -13,7 +13,7 @@ func follow(t *testing.T, d *Detector, lines ...string) []string {
 	t.Helper()
 	var cut []string
 	for _, line := range lines {
-		s, ok := d.Find([]byte(line), now)
+		s, ok := value(d.Find([]byte(line), now))
 		if !ok {
 			cut = append(cut, "none")
 			continue
@@ -88,7 +88,7 @@ func TestALongLineWithoutAStampIsNotSearchedForEachTemplate(t *testing.T) {
 			t.Fatal(err)
 		}
 		line := strings.Repeat("ab ", tt.before/3) + stamp + " x"
-		if s, ok := all.Detector(time.UTC).Find([]byte(line), time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)); ok != tt.want || ok && line[s.Start:s.End] != stamp {
+		if s, ok := value(all.Detector(time.UTC).Find([]byte(line), time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))); ok != tt.want || ok && line[s.Start:s.End] != stamp {
 			t.Errorf("%q after %d bytes: got %v, want %v", tt.patterns, tt.before, ok, tt.want)
 		}
 	}
@@ -106,7 +106,7 @@ func TestTheHourThatComesTwiceIsTheOneThatIsNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, now := range []time.Time{time.Date(2026, 10, 25, 0, 5, 18, 0, time.UTC), time.Date(2026, 10, 25, 1, 5, 18, 0, time.UTC)} {
-		s, ok := all.Detector(zurich).Find([]byte("2026-10-25 02:05:18 x"), now)
+		s, ok := value(all.Detector(zurich).Find([]byte("2026-10-25 02:05:18 x"), now))
 		if !ok || !s.Time.Equal(now) {
 			t.Errorf("read at %v: got %v", now, s.Time.UTC())
 		}

@@ -94,19 +94,20 @@ func (s shape) end(line []byte, sec int) (end, zone int, ok bool) {
 
 func digit(b byte) bool { return '0' <= b && b <= '9' }
 
-// find returns the stamp of a line if it is of the minute, and how a line begins that has
-// the same.
-func (m *minute) find(s shape, line []byte, ref time.Time) (Stamp, []byte) {
+// find writes the stamp of a line if that is of the minute, and returns how a line begins
+// that has the same, or else nil.
+func (m *minute) find(found *Stamp, s shape, line []byte, ref time.Time) []byte {
 	sec := len(m.text)
 	if len(line) < sec || string(line[:sec]) != m.text || m.ref != ref {
-		return Stamp{}, nil
+		return nil
 	}
 	end, tail, ok := s.end(line, sec)
 	if !ok || string(line[tail:end]) != m.tail {
-		return Stamp{}, nil
+		return nil
 	}
 	n := time.Duration(line[sec]-'0')*10 + time.Duration(line[sec+1]-'0')
-	return Stamp{Time: m.from.Add(n * time.Second), End: end, Zoned: m.zoned}, line[:end+2] // end has looked no further
+	found.Time, found.Start, found.End, found.Zoned = m.from.Add(n*time.Second), 0, end, m.zoned
+	return line[:end+2] // end has looked no further
 }
 
 // again reports whether the line has the stamp of the last one, found by find.

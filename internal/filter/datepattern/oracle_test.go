@@ -93,7 +93,7 @@ func show(line string, a any) string {
 }
 
 func ours(d *Detector, line string, ref time.Time) any {
-	s, ok := d.Find([]byte(line), ref)
+	s, ok := value(d.Find([]byte(line), ref))
 	switch {
 	case !ok:
 		return nil
