@@ -46,7 +46,7 @@ func run(ctx context.Context) error {
 	b := &bench{folder: "/etc/fail2ban"}
 	flag.IntVar(&b.lines, "lines", 1_000_000, "of a log")
 	flag.IntVar(&b.few, "few", 200_000, "of these, for the check, fail2ban-regex and sshguard")
-	flag.IntVar(&b.rounds, "rounds", 5, "of all measurements in turn; the median counts")
+	flag.IntVar(&b.rounds, "rounds", 5, "of all measurements in turn, each of which has several turns in one unless it is slow; the median counts")
 	flag.StringVar(&b.out, "out", "bench/RESULTS.md", "where the figures are written")
 	flag.Parse()
 	var err error

@@ -28,7 +28,7 @@ func (b *bench) report(ctx context.Context, all []*measurement) error {
 	for _, f := range b.facts {
 		fmt.Fprintf(&text, "| %s | %s |\n", f.what, f.is)
 	}
-	text.WriteString("\nThe time is the median, the range is the best and the worst round. The ratio is by how much edgeban with three filters on one core is\nfaster (above 1) or slower, in lines a second, on lines of the same kind.\n\n")
+	text.WriteString("\nThe time is the median, the range is the best and the worst. The ratio is by how much edgeban with three filters on one core is\nfaster (above 1) or slower, in lines a second, on lines of the same kind.\n\n")
 	text.WriteString("| | lines that fail | lines | time | lines/s | range | MB/s | peak memory | ratio |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, m := range all {
 		ours := all[slices.IndexFunc(all, func(o *measurement) bool { return o.percent == m.percent })]
@@ -41,12 +41,11 @@ func (b *bench) report(ctx context.Context, all []*measurement) error {
 			rate(m.rate(slices.Max(m.took))), rate(m.rate(slices.Min(m.took))), float64(size.Size())/1e6/mid.Seconds(), float64(m.peak)*1024/1e6, ours.rate(ours.median())/m.rate(mid))
 	}
 	for _, p := range percents() {
-		times := func(what string) float64 {
-			i := slices.IndexFunc(all, func(m *measurement) bool { return m.percent == p && m.what == "edgeban, "+what })
-			return all[i].median().Seconds()
+		one := func(what string) *measurement {
+			return all[slices.IndexFunc(all, func(m *measurement) bool { return m.percent == p && m.what == "edgeban, "+what })]
 		}
-		fmt.Fprintf(&text, "\nWhere %d %% fail, two files are read %.2f times as fast on two cores as on one, and one file %.2f times; two processes with a file each, which share nothing, are %.2f times as fast.\n",
-			p, times(inOne)/times(inTwo), times(alone)/times(shared), times(inOne)/times(apart))
+		fmt.Fprintf(&text, "\nWhere %d %% fail, two files are read %.2f times as fast on two cores as on one, and one file %.2f times; two processes with a file each, which share nothing, are %.2f times as fast. These are medians of %d turns, each compared with its own.\n",
+			p, one(inTwo).against(one(inOne)), one(shared).against(one(alone)), one(apart).against(one(inOne)), b.rounds*turns)
 	}
 	fmt.Print(text.String())
 	return os.WriteFile(b.out, []byte(text.String()), 0o644)
