@@ -142,7 +142,7 @@ var outside = map[string][]string{
 	"github.com/fsnotify/fsnotify": {"internal/certs", "internal/source"},
 	"go.yaml.in/yaml/v3":           {"internal/config", "internal/config/node", "internal/config/write", "internal/filter"},
 	"golang.org/x/sync":            {"internal/daemon", "internal/daemon/judge", "internal/enforce", "internal/enforce/opnsense", "internal/leak/lookout"},
-	"golang.org/x/sys":             {"internal/cli/term", "internal/source"},
+	"golang.org/x/sys":             {"internal/cli/term", "internal/source", "internal/source/warm"},
 	"golang.org/x/text":            {"internal/filter/compat/charset"},
 	"modernc.org/sqlite":           {"internal/store/sqlite/file"},
 }

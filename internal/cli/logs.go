@@ -15,6 +15,7 @@ import (
 
 	"github.com/edgeban/edgeban/internal/cli/term"
 	"github.com/edgeban/edgeban/internal/intake"
+	"github.com/edgeban/edgeban/internal/source/warm"
 )
 
 // A reading is some logs, and how far they are read.
@@ -37,9 +38,13 @@ func (e *env) logs(paths []string) *reading {
 			if err != nil {
 				return nil, err
 			}
-			if info, err := f.Stat(); err == nil && info.IsDir() {
+			switch info, err := f.Stat(); {
+			case err != nil:
+			case info.IsDir():
 				f.Close()
 				return nil, fmt.Errorf("%s is a folder: name the logs in it, as in %s", path, filepath.Join(path, "*.log"))
+			case info.Mode().IsRegular():
+				return r.plain(path, warm.New(f))
 			}
 			return r.plain(path, f)
 		}})
