@@ -96,6 +96,7 @@ var may = map[string][]string{
 	"internal/source/journal":             {"", "internal/config", "internal/source", "internal/source/gather"},
 	"internal/source/syslog":              {"", "internal/config", "internal/source", "internal/source/gather"},
 	"internal/source/glob":                {},
+	"internal/source/warm":                {},
 	"internal/source/whole":               {},
 	"internal/store/lease":                {""},
 	"internal/store/sqlite":               {"", "internal/sorted", "internal/store/lease", "internal/store/sqlite/file", "internal/store/sqlite/known", "internal/store/sqlite/page", "internal/store/sqlite/row", "internal/store/sqlite/tail"},

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -60,15 +61,15 @@ func replay(ctx context.Context, e *env, args []string) error {
 func (e *env) replay(ctx context.Context, t trials, paths []string) error {
 	in := e.logs(paths)
 	t.Waits = in.size == 0
+	prompt := t.Waits || terminal(e.stdout)
 	stop := e.watch(ctx, func(took time.Duration) string { return in.progress(t.Trials[0].Stats().Lines, took) })
 	defer stop()
 	began, bans := time.Now(), map[string]int{}
-	var out bytes.Buffer // for one write, as there may be many of these
+	var out bytes.Buffer // for few writes, as there may be many of these
 	for vs, err := range t.Files(ctx, in.logs) {
 		if err != nil {
-			return err
+			return errors.Join(err, e.flush(&out))
 		}
-		out.Reset()
 		for _, v := range vs {
 			if !v.Prolongs {
 				bans[v.Ban.Jail]++
@@ -77,15 +78,26 @@ func (e *env) replay(ctx context.Context, t trials, paths []string) error {
 				return err
 			}
 		}
-		if _, err := out.WriteTo(e.stdout); err != nil {
-			return err
+		if prompt || out.Len() >= 64<<10 {
+			if err := e.flush(&out); err != nil {
+				return err
+			}
 		}
+	}
+	if err := e.flush(&out); err != nil {
+		return err
 	}
 	stop()
 	if !e.json {
 		e.summary(t, bans, in.read.Load(), time.Since(began))
 	}
 	return nil
+}
+
+// flush prints what is in out, which is empty then.
+func (e *env) flush(out *bytes.Buffer) error {
+	_, err := out.WriteTo(e.stdout)
+	return err
 }
 
 // replayed is a verdict as JSON.
