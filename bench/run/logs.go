@@ -25,6 +25,11 @@ func (b *bench) half(percent, nth int) string {
 	return filepath.Join(b.dir, fmt.Sprintf("%d-half%d.log", percent, nth))
 }
 
+// second is another log as long as the long one.
+func (b *bench) second(percent int) string {
+	return filepath.Join(b.dir, fmt.Sprintf("%d-second.log", percent))
+}
+
 // generate writes the logs. The short ones are the beginning of the long ones.
 func (b *bench) generate(ctx context.Context) error {
 	for _, p := range percents() {
@@ -37,6 +42,7 @@ func (b *bench) generate(ctx context.Context) error {
 			{b.log(p, b.few), b.few, 1},
 			{b.half(p, 1), b.lines / 2, 2},
 			{b.half(p, 2), b.lines - b.lines/2, 3},
+			{b.second(p), b.lines, 4},
 		} {
 			if err := b.write(ctx, l.path, p, l.lines, l.seed); err != nil {
 				return err

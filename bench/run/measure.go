@@ -62,9 +62,11 @@ func (b *bench) measurements() (all []*measurement) {
 const (
 	alone  = "three filters"
 	shared = "three filters, on two cores"
-	inTwo  = "three filters, two files, on two cores"
-	inOne  = "three filters, two files, on one core"
-	apart  = "three filters, two processes at once, a file each"
+	inTwo  = "three filters, two files of half the lines, on two cores"
+	inOne  = "three filters, two files of half the lines, on one core"
+	apart  = "three filters, two processes at once, half the lines each"
+	twice  = "three filters, two whole files, on two cores"
+	onOne  = "three filters, two whole files, on one core"
 )
 
 // replays are those of edgeban; what others are compared with is the first.
@@ -76,12 +78,16 @@ func (b *bench) replays(percent int) []*measurement {
 	}
 	each := replay(apart, 1, b.folder, jails(), half1)
 	each.commands, each.atOnce = append(each.commands, replay("", 1, b.folder, jails(), half2).commands...), true
+	two, one := replay(twice, 2, b.folder, jails(), long, b.second(percent)), replay(onOne, 1, b.folder, jails(), long, b.second(percent))
+	two.lines, one.lines = 2*b.lines, 2*b.lines
 	return []*measurement{
 		replay(alone, 1, b.folder, jails(), long),
 		replay(shared, 2, b.folder, jails(), long),
 		replay(inTwo, 2, b.folder, jails(), half1, half2),
 		replay(inOne, 1, b.folder, jails(), half1, half2),
 		each,
+		two,
+		one,
 		replay("all stock filters on one file", 1, b.all, "--all", long),
 	}
 }
