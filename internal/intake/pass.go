@@ -21,9 +21,9 @@ type Log struct {
 	Open func() (io.ReadCloser, error)
 }
 
-// wait opens the log. It does not wait for it when ctx is done: a pipe may have nobody
+// open opens the log. It does not wait for it when ctx is done: a pipe may have nobody
 // who writes into it.
-func (l Log) wait(ctx context.Context) (io.ReadCloser, error) {
+func (l Log) open(ctx context.Context) (io.ReadCloser, error) {
 	type opened struct {
 		in  io.ReadCloser
 		err error
@@ -97,7 +97,7 @@ func (w *Watcher) twin() *Watcher {
 func (p *pass) read(ctx context.Context) iter.Seq[func() found] {
 	return func(yield func(func() found) bool) {
 		end := func(err error) { yield(func() found { return found{end: true, err: err, by: p} }) }
-		in, err := p.open(ctx)
+		in, err := p.log.open(ctx)
 		if err != nil {
 			end(err)
 			return
@@ -119,13 +119,6 @@ func (p *pass) read(ctx context.Context) iter.Seq[func() found] {
 		p.gates.lender.take(&p.panel)
 		end(nil)
 	}
-}
-
-func (p *pass) open(ctx context.Context) (io.ReadCloser, error) {
-	if p.waits {
-		return p.log.wait(ctx)
-	}
-	return p.log.Open()
 }
 
 // chunks yields the lines of a log, for each of which there is a tray.
