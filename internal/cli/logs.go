@@ -49,7 +49,7 @@ func (e *env) logs(paths []string) *reading {
 			return r.plain(path, f)
 		}})
 		info, err := os.Stat(path)
-		if known = known && err == nil && info.Mode().IsRegular(); known {
+		if known = known && path != "-" && err == nil && info.Mode().IsRegular(); known {
 			r.size += info.Size()
 		}
 	}
@@ -127,6 +127,16 @@ func (e *env) watch(ctx context.Context, text func(took time.Duration) string) (
 		cancel()
 		<-done
 	}
+}
+
+// regular reports whether w is a file on a disk: nobody waits for what comes into it.
+func regular(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
 }
 
 // terminal reports whether w is one, or another device where a line that is

@@ -58,10 +58,13 @@ func replay(ctx context.Context, e *env, args []string) error {
 	return e.replay(ctx, t, rest)
 }
 
+// written is how many bytes of bans are written at once where nobody reads along.
+const written = 64 << 10
+
 func (e *env) replay(ctx context.Context, t trials, paths []string) error {
 	in := e.logs(paths)
 	t.Waits = in.size == 0
-	prompt := t.Waits || terminal(e.stdout)
+	prompt := t.Waits || !regular(e.stdout)
 	stop := e.watch(ctx, func(took time.Duration) string { return in.progress(t.Trials[0].Stats().Lines, took) })
 	defer stop()
 	began, bans := time.Now(), map[string]int{}
@@ -75,10 +78,10 @@ func (e *env) replay(ctx context.Context, t trials, paths []string) error {
 				bans[v.Ban.Jail]++
 			}
 			if err := e.verdict(&out, v, len(t.Trials) > 1); err != nil {
-				return err
+				return errors.Join(err, e.flush(&out))
 			}
 		}
-		if prompt || out.Len() >= 64<<10 {
+		if prompt || out.Len() >= written {
 			if err := e.flush(&out); err != nil {
 				return err
 			}

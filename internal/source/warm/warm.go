@@ -5,8 +5,8 @@
 // goes to another thread, and from then on somebody wakes up every 20 µs to see whether
 // there is more of that kind. To copy 256 KB takes 50 µs. Where as many logs were read as
 // there are cores, this took a tenth of their time. So what is in memory is copied without
-// the scheduler's knowing, which is for calls that never wait: Linux is asked for what it
-// can give at once, and for the rest as usual.
+// the scheduler's knowing, which is for calls that do not wait: Linux is asked for what it
+// can give at once (it may begin to read ahead for that), and for the rest as usual.
 package warm
 
 import (
