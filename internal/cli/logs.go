@@ -129,23 +129,19 @@ func (e *env) watch(ctx context.Context, text func(took time.Duration) string) (
 	}
 }
 
-// regular reports whether w is a file on a disk: nobody waits for what comes into it.
-func regular(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode().IsRegular()
-}
+// regular reports whether w is a file on a disk: few wait for what comes into it.
+func regular(w io.Writer) bool { return modeOf(w).IsRegular() }
 
 // terminal reports whether w is one, or another device where a line that is
 // written over and over does no harm.
-func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
+func terminal(w io.Writer) bool { return modeOf(w)&os.ModeCharDevice != 0 }
+
+// modeOf returns what kind of file w is, an irregular one where that is not known.
+func modeOf(w io.Writer) os.FileMode {
+	if f, ok := w.(*os.File); ok {
+		if info, err := f.Stat(); err == nil {
+			return info.Mode()
+		}
 	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return os.ModeIrregular
 }

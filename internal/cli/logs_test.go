@@ -75,3 +75,14 @@ func TestAFolderIsNoLog(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
+
+// The standard input has no size, and is waited for, whatever a file there is called.
+func TestTheStandardInputIsNoFileCalledSo(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("-", []byte("a line\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := (&env{}).logs([]string{"-"}).size; got != 0 {
+		t.Errorf("got %d bytes, want 0: it is not known", got)
+	}
+}

@@ -39,8 +39,8 @@ func (s *Scanner) find(c *edgeban.Chunk, line []byte) *datepattern.Stamp {
 	return st
 }
 
-// date finds the date of s.line, the line of c.Text from from to end, and where it is in
-// it. It is zero where a template takes lines without one, and this is such a line.
+// date finds the date of s.line, the line of c.Text from from to end, and where it stands in
+// that. The date is zero where a template takes lines without one, and this is such a line.
 func (s *Scanner) date(c *edgeban.Chunk, from, end int) (t time.Time, lo, hi int, ok bool) {
 	for s.dated < from && !s.dates.Sure() {
 		next := lineEnd(c.Text, s.dated)
