@@ -9,6 +9,7 @@ import (
 
 	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/intake/forms"
+	"github.com/edgeban/edgeban/internal/intake/parcel"
 	"github.com/edgeban/edgeban/internal/intake/spare"
 	"github.com/edgeban/edgeban/internal/intake/tray"
 	"github.com/edgeban/edgeban/internal/never"
@@ -55,30 +56,34 @@ type pass struct {
 	panel panel // the jails, in their order
 	gates gates
 	forms forms.Forms
-	rooms *spare.Stack[[]edgeban.Match]
 	trays tray.Set
-	once  bool            // what is found is used before the next chunk
-	room  []edgeban.Match // for what is found
-	usual int             // matches in a chunk
+	once  bool // what is found is used before the next chunk
+	used  *spare.Stack[*parcel.Parcel]
+	usual int // matches in a chunk
 }
 
 // found is what the jails have found in a chunk, or at the end of a log whether it was
 // read to there.
 type found struct {
-	findings
-	end  bool
-	err  error
-	by   *pass
-	room []edgeban.Match // that holds findings, and is not the pass's any more
+	findings                // valid until the next chunk
+	parcel   *parcel.Parcel // in place of them, where they must wait longer
+	end      bool
+	err      error
+	by       *pass
 }
 
 // Len returns how many matches they are.
-func (f found) Len() int { return f.findings.len() }
+func (f found) Len() int {
+	if f.parcel != nil {
+		return f.parcel.Len()
+	}
+	return f.findings.len()
+}
 
 // pass prepares to read a log. Once is that what is found in a chunk is not needed any
 // more at the next one.
 func (r *Replay) pass(l Log, once bool) *pass {
-	p := &pass{log: l, waits: r.Waits, never: r.Never, now: r.Now, gates: gates{lender: &r.lender}, rooms: &r.rooms, trays: tray.Set{All: &r.trays}, once: once}
+	p := &pass{log: l, waits: r.Waits, never: r.Never, now: r.Now, gates: gates{lender: &r.lender}, trays: tray.Set{All: &r.trays}, once: once, used: &r.parcels}
 	for _, t := range r.Trials {
 		p.panel.watchers = append(p.panel.watchers, t.watcher.twin())
 	}
@@ -137,26 +142,22 @@ func (p *pass) chunks(ctx context.Context, in io.Reader) iter.Seq2[edgeban.Chunk
 }
 
 // find looks through a chunk that was sifted. All jails share one piece of memory for what
-// they find: of pieces of each they would take twice the room, for what was used for many
-// matches of one jail would then hold a few of another.
+// they find, and where that waits, it does so packed.
 func (p *pass) find(c edgeban.Chunk, t *tray.Tray) found {
 	defer p.trays.Put(t)
-	if want := max(1, p.usual+p.usual/8); cap(p.room) < want {
-		p.room = p.place(want)
-	}
-	f := found{findings: p.panel.scan(c, &t.Search, p.never, p.room), by: p}
+	f := found{findings: p.panel.scan(c, &t.Search, p.never, t.Room(p.usual+p.usual/8+1)), by: p}
 	p.usual = f.Len()
 	if p.usual > 0 && !p.once {
-		f.room, p.room = p.room, nil
+		f.parcel, f.findings = p.pack(f.findings), nil
 	}
 	return f
 }
 
-// place takes room for n matches.
-func (p *pass) place(n int) []edgeban.Match {
-	if room, ok := p.rooms.Take(func(r []edgeban.Match) bool { return cap(r) >= n }); ok {
-		return room
+func (p *pass) pack(f findings) *parcel.Parcel {
+	packed, ok := p.used.Take(func(old *parcel.Parcel) bool { return old.Fits(p.usual) })
+	if !ok {
+		packed = parcel.New(p.usual)
 	}
-	const step = 64 // so that it suits the next chunk as well
-	return make([]edgeban.Match, 0, (n+step-1)/step*step)
+	packed.Pack(f)
+	return packed
 }

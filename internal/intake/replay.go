@@ -10,6 +10,7 @@ import (
 	"github.com/edgeban/edgeban/internal/config"
 	"github.com/edgeban/edgeban/internal/intake/ahead"
 	"github.com/edgeban/edgeban/internal/intake/forms"
+	"github.com/edgeban/edgeban/internal/intake/parcel"
 	"github.com/edgeban/edgeban/internal/intake/ring"
 	"github.com/edgeban/edgeban/internal/intake/spare"
 	"github.com/edgeban/edgeban/internal/intake/tray"
@@ -31,7 +32,8 @@ type Replay struct {
 	forms  forms.Forms
 
 	all, each, other []Verdict // of a chunk; see judge
-	rooms            spare.Stack[[]edgeban.Match]
+	opener           parcel.Opener
+	parcels          spare.Stack[*parcel.Parcel] // to be used again
 	trays            tray.Trays
 	lender           lender
 }
@@ -54,7 +56,7 @@ type Verdict struct {
 	Prolongs bool // it makes one longer that stood
 	Lines    []string
 
-	at time.Time // of the line that decided
+	at int64 // the line that decided, in Unix nanoseconds
 }
 
 // Open prepares a replay. Errors are the filters'.
@@ -98,9 +100,9 @@ func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[[]Verdict, err
 	}
 }
 
-// maxAhead bounds how many matches are known of logs whose turn has not come: 40 MB
+// maxAhead bounds how many matches are known of logs whose turn has not come: 50 MB
 // or so.
-const maxAhead = 120_000
+const maxAhead = 240_000
 
 // crew returns who reads so many logs.
 func (r *Replay) crew(logs int) ahead.Crew {
@@ -118,11 +120,12 @@ func (r *Replay) fold(f found, yield func([]Verdict, error) bool) bool {
 		yield(nil, f.err)
 		return false
 	}
+	if f.parcel != nil {
+		f.findings = r.opener.Open(f.parcel)
+		r.parcels.Put(f.parcel)
+	}
 	if vs := r.judge(f.findings); len(vs) > 0 && !yield(vs, nil) {
 		return false
-	}
-	if f.room != nil {
-		r.rooms.Put(f.room)
 	}
 	if f.end {
 		f.by.trays.Clear()
@@ -157,7 +160,7 @@ func (r *Replay) merge() {
 	a, b := r.all, r.each
 	r.other = r.other[:0]
 	for len(a) > 0 && len(b) > 0 {
-		if b[0].at.Before(a[0].at) {
+		if b[0].at < a[0].at {
 			r.other, b = append(r.other, b[0]), b[1:]
 		} else {
 			r.other, a = append(r.other, a[0]), a[1:]
@@ -178,7 +181,7 @@ func (r *Replay) observe(t *Trial, m *edgeban.Match) {
 		r.recent.Add(before, m.Text, few)
 	}
 	if b != nil {
-		r.each = append(r.each, Verdict{*b, t.fold.Prolongs(*b), r.recent.Last(n, few), m.Time})
+		r.each = append(r.each, Verdict{*b, t.fold.Prolongs(*b), r.recent.Last(n, few), m.Time.UnixNano()})
 	}
 }
 

@@ -2,15 +2,25 @@
 package tray
 
 import (
+	"github.com/edgeban/edgeban"
 	"github.com/edgeban/edgeban/internal/filter/scan"
 	"github.com/edgeban/edgeban/internal/intake/spare"
 	"github.com/edgeban/edgeban/internal/source/whole"
 )
 
-// A Tray is what a chunk is sifted on.
+// A Tray is what a chunk is sifted on, and has room for what is found in it.
 type Tray struct {
 	Search scan.Search
 	text   *whole.Buffer
+	room   []edgeban.Match
+}
+
+// Room returns the room, which is for n matches at least.
+func (t *Tray) Room(n int) []edgeban.Match {
+	if cap(t.room) < n {
+		t.room = make([]edgeban.Match, 0, n)
+	}
+	return t.room
 }
 
 // Trays are those of logs that were read. They are safe for concurrent use.

@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// A File is a file that is read on from where it stands. It must not be read by two
+// A File is a regular file that is read on from where it stands. It must not be read by two
 // goroutines at once.
 type File struct {
 	file *os.File
@@ -30,12 +30,18 @@ func New(f *os.File) *File {
 	return &File{f, conn}
 }
 
-// Read reads what is in memory, and waits if nothing is. Errors are those of os.File.
+// Read fills p, or reads to the end of the file: how much is read does not depend on what
+// is in memory, so that the same is made of a file each time. Errors are those of os.File.
 func (f *File) Read(p []byte) (int, error) {
-	if n := f.held(p); n > 0 {
+	n := f.held(p)
+	if n > 0 && n == len(p) {
 		return n, nil
 	}
-	return f.file.Read(p)
+	rest, err := f.file.Read(p[n:])
+	if n += rest; n > 0 {
+		err = nil // it comes again, if nothing can be read
+	}
+	return n, err
 }
 
 // Close closes the file.

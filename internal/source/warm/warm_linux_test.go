@@ -47,6 +47,24 @@ func TestAFileIsReadWholeWhetherItIsInMemoryOrNot(t *testing.T) {
 	}
 }
 
+// A replay that is made again must print the same, in the same order.
+func TestHowMuchIsReadDoesNotDependOnWhatIsInMemory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, w := open(t, path)
+	forget(t, f)
+	if _, err := f.ReadAt(make([]byte, 4096), 0); err != nil { // and a bit that is read ahead
+		t.Fatal(err)
+	}
+	for _, want := range []int{600 << 10, 424 << 10} {
+		if n, err := w.Read(make([]byte, 600<<10)); n != want || err != nil {
+			t.Errorf("got %d bytes and %v, want %d", n, err, want)
+		}
+	}
+}
+
 // forget makes the kernel drop what it holds of a file.
 func forget(t *testing.T, f *os.File) {
 	t.Helper()
