@@ -172,7 +172,7 @@ func (b *bench) time(ctx context.Context, m *measurement, nth int) (took time.Du
 	}
 	took = time.Since(began)
 	if use, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		peak = use.Maxrss
+		peak = int64(use.Maxrss) //nolint:unconvert // it is an int32 on smaller machines
 	}
 	if m.clock != nil {
 		var text string

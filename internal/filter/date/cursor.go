@@ -34,14 +34,20 @@ func (c *cursor) skip(b byte) bool {
 	return false
 }
 
-// number reads from least to most digits that end there.
+// number reads from least to most digits that end there, no more than a 32-bit int holds.
 func (c *cursor) number(least, most int) (int, bool) {
-	n, from := 0, c.i
+	n, ok := c.long(least, most)
+	return int(n), ok
+}
+
+// long is number for up to 18 digits.
+func (c *cursor) long(least, most int) (int64, bool) {
+	n, from := int64(0), c.i
 	for c.i < len(c.b) && digit(c.b[c.i]) {
 		if c.i-from == most {
 			return 0, false
 		}
-		n = n*10 + int(c.b[c.i]-'0')
+		n = n*10 + int64(c.b[c.i]-'0')
 		c.i++
 	}
 	return n, c.i-from >= least
@@ -271,14 +277,14 @@ func (c *cursor) offset(long bool) bool {
 // epoch reads ten digits of seconds and a fraction, or thirteen of milliseconds.
 func (c *cursor) epoch() bool {
 	from := c.i
-	n, ok := c.number(10, 13)
+	n, ok := c.long(10, 13)
 	switch {
 	case !ok || n < 1_000_000_000:
 		return false
 	case c.i-from == 13:
-		c.t = time.UnixMilli(int64(n))
+		c.t = time.UnixMilli(n)
 	case c.i-from == 10:
-		c.t = time.Unix(int64(n), int64(c.fraction("..")))
+		c.t = time.Unix(n, int64(c.fraction("..")))
 	default:
 		return false
 	}

@@ -164,14 +164,22 @@ func repeat(t *Node, least, most int, g Greed) *Node {
 	return &Node{Kind: Repeat, Subs: []*Node{t}, Min: least, Max: most, Greed: g}
 }
 
-// widest is more characters than any text has.
-const widest = 1 << 40
+// widest is more characters than any text has; twice as many are a number on any machine.
+const widest = 1 << 29
 
 // A span of widths, in characters.
 type widths struct{ min, max int }
 
 func (w widths) add(v widths) widths {
 	return widths{min(w.min+v.min, widest), min(w.max+v.max, widest)}
+}
+
+// times returns how wide n of a width are.
+func times(n, width int) int {
+	if width > 0 && n > widest/width {
+		return widest
+	}
+	return n * width
 }
 
 // widths returns how many characters t can match. Groups are those of the groups
@@ -200,13 +208,13 @@ func (t *Node) widths(groups []widths) widths {
 		}
 	case Repeat:
 		v := t.Subs[0].widths(groups)
-		w.min = min(v.min*t.Min, widest)
+		w.min = times(t.Min, v.min)
 		switch {
 		case v.max == 0:
 		case t.Max == Unbounded:
 			w.max = widest
 		default:
-			w.max = min(v.max*t.Max, widest)
+			w.max = times(t.Max, v.max)
 		}
 	}
 	return w

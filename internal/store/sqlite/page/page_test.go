@@ -25,7 +25,7 @@ func odd() (events []edgeban.Event) {
 		{ID: strings.Repeat("0123456789abcdef", 2), Kind: edgeban.Success, Addr: addr("2001:db8::1"), Subject: netip.MustParsePrefix("2001:db8::/64"), Count: 3, Time: noon.Add(-time.Hour)},
 		{ID: strings.Repeat("0123456789ABCDEF", 2), Kind: 200, Addr: addr("192.0.2.1"), Count: -1, Ignored: "never", Time: time.Unix(0, -5).UTC()},
 		{ID: "\x00\xff", Jail: strings.Repeat("j", 300), Subject: netip.MustParsePrefix("198.51.100.0/24"), Count: 1, Kind: edgeban.Failure, User: "\x00", Text: strings.Repeat("日", 200)},
-		{ID: "all", Subject: netip.MustParsePrefix("::/0"), Kind: edgeban.Failure, Count: 1 << 40, Time: noon},
+		{ID: "all", Subject: netip.MustParsePrefix("::/0"), Kind: edgeban.Failure, Count: 1 << 30, Time: noon},
 	} {
 		events = append(events, edgeban.Event{Seq: edgeban.Seq(2*i + 1), Fact: m})
 	}

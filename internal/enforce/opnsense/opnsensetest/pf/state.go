@@ -33,7 +33,7 @@ type State struct {
 func (f *Filter) establish(p Packet, by *Rule) {
 	f.made++
 	s := State{
-		ID:  fmt.Sprintf("%016x/%08x", 0x6a00000000000000+f.made, 0x6a000000),
+		ID:  fmt.Sprintf("%016x/%08x", 0x6a00000000000000+int64(f.made), 0x6a000000),
 		Src: p.From.String(), Dst: p.To.String(), SrcPort: fmt.Sprint(p.FromPort), DstPort: fmt.Sprint(p.ToPort),
 		Protocol: p.Protocol, Out: p.Out, Since: time.Now(), Label: by.Label, Description: by.Description,
 	}
