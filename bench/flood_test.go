@@ -43,6 +43,7 @@ func BenchmarkFlood(b *testing.B) {
 	for _, f := range []flood{
 		{name: "quiet", lines: 100, every: 10},
 		{name: "hosts=5000", lines: 100_000, every: 10, addrs: 5000},
+		{name: "failing", lines: 100_000, every: 1, addrs: 5000},
 		{name: "distinct", lines: 30_000, every: 1},
 	} {
 		b.Run(f.name, func(b *testing.B) { measure(b, f) })

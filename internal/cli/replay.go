@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/edgeban/edgeban/internal/cli/term"
@@ -17,9 +18,7 @@ import (
 )
 
 func replay(ctx context.Context, e *env, args []string) error {
-	// Nobody writes to this, so that it takes no memory. The collector counts it: as much
-	// may be used before anything is collected, and twice what is kept later.
-	defer runtime.KeepAlive(make([]byte, 40<<20))
+	defer runtime.KeepAlive(ballast())
 	collect(100)
 	var zone string
 	var all bool
@@ -56,6 +55,16 @@ func replay(ctx context.Context, e *env, args []string) error {
 	}
 	runtime.GC() // so that what it took to read the configuration is used again for the logs
 	return e.replay(ctx, t, rest)
+}
+
+// ballast is what nobody writes to, so that it takes no memory. The collector counts it: as
+// much may be used before anything is collected, and twice what is kept later. There is none
+// where GOMEMLIMIT is little: that counts it, too, and would collect all the time.
+func ballast() []byte {
+	if debug.SetMemoryLimit(-1) < 256<<20 {
+		return nil
+	}
+	return make([]byte, 40<<20)
 }
 
 // written is how many bytes of bans are written at once where nobody reads along.

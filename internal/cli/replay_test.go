@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 )
@@ -51,5 +53,17 @@ func TestAFileGetsTheBansThatAReaderGets(t *testing.T) {
 		if err != nil || !bytes.Equal(got, read.Bytes()) {
 			t.Errorf("%q: the file gets %d bytes and %v, want the %d that a reader gets", logs, len(got), err, read.Len())
 		}
+	}
+}
+
+// The ballast counts as memory that is used: under a limit the collector would run all the time.
+func TestWhoLimitsMemoryToLittleGetsNoBallast(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
+	if n := len(ballast()); n != 40<<20 {
+		t.Errorf("without a limit the ballast has %d bytes, want 40 MB", n)
+	}
+	debug.SetMemoryLimit(60 << 20)
+	if n := len(ballast()); n != 0 {
+		t.Errorf("under a limit the ballast has %d bytes, want none", n)
 	}
 }

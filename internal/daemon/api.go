@@ -33,19 +33,8 @@ func (a api) Bans(ctx context.Context) (iter.Seq[web.Ban], error) {
 		return nil, err
 	}
 	leaks := g.leaks.Leaking(g.Now())
-	n := 0
-	for range bans { // they may be many: a list that has to grow takes a multiple of their memory
-		n++
-	}
-	all := slices.AppendSeq(make([]edgeban.Ban, 0, n), bans)
-	slices.SortFunc(all, func(x, y edgeban.Ban) int {
-		if c := y.Since.Compare(x.Since); c != 0 {
-			return c
-		}
-		return cmp.Or(x.Subject.Compare(y.Subject), cmp.Compare(x.Jail, y.Jail))
-	})
 	return func(yield func(web.Ban) bool) {
-		for _, b := range all {
+		for b := range newest(bans, fewBans) {
 			w := g.describe(b, holds)
 			w.Leaking = leakingLines(leaks, b.Subject)
 			if !yield(w) {

@@ -72,12 +72,12 @@ type found struct {
 	by       *pass
 }
 
-// Len returns how many matches they are.
+// Len returns how many bytes wait.
 func (f found) Len() int {
-	if f.parcel != nil {
-		return f.parcel.Len()
+	if f.parcel == nil {
+		return 0
 	}
-	return f.findings.len()
+	return f.parcel.Size()
 }
 
 // pass prepares to read a log. Once is that what is found in a chunk is not needed any
@@ -146,7 +146,7 @@ func (p *pass) chunks(ctx context.Context, in io.Reader) iter.Seq2[edgeban.Chunk
 func (p *pass) find(c edgeban.Chunk, t *tray.Tray) found {
 	defer p.trays.Put(t)
 	f := found{findings: p.panel.scan(c, &t.Search, p.never, t.Room(p.usual+p.usual/8+1)), by: p}
-	p.usual = f.Len()
+	p.usual = f.findings.len()
 	if p.usual > 0 && !p.once {
 		f.parcel, f.findings = p.pack(f.findings), nil
 	}

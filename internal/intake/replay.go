@@ -100,9 +100,8 @@ func (r *Replay) Files(ctx context.Context, logs []Log) iter.Seq2[[]Verdict, err
 	}
 }
 
-// maxAhead bounds how many matches are known of logs whose turn has not come: 50 MB
-// or so.
-const maxAhead = 240_000
+// maxAhead bounds how many bytes are known of logs whose turn has not come.
+const maxAhead = 50 << 20
 
 // crew returns who reads so many logs.
 func (r *Replay) crew(logs int) ahead.Crew {

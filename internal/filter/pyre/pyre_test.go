@@ -136,6 +136,7 @@ func TestMistakesPointAtTheirByte(t *testing.T) {
 		{`(?(2)a|b)`, 3, "no group 2"},
 		{`(a)(?(1)a|b|c)`, 11, "(?:"},
 		{`(?<=a+)b`, 0, "width"},
+		{`(?<!(?:.{1048576,}){512})b`, 0, "width"}, // more than any text has
 		{`(?<=(a)\1)b`, 7, "look-behind"},
 		{`a(?i)b`, 1, "(?i:...)"},
 		{`(?z)`, 0, "not a group"},

@@ -16,6 +16,7 @@ type Parcel struct {
 	items []item
 	jails []jail
 	whys  []why
+	size  int
 }
 
 // A jail is how many of the items are one jail's.
@@ -30,7 +31,10 @@ type why struct {
 	text string
 }
 
-// An item is a match in as many bytes as a processor moves at once.
+// size is that of an item: as many bytes as a processor moves at once.
+const size = 64
+
+// An item is a match.
 type item struct {
 	addr       [16]byte // as netip.Addr.As16
 	at         int64    // Unix nanoseconds
@@ -40,10 +44,10 @@ type item struct {
 	bits       uint8 // of the subject
 }
 
-// Pack packs matches by jail. It leaves out their IDs, which only a ledger needs, and takes
-// a count or a time that no fold can hold for the largest that one can.
+// Pack packs matches by jail. It leaves out their IDs, which only a ledger needs. Of counts
+// and times it keeps what a fold does: an int32, and Unix nanoseconds.
 func (p *Parcel) Pack(all [][]edgeban.Match) {
-	p.items, p.jails, p.whys = p.items[:0], p.jails[:0], p.whys[:0]
+	p.items, p.jails, p.whys, p.size = p.items[:0], p.jails[:0], p.whys[:0], 0
 	for _, ms := range all {
 		j := jail{n: len(ms)}
 		for i := range ms {
@@ -51,6 +55,7 @@ func (p *Parcel) Pack(all [][]edgeban.Match) {
 			if j.name = m.Jail; m.Ignored != "" {
 				p.whys = append(p.whys, why{len(p.items), m.Ignored})
 			}
+			p.size += size + len(m.User) + len(m.Text)
 			p.items = append(p.items, item{
 				addr: m.Addr.As16(), at: m.Time.UnixNano(), user: m.User, text: m.Text,
 				count: int32(min(m.Count, math.MaxInt32)), kind: m.Kind, bits: uint8(m.Subject.Bits()),
@@ -60,8 +65,8 @@ func (p *Parcel) Pack(all [][]edgeban.Match) {
 	}
 }
 
-// Len returns how many matches are packed.
-func (p *Parcel) Len() int { return len(p.items) }
+// Size returns how many bytes of memory the matches take, with their texts.
+func (p *Parcel) Size() int { return p.size }
 
 // Fits reports whether n matches have room.
 func (p *Parcel) Fits(n int) bool { return n <= cap(p.items) }

@@ -401,7 +401,7 @@ func (p *parser) lookBehind(f *Flags, at int, not bool) *Node {
 	t := p.inside(f, at)
 	p.behind = outer
 	w := t.widths(p.taken)
-	if w.min != w.max {
+	if w.min != w.max || w.min == widest {
 		p.fail(at, "a look-behind must be of one width: every branch as long as the others, nothing repeated without a fixed number")
 	}
 	return &Node{Kind: Look, Behind: true, Not: not, Width: w.min, Subs: []*Node{t}}
