@@ -16,7 +16,7 @@ import (
 
 const (
 	pruneRows  = 500                // rows that go in one transaction: writers wait for no more
-	prunePages = 500                // pages that go back in one transaction
+	prunePages = 100                // pages that go back in one transaction
 	noticeAge  = 7 * 24 * time.Hour // of what is still untold
 )
 
@@ -102,7 +102,7 @@ func (p pruning) steps(ctx context.Context, forget func(grave), query string, ar
 // step deletes some rows and forgets them.
 func (p pruning) step(ctx context.Context, forget func(grave), query string, args ...any) (graves []grave, err error) {
 	s := p.s
-	err = s.alone(ctx, func(ctx context.Context) error {
+	err = p.alone(ctx, func(ctx context.Context) error {
 		err := s.file.Transact(ctx, func() (err error) {
 			graves, err = row.List(ctx, s.file, scanGrave, query, args...)
 			return err
@@ -134,6 +134,23 @@ func (s *Store) alone(ctx context.Context, f func(context.Context) error) error 
 		return s.errClosed()
 	}
 	return f(context.WithoutCancel(ctx))
+}
+
+// alone runs a step of a pruning while nobody else writes. For twice as long it then leaves
+// the ledger to those who do: in a flood, in which there is most to prune, each ban is
+// written in several steps, too, and would wait at each.
+func (p pruning) alone(ctx context.Context, f func(context.Context) error) error {
+	var took time.Duration
+	err := p.s.alone(ctx, func(ctx context.Context) error {
+		began := time.Now()
+		defer func() { took = time.Since(began) }()
+		return f(ctx)
+	})
+	select {
+	case <-time.After(2 * took):
+	case <-ctx.Done():
+	}
+	return err
 }
 
 // bans forgets the bans that ended long ago. One that was lifted ended then.
@@ -179,7 +196,7 @@ func (p pruning) released(ctx context.Context) error {
 // notices forgets what everybody has told, and what nobody will tell any more.
 func (p pruning) notices(ctx context.Context) error {
 	s, old := p.s, p.before(noticeAge)
-	return s.alone(ctx, func(ctx context.Context) error {
+	return p.alone(ctx, func(ctx context.Context) error {
 		err := s.file.Transact(ctx, func() error {
 			_, err := s.file.Exec(ctx, `delete from notice where id <= ? or time < ?`, s.everybody(), old)
 			return err
@@ -199,7 +216,7 @@ func (p pruning) notices(ctx context.Context) error {
 func (p pruning) shrink(ctx context.Context) error {
 	s := p.s
 	for more := true; more; {
-		err := s.alone(ctx, func(ctx context.Context) error {
+		err := p.alone(ctx, func(ctx context.Context) error {
 			used, free, err := s.file.Size(ctx)
 			if more = free > used/8; err != nil || !more {
 				return err
@@ -211,10 +228,10 @@ func (p pruning) shrink(ctx context.Context) error {
 		}
 	}
 	s.file.Fold()
-	if err := s.alone(ctx, s.file.FoldLog); err != nil { // a reader at work hinders it; the next time will do
+	if err := p.alone(ctx, s.file.FoldLog); err != nil { // a reader at work hinders it; the next time will do
 		return err
 	}
-	return s.alone(ctx, s.file.Shrink)
+	return p.alone(ctx, s.file.Shrink)
 }
 
 // Used returns how many bytes of the file are used.

@@ -12,7 +12,7 @@ import (
 func (p pruning) pack(ctx context.Context) error {
 	s := p.s
 	for more := true; more; {
-		err := s.alone(ctx, func(ctx context.Context) error {
+		err := p.alone(ctx, func(ctx context.Context) error {
 			if more = s.unpacked; !more {
 				return nil
 			}
@@ -68,7 +68,7 @@ func (p pruning) big(ctx context.Context) error {
 // evidence or some jail has not judged them.
 func (p pruning) thin(ctx context.Context, first edgeban.Seq, may func(edgeban.Match) bool) error {
 	s := p.s
-	return s.alone(ctx, func(ctx context.Context) error {
+	return p.alone(ctx, func(ctx context.Context) error {
 		gone := map[edgeban.Seq]bool{}
 		bare, _ := claims(&s.bans.View, s.bare)
 		err := s.rewrite(ctx, func(ctx context.Context) error {
@@ -126,7 +126,7 @@ func (p pruning) join(ctx context.Context) error {
 		if err != nil {
 			break
 		}
-		err = s.alone(ctx, func(ctx context.Context) error {
+		err = p.alone(ctx, func(ctx context.Context) error {
 			return s.rewrite(ctx, func(ctx context.Context) error { return s.pages.Join(ctx, r.First, r.Last) })
 		})
 	}
