@@ -8,8 +8,8 @@ import (
 	"github.com/edgeban/edgeban"
 )
 
-// fewBans is how many bans are held to be put into their order, but at least an eighth of
-// all, each of which is looked at as many times.
+// fewBans is how many bans are put into their order at a time, or an eighth of all if that
+// is more: for each time all are gone through.
 const fewBans = 16 << 10
 
 // A beginning is when a ban began, in Unix nanoseconds, and which of all it is.
