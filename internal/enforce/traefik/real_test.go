@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -45,7 +47,7 @@ func newLab(t *testing.T) *lab {
 	}
 	l := &lab{dir: t.TempDir(), port: map[string]string{}}
 	for _, name := range []string{"smtp", "submission", "imaps", "web", "websecure", "traefik", "ours"} {
-		l.port[name] = free(t)
+		l.port[name] = free(t, l.port)
 	}
 	l.config = config.Traefik{
 		TCP: []string{"smtp", "submission"}, TLS: []string{"imaps"}, HTTP: []string{"web"}, HTTPS: []string{"websecure"},
@@ -73,15 +75,23 @@ http:
 	return l
 }
 
-// free returns an address of loopback that nobody listens on.
-func free(t *testing.T) string {
+// free returns an address of loopback on which nobody listens, and none of those taken. No
+// connection that somebody makes meanwhile comes from its port: Linux takes 32768 and above
+// for these.
+func free(t *testing.T, taken map[string]string) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)))
+		if err != nil {
+			continue
+		}
+		ln.Close()
+		if at := ln.Addr().String(); !slices.Contains(slices.Collect(maps.Values(taken)), at) {
+			return at
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // backend greets first, as mail servers do, and echoes then; with tls it does so
